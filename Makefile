@@ -1,0 +1,35 @@
+# The commands of the README, for people and for CI alike.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-full check bench clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	touch $@
+
+$(VENV)/.developer: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+run: $(VENV)/.installed            ## the example, with dates near today, as a service in the foreground
+	@test -e demo/config.toml || $(BIN)/beklijf init demo
+	@exec $(BIN)/beklijf --config demo/config.toml run
+
+test: $(VENV)/.developer           ## the tests, against real servers on loopback
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.developer          ## style, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+bench: $(VENV)/.developer          ## the measured claims of the README
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf $(VENV) demo var .pytest_cache .mypy_cache .ruff_cache .hypothesis

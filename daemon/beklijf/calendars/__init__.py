@@ -1,0 +1,140 @@
+"""The contract of a calendar, and the register of its backends.
+
+Glossary: *UID* is our name of an object, the same everywhere; *href* is what the backend calls it; *etag* changes whenever
+the object changes, and perhaps when it doesn't; *token* stands for the state of a whole calendar at one moment;
+*owner* is the address whose calendar it is. A backend executes. It compares nothing, decides nothing and sends no mail.
+
+Errors, translated once per backend: `Transient` for anything that may pass (no connection, time-out, 5xx, 429),
+`Conflict` when the object is not as it was read, `Refused` for a no to this object, `Exists` / `Missing` by their names,
+`Down` for a no to everything (login, TLS, no such calendar). Nothing else leaves a backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from beklijf.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from beklijf.settings import CalendarSettings
+    from beklijf.domain import Event
+
+
+class Agent(StrEnum):
+    """Who sends the invitations of an event: RFC 6638 section 7.1's SCHEDULE-AGENT."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An event as a calendar holds it now."""
+
+    event: Event
+    href: str
+    etag: str
+    sequence: int
+    delivery: Mapping[str, str] = field(default_factory=dict)
+    """SCHEDULE-STATUS by attendee address, where a server sends invitations (``1.2``, ``3.7``)."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """PARTSTAT by attendee address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What happened in a calendar since a token; with ``full`` it is all of ours that is there."""
+
+    token: str
+    full: bool
+    changed: tuple[Stored, ...]
+    gone: tuple[str, ...] = ()
+    """Hrefs that are no longer there (never used when ``full``)."""
+    unreadable: tuple[str, ...] = ()
+    """One sentence for each object of ours that cannot be understood; it counts as unchanged."""
+
+
+class Calendar(Protocol):
+    """One calendar of one owner. Not thread-safe; opening it costs nothing before the first call.
+
+    Objects whose UID is not ours (does not end in ``@beklijf``) are never touched and never returned.
+    """
+
+    target: str
+    """What the ledger remembers, so that another calendar is not taken for an emptied one; no secrets in it."""
+    may_schedule: bool | None
+    """Whether the server says it sends invitations for our organizer (RFC 6638); None before ``check``/``changes``."""
+
+    def check(self) -> str:
+        """Connect, read-only, and return one line that says what was found."""
+        ...
+
+    def changes(self, token: str | None) -> Changes:
+        """Return what happened since ``token``; one request when nothing did.
+
+        None, or a token that the backend no longer knows, gives a full reading. Creates the calendar never.
+        """
+        ...
+
+    def create(self, event: Event, *, sequence: int, agent: Agent) -> Stored:
+        """Write a new event and return it as the calendar now holds it; makes the calendar when it isn't there.
+
+        Raises `Exists` when the UID is there already, which after a crash means that our own write succeeded.
+        """
+        ...
+
+    def fetch(self, href: str) -> Stored:
+        """Read one event again; raises `Missing`."""
+        ...
+
+    def update(self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent) -> Stored:
+        """Write only ``fields`` of ``wanted`` into the object as it is now, keeping all else as it came.
+
+        Fields are named by ``beklijf.merge``: time, recurrence, single (all singles are written), place, people, title, text,
+        alarms. An empty set only raises SEQUENCE (an announcement). Raises `Conflict` when the etag is no longer
+        ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, unless ``time`` or
+        ``recurrence`` is among the fields: then all answers go back to open.
+        """
+        ...
+
+    def delete(self, stored: Stored) -> None:
+        """Remove the event (a scheduling server tells the attendees); raises `Conflict` or `Missing`."""
+        ...
+
+    def close(self) -> None:
+        """Close connections; the calendar may be used again afterwards."""
+        ...
+
+
+BACKENDS = {
+    "folder": "beklijf.calendars.folder:FolderCalendar",
+    "caldav": "beklijf.calendars.caldav:CaldavCalendar",
+}
+"""By ``[calendar] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
+
+
+def open_calendar(settings: CalendarSettings, owner: str) -> Calendar:
+    """Return the calendar of *owner*; raises ConfigError with the pip line when the backend's extra is not installed."""
+    module, _, name = BACKENDS[settings.kind].partition(":")
+    try:
+        backend = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("beklijf"):
+            raise
+        raise ConfigError(
+            [
+                Problem(
+                    where="calendar.kind",
+                    what=f'"{settings.kind}" needs the library {error.name}',
+                    hint=f"install beklijf[{settings.kind}]",
+                )
+            ]
+        ) from error
+    calendar: Calendar = backend(settings, owner)
+    return calendar

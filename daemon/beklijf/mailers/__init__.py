@@ -1,0 +1,51 @@
+"""The contract of a mailer, and the register of its backends.
+
+A mailer takes one finished message to one address. It renders nothing, retries nothing and remembers nothing: the outbox does.
+Errors: `Transient` for what may pass (4xx, no connection, a connection lost in DATA), `Refused` for a no to this address,
+`Down` for a no to everything (AUTH, MAIL FROM, 5.7.x, STARTTLS not offered).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from beklijf.settings import MailSettings
+
+
+class Mailer(Protocol):
+    """Where mail goes out. Not thread-safe; opening it costs nothing before the first call."""
+
+    target: str
+    """What logs and ``check`` call it; no secrets in it."""
+
+    def check(self) -> str:
+        """Connect and log in without sending, and return one line that says what was found."""
+        ...
+
+    def send(self, message: EmailMessage, *, recipient: str) -> None:
+        """Hand over one message; returning means that the other side has taken it for good.
+
+        Sending the same Message-ID again after a crash is the outbox's decision; a folder mailer then writes the same file.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the connection politely; the mailer may be used again afterwards."""
+        ...
+
+
+BACKENDS = {
+    "folder": "beklijf.mailers.folder:FolderMailer",
+    "smtp": "beklijf.mailers.smtp:SmtpMailer",
+}
+
+
+def open_mailer(settings: MailSettings) -> Mailer:
+    """Return the mailer that ``[mail] kind`` names."""
+    module, _, name = BACKENDS[settings.kind].partition(":")
+    mailer: Mailer = getattr(import_module(module), name)(settings)
+    return mailer

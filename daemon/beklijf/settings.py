@@ -1,0 +1,78 @@
+"""What config.toml says about the installation itself: values only; ``config`` reads them, ``domain`` has the programme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+    from beklijf.credentials import Secret
+    from beklijf.domain import Contact, Organisation, Person, Training
+    from beklijf.errors import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarSettings:
+    kind: Literal["folder", "caldav"]
+    organizer: Contact
+    organized_by: Literal["service"]
+    invitations: Literal["auto", "server", "mail", "none"]
+    path: Path | None = None
+    """folder only"""
+    url: str = ""
+    user: str = ""
+    password: Secret | None = None
+    """For bearer authentication: the token."""
+    auth: Literal["basic", "digest", "bearer"] = "basic"
+    ca: Path | None = None
+    """A PEM file that is trusted instead of the system's."""
+    name: str = ""
+    """The calendar's display name, found or made; empty: the URL is the calendar itself, or the account's first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    kind: Literal["folder", "smtp"]
+    sender: Contact
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+    security: Literal["tls", "starttls"] = "starttls"
+    user: str = ""
+    password: Secret | None = None
+    ca: Path | None = None
+    per_minute: int = 60
+    templates: Path | None = None
+    """A folder whose files replace ours one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    state: Path
+    every: timedelta
+    installation: str
+    """Names this installation in every key and UID; defaults to the organizer's address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSettings:
+    max_people: int
+    max_withdrawals: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    path: Path
+    organisation: Organisation
+    calendar: CalendarSettings
+    mail: MailSettings
+    service: ServiceSettings
+    guard: GuardSettings
+    persons: tuple[Person, ...]
+    trainings: tuple[Training, ...]
+    digest: str
+    """Of the bytes of every file that was read; what a tick compares to know whether anything was written."""
+    warnings: tuple[Problem, ...] = field(default=())
