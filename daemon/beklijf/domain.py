@@ -7,7 +7,7 @@ All instants are aware. A day is a ``date`` in the zone that its field names. Ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType
 
@@ -268,6 +268,8 @@ class Facts:
 
     joined: Mapping[MentorshipKey, datetime]
     """When each mentorship's training was live for the first time; one that is missing has not joined."""
+    arrived: Mapping[tuple[MentorshipKey, str], datetime] = field(default_factory=dict)
+    """When a person (by key) came into a mentorship; missing: with the mentorship. A mentor who takes over is welcomed then."""
     chosen: Mapping[MentorshipKey, Meets]
     """The hour that planning proposed earlier, for pairs without one of their own."""
     moved: Mapping[MentorshipKey, Moved]
@@ -354,6 +356,8 @@ class Item:
     questions: str
     generation: int
     why: str
+    caught_up: bool = False
+    """Its own day of opening had passed when the mentorship joined: somebody's change brings it about, not the calendar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

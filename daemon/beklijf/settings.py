@@ -63,6 +63,14 @@ class GuardSettings:
     max_withdrawals: int
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file with trainings as it was read, so that what turns out wrong later can still be pointed at."""
+
+    name: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     path: Path
@@ -76,3 +84,5 @@ class Config:
     digest: str
     """Of the bytes of every file that was read; what a tick compares to know whether anything was written."""
     warnings: tuple[Problem, ...] = field(default=())
+    sources: tuple[Source, ...] = field(default=(), repr=False)
+    """The files whose trainings ``trainings`` has, in that order."""

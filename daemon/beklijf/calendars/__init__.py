@@ -12,6 +12,7 @@ Errors, translated once per backend: `Transient` for anything that may pass (no 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
@@ -21,8 +22,11 @@ from beklijf.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from beklijf.settings import CalendarSettings
     from beklijf.domain import Event
+    from beklijf.settings import CalendarSettings
+
+NO_STAMP = datetime(2026, 1, 1, tzinfo=UTC)
+"""DTSTAMP where the caller has no clock: the same event then gives the same bytes."""
 
 
 class Agent(StrEnum):
@@ -56,8 +60,8 @@ class Changes:
     changed: tuple[Stored, ...]
     gone: tuple[str, ...] = ()
     """Hrefs that are no longer there (never used when ``full``)."""
-    unreadable: tuple[str, ...] = ()
-    """One sentence for each object of ours that cannot be understood; it counts as unchanged."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """By href, one sentence for each object of ours that cannot be understood; it counts as unchanged."""
 
 
 class Calendar(Protocol):
@@ -82,8 +86,10 @@ class Calendar(Protocol):
         """
         ...
 
-    def create(self, event: Event, *, sequence: int, agent: Agent) -> Stored:
+    def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         """Write a new event and return it as the calendar now holds it; makes the calendar when it isn't there.
+
+        *stamp* is the moment of writing (DTSTAMP).
 
         Raises `Exists` when the UID is there already, which after a crash means that our own write succeeded.
         """
@@ -93,11 +99,14 @@ class Calendar(Protocol):
         """Read one event again; raises `Missing`."""
         ...
 
-    def update(self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent) -> Stored:
+    def update(
+        self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
+    ) -> Stored:
         """Write only ``fields`` of ``wanted`` into the object as it is now, keeping all else as it came.
 
         Fields are named by ``beklijf.merge``: time, recurrence, single (all singles are written), place, people, title, text,
-        alarms. An empty set only raises SEQUENCE (an announcement). Raises `Conflict` when the etag is no longer
+        alarms. An empty set only raises SEQUENCE (an announcement). Attendees whom the server said
+        it can't reach get SCHEDULE-AGENT=CLIENT, whatever *agent* is, and keep it. Raises `Conflict` when the etag is no longer
         ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, unless ``time`` or
         ``recurrence`` is among the fields: then all answers go back to open.
         """

@@ -1,0 +1,98 @@
+"""Everybody's agenda while one plan is made: on which days they can meet, and when they already do. Pure.
+
+Holds no rule of the method; ``pairs`` and ``singles`` ask it, and write down what they decide.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from beklijf.days import WorkingDays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from beklijf.domain import Organisation, Person, Training
+
+_LONGEST = 24 * 60
+"""Minutes; no meeting lasts longer, so nothing that started earlier can still be going on."""
+
+_NONE: frozenset[date] = frozenset()
+
+
+def day_of(start: datetime, person: Person) -> date:
+    """Return the day that *start* is for this person, who may live in another zone than the pair's hour."""
+    return start.date() if start.tzinfo is person.zone else start.astimezone(person.zone).date()
+
+
+def _minute(start: datetime) -> int:
+    return int(start.timestamp()) // 60
+
+
+class Agendas:
+    def __init__(self, organisation: Organisation, holidays: frozenset[date], trainings: Iterable[Training]) -> None:
+        self.organisation = organisation
+        self.working = WorkingDays(organisation, holidays)
+        self._busy: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        sessions: defaultdict[str, set[date]] = defaultdict(set)
+        for training in trainings:
+            days = {session.date for session in training.sessions}
+            for mentorship in training.mentorships:
+                sessions[mentorship.mentee.key] |= days
+        self._sessions = {key: frozenset(days) for key, days in sessions.items()}
+
+    def can_meet(self, person: Person, start: datetime) -> bool:
+        day = day_of(start, person)
+        return self.working.of(person).works(day) and day not in self._sessions.get(person.key, _NONE)
+
+    def why_off(self, person: Person, start: datetime) -> str:
+        """Return why this person cannot meet on that day; empty when they can."""
+        day = day_of(start, person)
+        return "session day" if day in self._sessions.get(person.key, _NONE) else self.working.of(person).why_off(day)
+
+    def free(self, person: Person, start: datetime, minutes: int) -> bool:
+        booked = self._busy.get(person.key)
+        if not booked:
+            return True
+        begin = _minute(start)
+        index = bisect_left(booked, (begin + minutes,))
+        while index and booked[index - 1][0] > begin - _LONGEST:
+            index -= 1
+            if booked[index][1] > begin:
+                return False
+        return True
+
+    def book(self, people: Iterable[Person], start: datetime, minutes: int) -> None:
+        begin = _minute(start)
+        for person in people:
+            insort(self._busy[person.key], (begin, begin + minutes))
+
+    def release(self, people: Iterable[Person], start: datetime, minutes: int) -> None:
+        begin = _minute(start)
+        for person in people:
+            self._busy[person.key].remove((begin, begin + minutes))
+
+    def inside_office_hours(self, person: Person, start: datetime, minutes: int) -> bool:
+        hours = self.organisation.office_hours
+        local = start.astimezone(person.zone)
+        until = local.hour * 60 + local.minute + minutes
+        return hours.start <= local.time() and until <= hours.end.hour * 60 + hours.end.minute
+
+    def opening(self, person: Person, day: date, joined: datetime | None, before: datetime | None = None) -> datetime:
+        """Return the letter hour of the first working day from *day* on that is not before the joining.
+
+        Who is away until the meeting itself is asked all the same: with *before*, a later hour gives way to *day* itself.
+        """
+        if joined is not None:
+            day = max(day, joined.astimezone(person.zone).date())
+        for candidate in self.working.of(person).from_day(day):
+            hour = datetime.combine(candidate, self.organisation.letter_hour, person.zone)
+            if before is not None and hour >= before:
+                break
+            if joined is None or hour >= joined:
+                return hour
+        return datetime.combine(day, self.organisation.letter_hour, person.zone)

@@ -1,0 +1,291 @@
+"""A calendar on any CalDAV server (RFC 4791), read by sync token (RFC 6578) or ETags, written by conditional requests.
+
+Sends no mail and compares nothing. Whether the *server* sends invitations (RFC 6638) is only reported, in `may_schedule`:
+the header alone proves nothing, since Xandikos has it and mails nobody.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from beklijf.calendars import NO_STAMP, Agent, Changes, Stored, ics
+from beklijf.calendars.dav import Answer, Connection, path_of
+from beklijf.calendars.discovery import Place, find, make
+from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from beklijf.domain import Event
+    from beklijf.settings import CalendarSettings
+
+_BATCH = 100
+"""Objects a multiget; servers have limits on the answer, and nobody on the number of requests."""
+_NO_SUCH_TOKEN = frozenset({400, 403, 409, 410, 412})
+"""RFC 6578 has 403 or 409 with DAV:valid-sync-token; the others are what servers answer instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    read: tuple[Stored, ...]
+    away: frozenset[str]
+    unreadable: Mapping[str, str]
+
+
+class CaldavCalendar:
+    """One calendar, found by URL and display name; made on the first `create` when it isn't there."""
+
+    def __init__(self, settings: CalendarSettings, owner: str) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._connected: Connection | None = None
+        self._found: Place | None = None
+        self._syncs = True
+        parts = urlsplit(settings.url)
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self.target = f"caldav {settings.user or owner} {url} {settings.name}".rstrip()
+        self.may_schedule: bool | None = None
+
+    def check(self) -> str:
+        place = self._place()
+        name = f'"{self._settings.name}"' if self._settings.name else "the calendar"
+        if place.calendar is None:
+            return f"{self._connection.server}: logged in; {name} will be made"
+        answer = self._connection.propfind(place.calendar, "d:getetag", "d:resourcetype", depth=1)
+        if answer.status != HTTPStatus.MULTI_STATUS:
+            raise Down(f"{self._connection.server}: {name} cannot be read ({answer.status})", hint="share it with this account")
+        sends = "the server may send invitations" if place.may_schedule else "the server sends no invitations"
+        return f"{self._connection.server}: {name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects; {sends}"
+
+    def changes(self, token: str | None) -> Changes:
+        place = self._place()
+        if place.calendar is None:
+            return Changes(token=_pack({}), full=True, changed=())
+        if self._syncs:
+            changes = self._by_token(place.calendar, token)
+            if changes is not None:
+                return changes
+            self._syncs = False
+        return self._by_etags(place.calendar, token)
+
+    def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
+        href = path_of(f"{urlsplit(self._calendar()).path}{quote(event.uid, safe='@')}.ics")
+        data = ics.build(event, sequence=sequence, stamp=stamp, agent=agent)
+        # Servers that know no If-None-Match (SOGo, Zimbra, Google) overwrite here; the tick has read the calendar just before.
+        answer = self._put(href, data, If_None_Match="*")
+        if answer.status == HTTPStatus.PRECONDITION_FAILED:
+            raise Exists(f"{self._connection.server}: {href} is there already")
+        if answer.status in {404, 409} and not answer.preconditions:
+            self._found = None
+            raise Transient(f"{self._connection.server}: the calendar is not where it was")
+        self._connection.refuse(answer, f"writing {event.title!r}")
+        return self._written(href, data, answer, agent)
+
+    def fetch(self, href: str) -> Stored:
+        data, etag = self._load(href)
+        return ics.stored(data, href=href, etag=etag)
+
+    def update(
+        self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
+    ) -> Stored:
+        data, etag = self._load(stored.href)
+        if etag != stored.etag:
+            raise Conflict(f"{stored.href}: changed since it was read")
+        new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
+        answer = self._put(stored.href, new, **_if_match(etag))
+        self._connection.refuse(answer, f"changing {wanted.title!r}")
+        return self._written(stored.href, new, answer, agent)
+
+    def delete(self, stored: Stored) -> None:
+        condition = _if_match(stored.etag)
+        if not condition and self._load(stored.href)[1] != stored.etag:
+            raise Conflict(f"{stored.href}: changed since it was read")
+        answer = self._connection.request("DELETE", self._url(stored.href), b"", **condition)
+        self._connection.refuse(answer, f"deleting {stored.event.title!r}")
+
+    def close(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+        self._connected = self._found = None
+
+    @property
+    def _connection(self) -> Connection:
+        if self._connected is None:
+            self._connected = Connection(self._settings)
+        return self._connected
+
+    def _place(self) -> Place:
+        if self._found is None:
+            self._found = find(self._connection, self._settings)
+            self.may_schedule = self._found.may_schedule
+        return self._found
+
+    def _calendar(self) -> str:
+        """Return the calendar's URL, made if it wasn't there."""
+        place = self._place()
+        if place.calendar is None:
+            place = self._found = make(self._connection, self._settings, place)
+        assert place.calendar is not None
+        return place.calendar
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _by_token(self, calendar: str, token: str | None) -> Changes | None:
+        """Read by sync-collection; None when the server has none. A token that it refuses means: read everything."""
+        before = _unpack(token).get("sync")
+        answer = self._connection.sync(calendar, before or "")
+        if before and answer.status in _NO_SUCH_TOKEN:
+            before = None
+            answer = self._connection.sync(calendar, "")
+        if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            raise self._lost(answer)
+        if answer.status != HTTPStatus.MULTI_STATUS:
+            return None
+        etags: dict[str, str] = {}
+        gone: set[str] = set()
+        while True:
+            resources = answer.resources()
+            for resource in resources:
+                href = path_of(resource.href)
+                if resource.status == HTTPStatus.NOT_FOUND:
+                    etags.pop(href, None)
+                    gone.add(href)
+                elif etag := resource.text("d:getetag"):
+                    etags[href] = etag
+                    gone.discard(href)
+            after = answer.text("d:sync-token")
+            # RFC 6578 section 3.6: a 507 among the answers says that there is more.
+            if not any(resource.status == HTTPStatus.INSUFFICIENT_STORAGE for resource in resources):
+                break
+            answer = self._connection.sync(calendar, after)
+        etags.pop(path_of(calendar), None)
+        if not after:
+            return None
+        objects = self._objects(calendar, etags)
+        return Changes(
+            token=token if token and before == after else _pack({"sync": after}),
+            full=not before,
+            changed=objects.read,
+            gone=tuple(sorted(gone | objects.away)) if before else (),
+            unreadable=objects.unreadable,
+        )
+
+    def _by_etags(self, calendar: str, token: str | None) -> Changes:
+        before = _unpack(token).get("etags")
+        answer = self._connection.propfind(calendar, "d:getetag", "d:resourcetype", depth=1)
+        if answer.status != HTTPStatus.MULTI_STATUS:
+            self._found = None
+            raise Down(
+                f"{self._connection.server}: the calendar cannot be read ({answer.status})", hint="check calendar.url and its rights"
+            )
+        etags = _etags(answer, calendar)
+        known = before or {}
+        objects = self._objects(calendar, {href: etag for href, etag in etags.items() if known.get(href) != etag})
+        gone = (known.keys() - etags.keys()) | objects.away
+        return Changes(
+            token=token if token and before == etags else _pack({"etags": etags}),
+            full=before is None,
+            changed=objects.read,
+            gone=tuple(sorted(gone)) if before is not None else (),
+            unreadable=objects.unreadable,
+        )
+
+    def _lost(self, answer: Answer) -> Down:
+        self._found = None
+        return Down(
+            f"{self._connection.server}: the calendar cannot be read any more ({answer.status})", hint="check calendar.url and its rights"
+        )
+
+    def _objects(self, calendar: str, etags: Mapping[str, str]) -> _Objects:
+        """Read those of the objects that are ours."""
+        read: list[Stored] = []
+        away: set[str] = set()
+        unreadable: dict[str, str] = {}
+        hrefs = sorted(etags)
+        for n in range(0, len(hrefs), _BATCH):
+            batch = hrefs[n : n + _BATCH]
+            found = self._multiget(calendar, batch)
+            for href in batch:
+                data, etag = found[href]
+                if not data:
+                    away.add(href)
+                elif ics.is_ours(ics.uid_of(data)):
+                    try:
+                        read.append(ics.stored(data, href=href, etag=etag or etags[href]))
+                    except Missing:
+                        away.add(href)
+                    except Refused as error:
+                        unreadable[href] = str(error)
+        return _Objects(tuple(read), frozenset(away), unreadable)
+
+    def _multiget(self, calendar: str, hrefs: list[str]) -> dict[str, tuple[bytes, str]]:
+        """Return content and ETag by href; no content for what is not there any more.
+
+        By REPORT even for one object: the ETag header of a GET is altered by proxies that compress.
+        """
+        answer = self._connection.multiget(calendar, hrefs)
+        if answer.status != HTTPStatus.MULTI_STATUS:
+            raise Transient(f"{self._connection.server}: objects could not be read ({answer.status})")
+        found = {path_of(r.href): (r.text("c:calendar-data").encode(), r.text("d:getetag")) for r in answer.resources()}
+        if missing := [href for href in hrefs if href not in found]:
+            # Not the same as gone: taking it for that would tell people that their meeting is cancelled.
+            raise Transient(f"{self._connection.server}: said nothing about {missing[0]}")
+        return found
+
+    def _load(self, href: str) -> tuple[bytes, str]:
+        data, etag = self._multiget(self._calendar(), [href])[href]
+        if not data:
+            raise Missing(f"{self._connection.server}: {href} is not there")
+        return data, etag
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _url(self, href: str) -> str:
+        return urljoin(self._calendar(), href)
+
+    def _put(self, href: str, data: bytes, **condition: str) -> Answer:
+        return self._connection.request("PUT", self._url(href), data, Content_Type="text/calendar; charset=utf-8", **condition)
+
+    def _written(self, href: str, data: bytes, answer: Answer, agent: Agent) -> Stored:
+        """Return what the calendar now holds: what we sent, where the server says so by an ETag, else what it then has.
+
+        An ETag in the answer to a PUT means that the object is as it was sent (RFC 4791 section 5.3.4). Radicale gives one and
+        reorders lines nevertheless, which changes no meaning. So a first write is one request an event. Should a server make
+        something else of it, the next `changes` shows that: the write came after the token. A server that sends invitations
+        is asked at once, for its SCHEDULE-STATUS.
+        """
+        etag = answer.headers.get("ETag", "")
+        if etag and not (agent is Agent.SERVER and self.may_schedule):
+            return ics.stored(data, href=href, etag=etag)
+        return self.fetch(href)
+
+
+def _if_match(etag: str) -> dict[str, str]:
+    """Return the condition of a write; a weak ETag never matches (RFC 9110 section 13.1.1), the comparison before it must do."""
+    return {} if not etag or etag.startswith("W/") else {"If_Match": etag}
+
+
+def _etags(answer: Answer, calendar: str) -> dict[str, str]:
+    etags = {path_of(r.href): r.text("d:getetag") for r in answer.resources() if not r.has("d:resourcetype", "d:collection")}
+    etags.pop(path_of(calendar), None)
+    return etags
+
+
+def _pack(token: Mapping[str, object]) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(token).encode(), 1)).decode()
+
+
+def _unpack(token: str | None) -> dict[str, Any]:
+    """Return what is in a token of ours; nothing for one of another kind or version: then everything is read."""
+    try:
+        value = json.loads(zlib.decompress(base64.b64decode(token or "", validate=True)))
+    except (ValueError, zlib.error):
+        return {}
+    return value if isinstance(value, dict) else {}

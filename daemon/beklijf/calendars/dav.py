@@ -1,0 +1,201 @@
+"""One keep-alive connection to a CalDAV server, its XML, and its refusals as our errors.
+
+Uses the caldav library for sessions, authentication and RFC 6764, and its plain request underneath: that leaves bytes and
+SEQUENCE alone, where the library's event objects rewrite both. Knows no events.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urljoin, urlsplit
+from xml.sax.saxutils import escape
+
+import niquests
+from caldav.davclient import DAVClient
+from caldav.lib.error import AuthorizationError, DAVError, RateLimitError
+
+from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from lxml.etree import _Element
+
+    from beklijf.settings import CalendarSettings
+
+TIMEOUT = 60
+"""Seconds; a first REPORT over a large calendar takes some servers half a minute."""
+NAMES = {"d": "DAV:", "c": "urn:ietf:params:xml:ns:caldav"}
+_UID_CONFLICT = "{urn:ietf:params:xml:ns:caldav}no-uid-conflict"
+OK = frozenset({200, 201, 204, 207})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    tree: _Element | None
+    preconditions: tuple[str, ...] = ()
+
+    def resources(self) -> list[Resource]:
+        """Return the answers of a multistatus, each with the properties that the server has."""
+        return [] if self.tree is None else [_resource(response) for response in self.tree.iterfind(".//d:response", NAMES)]
+
+    def text(self, path: str) -> str:
+        return "" if self.tree is None else (self.tree.findtext(path, "", NAMES) or "").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    href: str
+    status: int
+    props: Mapping[str, _Element]
+
+    def text(self, name: str) -> str:
+        element = self.props.get(_clark(name))
+        return "" if element is None else (element.text or "").strip()
+
+    def hrefs(self, name: str) -> list[str]:
+        element = self.props.get(_clark(name))
+        return [] if element is None else [(href.text or "").strip() for href in element.iterfind("d:href", NAMES)]
+
+    def has(self, name: str, kind: str) -> bool:
+        element = self.props.get(_clark(name))
+        return element is not None and element.find(f".//{kind}", NAMES) is not None
+
+
+class Connection:
+    """Opened by the first request, to the host of the settings and to no other."""
+
+    def __init__(self, settings: CalendarSettings) -> None:
+        self._settings = settings
+        self.server = urlsplit(settings.url).hostname or settings.url
+        with self._translated():
+            # A URL that is none is a mail domain or address: RFC 6764 finds the server by DNS, over TLS only.
+            self._client = DAVClient(
+                url=settings.url,
+                username=settings.user or None,
+                password=settings.password.reveal() if settings.password else None,
+                auth_type=settings.auth if settings.password else None,
+                ssl_verify_cert=str(settings.ca) if settings.ca else True,
+                timeout=TIMEOUT,
+                enable_rfc6764="://" not in settings.url,
+            )
+            # Without revocation checks: they ask other hosts, which a closed network doesn't let through.
+            self._client.session.close()
+            self._client.session = niquests.Session(revocation_configuration=None, disable_http3=True)
+        self.url = str(self._client.url)
+
+    def request(self, method: str, url: str, body: bytes = b"", **headers: str) -> Answer:
+        """Return the server's answer, whatever its status but for those that are the same everywhere (401, 429, 5xx)."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with self._translated():
+            try:
+                response = self._client.request(urljoin(self.url, url), method, body, named)
+            except AuthorizationError as error:
+                if error.status != HTTPStatus.FORBIDDEN:
+                    raise
+                return Answer(HTTPStatus.FORBIDDEN, {}, None, tuple(error.preconditions))
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status != HTTPStatus.INSUFFICIENT_STORAGE:
+            raise Transient(f"{self.server}: {method} failed with {response.status}")
+        tree = response.tree
+        found = () if tree is None or response.status in OK else tuple(str(e.tag) for e in tree.iter())
+        return Answer(response.status, response.headers, tree, found)
+
+    def propfind(self, url: str, *names: str, depth: int = 0) -> Answer:
+        body = f"<d:propfind {_XMLNS}><d:prop>{_elements(names)}</d:prop></d:propfind>"
+        return self.request("PROPFIND", url, body.encode(), Depth=str(depth))
+
+    def sync(self, url: str, token: str) -> Answer:
+        """Ask what happened since *token*. Never with DAV:limit, with which Nextcloud and Xandikos lose entries."""
+        body = (
+            f"<d:sync-collection {_XMLNS}><d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
+            f"<d:prop><d:getetag/></d:prop></d:sync-collection>"
+        )
+        return self.request("REPORT", url, body.encode(), Depth="0")
+
+    def multiget(self, url: str, hrefs: Iterable[str]) -> Answer:
+        wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
+        body = f"<c:calendar-multiget {_XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
+        return self.request("REPORT", url, body.encode(), Depth="1")
+
+    def make_calendar(self, url: str, name: str) -> Answer:
+        body = (
+            f"<c:mkcalendar {_XMLNS}><d:set><d:prop><d:displayname>{escape(name)}</d:displayname>"
+            f'<c:supported-calendar-component-set><c:comp name="VEVENT"/></c:supported-calendar-component-set>'
+            f"</d:prop></d:set></c:mkcalendar>"
+        )
+        return self.request("MKCALENDAR", url, body.encode())
+
+    def refuse(self, answer: Answer, what: str) -> None:
+        """Raise what an answer about one object means; returns when it was a yes."""
+        status = answer.status
+        if status in OK:
+            return
+        said = f"{self.server}: {what} refused with {status}"
+        if _UID_CONFLICT in answer.preconditions:
+            raise Exists(said)
+        if status in {404, 410}:
+            raise Missing(said)
+        if status == HTTPStatus.PRECONDITION_FAILED:
+            raise Conflict(f"{self.server}: {what}: changed since it was read")
+        if status == HTTPStatus.INSUFFICIENT_STORAGE:
+            raise Down(f"{self.server}: the calendar is full", hint="make room on the server")
+        if status in {408, 423, 425}:
+            raise Transient(said)
+        raise Refused(said)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except RateLimitError as error:
+            raise Transient(f"{self.server}: asks us to slow down", retry_after=error.retry_after_seconds) from error
+        except AuthorizationError as error:
+            hint = "check calendar.user, calendar.password and calendar.auth"
+            raise Down(f"{self.server}: the login was refused", hint=hint) from error
+        except niquests.exceptions.SSLError as error:
+            hint = "check calendar.url; for a certificate of your own authority set calendar.ca to its PEM file"
+            raise Down(f"{self.server}: no trusted TLS connection", hint=hint) from error
+        except (niquests.exceptions.InvalidURL, niquests.exceptions.InvalidSchema, niquests.exceptions.MissingSchema) as error:
+            raise Down(f"{self._settings.url}: is not a URL of a calendar server", hint="check calendar.url") from error
+        except niquests.exceptions.Timeout as error:
+            raise Transient(f"{self.server}: no answer in time") from error
+        except (niquests.exceptions.RequestException, DAVError, OSError) as error:
+            raise Transient(f"{self.server}: no connection ({type(error).__name__})") from error
+
+
+_XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
+
+
+def path_of(href: str) -> str:
+    """Return one spelling of a path: servers write ``@`` as ``%40`` or not, and sometimes the whole URL."""
+    return quote(unquote(urlsplit(href).path), safe="/@+!$&'()*,;=~-._:")
+
+
+def _elements(names: Iterable[str]) -> str:
+    return "".join(f"<{name}/>" for name in names)
+
+
+def _clark(name: str) -> str:
+    prefix, _, local = name.partition(":")
+    return f"{{{NAMES[prefix]}}}{local}"
+
+
+def _resource(response: _Element) -> Resource:
+    props = {}
+    for propstat in response.iterfind("d:propstat", NAMES):
+        if _code(propstat.findtext("d:status", "", NAMES)) in OK:
+            props.update({str(prop.tag): prop for prop in propstat.iterfind("d:prop/*", NAMES)})
+    return Resource(response.findtext("d:href", "", NAMES).strip(), _code(response.findtext("d:status", "", NAMES)), props)
+
+
+def _code(status: str | None) -> int:
+    parts = (status or "").split()
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 200

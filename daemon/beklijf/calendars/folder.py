@@ -1,0 +1,241 @@
+"""A calendar as a folder of .ics files, ``<path>/<owner>/<uid>.ics``: the vdir layout that khal and vdirsyncer read and write.
+
+People and programs edit these files behind our back, and that is the point. Decides nothing and locks nothing; each write
+is whole or not there at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import os
+import time
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from beklijf.calendars import NO_STAMP, Agent, Changes, Stored, ics
+from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from beklijf.domain import Event
+    from beklijf.settings import CalendarSettings
+
+_RACY = 2_000_000_000
+"""Nanoseconds after a write in which another one may get the same time stamp (FAT; the kernel's own tick is 4 ms)."""
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a token remembers of one file."""
+
+    state: str
+    digest: str
+    """Of the content, for a file that was so new that its time stamp proves nothing; otherwise empty."""
+    ours: bool
+
+
+class FolderCalendar:
+    """One owner's folder."""
+
+    may_schedule: bool | None = False
+
+    def __init__(self, settings: CalendarSettings, owner: str, *, durable: bool = True) -> None:
+        """Take *durable* away only where the files may be lost in a power cut: a rehearsal."""
+        assert settings.path is not None
+        self._folder = settings.path / _safe(owner)
+        self._title = settings.organizer.name
+        self._durable = durable
+        self.target = f"folder {self._folder}"
+
+    def check(self) -> str:
+        with self._translated():
+            place = next(p for p in (self._folder, *self._folder.parents) if p.exists())
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise Down(f"{place}: may not be written", hint="make it writable for the account that runs beklijf")
+        return f"{self.target}: {len(self._listing())} files"
+
+    def changes(self, token: str | None) -> Changes:
+        """Compare the folder with what the token remembers of it; a quiet reading opens no file.
+
+        Two programs may write a file within one tick of the file system's clock. A time stamp younger than that proves nothing
+        about what comes next, so the token keeps such a file's digest, and the next reading opens it once more.
+        """
+        before = None if token is None else _unpack(token)
+        listing = self._listing()
+        recently = time.time_ns() - _RACY  # the file system's clock, not the programme's: how far its stamps can be trusted
+        now: dict[str, _Seen] = {}
+        changed: list[Stored] = []
+        gone = [name for name, seen in (before or {}).items() if seen.ours and name not in listing]
+        unreadable: dict[str, str] = {}
+        for name, (state, modified) in listing.items():
+            seen = before.get(name) if before else None
+            if seen and seen.state == state and not seen.digest and modified < recently:
+                now[name] = seen
+                continue
+            data = self._read(name)
+            if data is None:
+                if seen and seen.ours:
+                    gone.append(name)
+                continue
+            uid, digest = ics.uid_of(data), _digest(data)
+            ours = ics.is_ours(uid) and not (name != _file_name(uid) and _file_name(uid) in listing)
+            now[name] = _Seen(state, digest if modified >= recently else "", ours)
+            if seen and seen.state == state and seen.digest == digest:
+                continue
+            if ours:
+                _sort(name, data, changed=changed, gone=gone, unreadable=unreadable)
+            elif seen and seen.ours:
+                gone.append(name)
+        same = before is not None and now == before
+        return Changes(
+            token=token if same and token is not None else _pack(now),
+            full=before is None,
+            changed=tuple(changed),
+            gone=() if before is None else tuple(gone),
+            unreadable=unreadable,
+        )
+
+    def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
+        name = _file_name(event.uid)
+        data = ics.build(event, sequence=sequence, stamp=stamp, agent=agent)
+        with self._translated():
+            if not self._folder.is_dir():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._write("displayname", self._title.encode())
+            if (self._folder / name).exists():
+                raise Exists(f"{name} is there already")
+            self._write(name, data)
+        return _stored(name, data)
+
+    def fetch(self, href: str) -> Stored:
+        return _stored(href, self._existing(href))
+
+    def update(
+        self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
+    ) -> Stored:
+        data = self._unchanged(stored)
+        new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
+        with self._translated():
+            self._write(stored.href, new)
+        return _stored(stored.href, new)
+
+    def delete(self, stored: Stored) -> None:
+        self._unchanged(stored)
+        with self._translated():
+            (self._folder / stored.href).unlink()
+            self._settle()
+
+    def close(self) -> None:
+        pass
+
+    def _listing(self) -> dict[str, tuple[str, int]]:
+        """Return the state and time stamp of every event file by name; what vdir readers ignore, so do we."""
+        found = {}
+        with self._translated():
+            if not self._folder.is_dir():
+                return {}
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".ics") and not entry.name.startswith("."):
+                        stat = entry.stat()
+                        found[entry.name] = (f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}", stat.st_mtime_ns)
+        return found
+
+    def _read(self, name: str) -> bytes | None:
+        with self._translated():
+            try:
+                return (self._folder / name).read_bytes()
+            except (FileNotFoundError, IsADirectoryError):
+                return None
+
+    def _existing(self, href: str) -> bytes:
+        data = self._read(href)
+        if data is None:
+            raise Missing(f"{href}: there is no such file")
+        return data
+
+    def _unchanged(self, stored: Stored) -> bytes:
+        data = self._existing(stored.href)
+        if _digest(data) != stored.etag:
+            raise Conflict(f"{stored.href}: changed since it was read")
+        return data
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Replace the file as a whole: after a power cut there is the old one or the new one."""
+        temporary = self._folder / f".{name}.tmp"
+        with temporary.open("wb") as file:
+            file.write(data)
+            if self._durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(self._folder / name)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._durable:
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PermissionError as error:
+            raise Down(f"{error.filename}: may not be read or written", hint="give it to the account that runs beklijf") from error
+        except OSError as error:
+            hint = "make room on that disk" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+            raise Transient(f"{self._folder}: {error.strerror or error}", hint=hint) from error
+
+
+def _sort(name: str, data: bytes, *, changed: list[Stored], gone: list[str], unreadable: dict[str, str]) -> None:
+    try:
+        changed.append(_stored(name, data))
+    except Missing:
+        gone.append(name)
+    except Refused as error:
+        unreadable[name] = str(error)
+
+
+def _stored(name: str, data: bytes) -> Stored:
+    return ics.stored(data, href=name, etag=_digest(data))
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:32]
+
+
+def _safe(name: str) -> str:
+    """Return *name* as a file name on any system: no separators, not hidden, not too long."""
+    safe = quote(name, safe="@+ ")
+    safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
+    return safe if len(safe) <= _LONGEST_NAME else f"{safe[:100]}-{_digest(name.encode())}"
+
+
+def _file_name(uid: str) -> str:
+    return f"{_safe(uid)}.ics"
+
+
+def _pack(seen: dict[str, _Seen]) -> str:
+    lines = "\n".join(f"{name}\t{s.state}\t{s.digest}\t{'+' if s.ours else '-'}" for name, s in sorted(seen.items()))
+    return base64.b64encode(zlib.compress(lines.encode("utf-8", "surrogateescape"), 1)).decode()
+
+
+def _unpack(token: str) -> dict[str, _Seen] | None:
+    """Return what the token remembers; None for a token of another kind or version: then everything is read."""
+    try:
+        lines = zlib.decompress(base64.b64decode(token, validate=True)).decode("utf-8", "surrogateescape")
+        rows = [line.split("\t") for line in lines.splitlines()]
+        return {name: _Seen(state, digest, ours == "+") for name, state, digest, ours in rows}
+    except (ValueError, zlib.error):
+        return None

@@ -1,0 +1,153 @@
+"""Between an `Event` and an iCalendar object: read, build, and patch what changed into an object as it came.
+
+The one writer for calendars and for invitations by mail. Pure: *stamp* (DTSTAMP) and *sequence* are arguments, and who
+sends to whom is not decided here. What it writes is the form that every client takes: weekly rule with BYDAY, WKST=MO and
+UNTIL in UTC, no RDATE, days off as EXDATE, everything in the zone of the master, and that zone's VTIMEZONE.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from icalendar import Calendar, Component, vText
+
+from beklijf.calendars import Agent
+from beklijf.calendars import ics_parts as parts
+from beklijf.calendars.ics_reader import (
+    Reading,
+    Unreadable,
+    is_cancelled,
+    is_ours,
+    length,
+    members,
+    moment,
+    parse,
+    plain_text,
+    read,
+    reading,
+    stored,
+    uid_of,
+)
+from beklijf.canonical import rhythm
+from beklijf.domain import Recurrence, Single
+
+if TYPE_CHECKING:
+    from beklijf.domain import Event
+
+__all__ = ["Reading", "Unreadable", "build", "is_ours", "patch", "plain_text", "read", "stored", "uid_of"]
+
+PRODID = "-//beklijf//beklijf//EN"
+
+
+def build(
+    event: Event, *, sequence: int, stamp: datetime, agent: Agent = Agent.SERVER, method: str = "", only: datetime | None = None
+) -> bytes:
+    """Return *event* as an iCalendar object.
+
+    For a calendar leave *method* out; for mail it is REQUEST or CANCEL. *only* (where the rhythm has it) makes the message
+    about that single meeting: its new time, or with CANCEL that it does not take place.
+    """
+    moved = {single.at: single for single in event.singles if single.start is not None}
+    if only is not None:
+        at = only.astimezone(UTC)
+        events = [parts.meeting(event, moved.get(at, Single(at, at, event.minutes)), parts.whole(event), parts.clock_of(event.start))]
+    else:
+        master = parts.whole(event)
+        overrides = (
+            [] if method == "CANCEL" else [parts.meeting(event, single, master, parts.clock_of(event.start)) for single in moved.values()]
+        )
+        parts.set_recurrence(master, event.recurrence, event.start)
+        parts.set_exdates(master, event.singles, parts.clock_of(event.start))
+        events = [master, *overrides]
+    for component in events:
+        component["STATUS"] = vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
+        parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
+    calendar = Calendar()
+    calendar["PRODID"], calendar["VERSION"] = vText(PRODID), vText("2.0")
+    if method:
+        calendar["METHOD"] = vText(method)
+    calendar.subcomponents = [*parts.zones(event), *events]
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, stamp: datetime, agent: Agent) -> bytes:
+    """Return *data* with only *fields* as *wanted* has them; all that we do not model goes back as it came.
+
+    A re-timed series (``time``) loses its old exceptions for those of *wanted*: they belonged to places that are no more.
+    A single meeting keeps words of its own. With ``time`` or ``recurrence`` all answers go back to open.
+    """
+    calendar = parse(data)
+    master, overrides = members(calendar)
+    before = reading(calendar).event
+    components = [master, *overrides.values()]
+    for field in fields & parts.WORDS.keys():
+        parts.set_words(components, field, getattr(wanted, field))
+    for component in components:
+        if "people" in fields:
+            parts.set_people(component, wanted)
+        if "alarms" in fields:
+            parts.set_alarms(component, wanted.alarms)
+    if fields & {"time", "recurrence", "single"}:
+        _set_times(calendar, before, wanted, fields)
+    reopened = fields & {"time", "recurrence"}
+    for component in (c for c in calendar.subcomponents if c.name == "VEVENT"):
+        if reopened:
+            parts.reopen(component, rsvp=not before.free)
+        parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def _set_times(calendar: Calendar, before: Event, wanted: Event, fields: frozenset[str]) -> None:
+    master, overrides = members(calendar)
+    recurrence = wanted.recurrence if "recurrence" in fields else before.recurrence
+    start, minutes = (wanted.start, wanted.minutes) if "time" in fields else (moment(calendar, master, "DTSTART"), before.minutes)
+    if "time" in fields:
+        parts.drop(calendar, overrides.values())
+        overrides = {}
+        parts.set_span(master, start, minutes, *parts.clock_of(start))
+        known = {str(zone.get("TZID")) for zone in calendar.walk("VTIMEZONE")}
+        calendar.subcomponents[:0] = [zone for zone in parts.zones(wanted) if str(zone["TZID"]) not in known]
+        if "recurrence" not in fields and recurrence is not None and not recurrence.other:
+            # A human's length of the series, at our new time: as many meetings as before.
+            steps = len(rhythm(before)) - 1
+            recurrence = Recurrence(recurrence.every, (start + timedelta(weeks=recurrence.every * steps)).astimezone(UTC))
+    if fields & {"time", "recurrence"} and not (recurrence and recurrence.other and recurrence == before.recurrence):
+        for name in ("RRULE", "RDATE", "EXRULE"):
+            master.pop(name, None)
+        parts.set_recurrence(master, recurrence, start)
+    singles = wanted.singles if fields & {"time", "single"} else before.singles
+    _set_singles(calendar, master, overrides, singles, minutes=minutes, recurrence=recurrence)
+
+
+def _set_singles(
+    calendar: Calendar,
+    master: Component,
+    overrides: dict[datetime, Component],
+    singles: tuple[Single, ...],
+    *,
+    minutes: int,
+    recurrence: Recurrence | None,
+) -> None:
+    """Make EXDATE and the overrides say *singles*; an override beyond the end of the series would still show, so it goes."""
+    event = reading(calendar).event
+    places = set(rhythm(event))
+    inside = {s.at: s for s in singles if recurrence is not None and (recurrence.other or s.at in places)}
+    clock = parts.clock_of(moment(calendar, master, "DTSTART"), str(master["DTSTART"].params.get("TZID", "")))
+    parts.set_exdates(master, inside.values(), clock)
+    for at, override in overrides.items():
+        single = inside.pop(at, Single(at, at, minutes))
+        if recurrence is None or single.start is None or is_cancelled(override) or not (recurrence.other or at in places):
+            parts.drop(calendar, [override])
+            if single.start is not None:
+                inside[at] = single
+            continue
+        lasts = single.minutes or minutes
+        if (moment(calendar, override, "DTSTART"), length(calendar, override)) != (single.start, lasts):
+            parts.set_span(override, single.start, lasts, *clock)
+            parts.reopen(override, rsvp=not event.free)
+    for at, single in inside.items():
+        if single.start is not None and (single.start, single.minutes or minutes) != (at, minutes):
+            override = parts.meeting(event, single, master, clock)
+            parts.reopen(override, rsvp=not event.free)
+            calendar.subcomponents.append(override)

@@ -1,0 +1,75 @@
+"""Items of a track as events of a calendar: identity, and the one form that every client takes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID, uuid5
+
+from beklijf.domain import Contact, Event, Kind, Recurrence, Single
+
+if TYPE_CHECKING:
+    from beklijf.domain import Item, Programme, Ref
+
+NAMESPACE = UUID("5b0c7a52-6a55-4c8e-9d60-0e6f4b6d0e0c")
+"""Ours; a key is a function of installation, item and generation, so that a lost ledger recognises its own events."""
+
+DOMAIN = "beklijf"
+
+
+class Texts(Protocol):
+    """Whoever words an event: title and text from an item."""
+
+    def event(self, item: Item, programme: Programme) -> tuple[str, str]: ...
+
+
+def key(installation: str, ref: Ref, generation: int) -> str:
+    """Return our own name of one event."""
+    return str(uuid5(NAMESPACE, f"{installation.casefold()}\n{ref}\n{generation}"))
+
+
+@lru_cache(maxsize=8)
+def mark(installation: str) -> str:
+    """Return the end of every UID of this installation: what is ours in a calendar that others use too."""
+    return f"-{sha256(installation.casefold().encode()).hexdigest()[:8]}@{DOMAIN}"
+
+
+def uid(installation: str, ref: Ref, generation: int) -> str:
+    """Return what the calendar calls the event."""
+    return key(installation, ref, generation) + mark(installation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Makes events of items, for one installation and one programme."""
+
+    installation: str
+    programme: Programme
+    texts: Texts
+
+    def event(self, item: Item, *, generation: int | None = None) -> Event:
+        """Return *item* as the event that a calendar should hold.
+
+        Weekly, until the last start, days off as cancelled meetings: no client misreads that. Never a goal: agendas are
+        open to colleagues.
+        """
+        title, text = self.texts.event(item, self.programme)
+        first, last = item.starts[0], item.starts[-1]
+        recurrence = Recurrence(item.every, last.astimezone(UTC)) if item.every else None
+        return Event(
+            uid=uid(self.installation, item.ref, generation or item.generation),
+            start=first,
+            minutes=item.minutes,
+            recurrence=recurrence,
+            singles=tuple(Single(at.astimezone(UTC), None) for at in item.without),
+            title=title,
+            text=text,
+            place=item.place or item.online,
+            organizer=self.programme.organizer,
+            people=tuple(sorted((Contact(p.name, p.email) for p in item.people), key=lambda c: c.email.casefold())),
+            alarms=(0,) if item.kind is Kind.REMINDER else (),
+            free=item.kind is Kind.REMINDER,
+        )

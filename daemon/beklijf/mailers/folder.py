@@ -1,0 +1,112 @@
+"""The outbox as a Maildir: what mutt, Thunderbird and Python's ``mailbox`` read.
+
+Knows one mail by its Message-ID and never looks into the folder for anything else.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from beklijf.errors import Down
+from beklijf.messages import WIRE, ascii_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from beklijf.settings import MailSettings
+
+BY_LINE_FEED = WIRE.clone(linesep="\n")
+"""Files of a Maildir have the line ends of the machine; CRLF shows as ``^M`` in some readers."""
+
+
+class FolderMailer:
+    """Write each message as one file: finished in ``tmp``, then moved to ``new``, so that no reader ever sees half a mail."""
+
+    def __init__(self, settings: MailSettings, *, durable: bool = True) -> None:
+        """Take the folder from the settings; without ``durable`` a power cut may lose mail (rehearsals are quicker so)."""
+        assert settings.path is not None, "config gives a folder mailer its path"
+        self.path = settings.path
+        self.target = f"folder {self.path}"
+        self._durable = durable
+        self._ready = False
+
+    def check(self) -> str:
+        """Look whether the folder can be written, without making anything."""
+        with self._as_down():
+            if not self.path.exists():
+                parent = next(folder for folder in self.path.absolute().parents if folder.exists())
+                self._demand_writable(parent)
+                return f"Maildir {self.path}: will be made"
+            for name in ("", "tmp", "new", "cur"):
+                if (self.path / name).exists():
+                    self._demand_writable(self.path / name)
+            return f"Maildir {self.path}: writable"
+
+    def send(self, message: EmailMessage, *, recipient: str) -> None:
+        """Write the message; one that is there already is the same file again, or left alone where a person has read it."""
+        ascii_address(recipient)
+        name = uuid5(NAMESPACE_URL, f"mid:{message['Message-ID']}").hex
+        with self._as_down():
+            self._make()
+            if self._was_read(name):
+                return
+            finished = self.path / "tmp" / name
+            with finished.open("wb") as file:
+                file.write(message.as_bytes(policy=BY_LINE_FEED))
+                file.flush()
+                if self._durable:
+                    os.fsync(file.fileno())
+            # mail programs take the time of the file for the time of arrival, and a rehearsal happens in another year
+            sent = message["Date"].datetime.timestamp()
+            os.utime(finished, (sent, sent))
+            finished.replace(self.path / "new" / name)
+            self._sync(self.path / "new")
+
+    def close(self) -> None:
+        """Have nothing to close: every message was finished when it was sent."""
+
+    def _make(self) -> None:
+        if self._ready:
+            return
+        # for this account only: letters hold what people want to learn
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("tmp", "new", "cur"):
+            (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        self._sync(self.path)
+        self._ready = True
+
+    def _was_read(self, name: str) -> bool:
+        """Look in ``cur``, where readers put a mail under its name and their flags: ``name:2,S``."""
+        return any(self.path.joinpath("cur").glob(f"{name}*"))
+
+    def _sync(self, folder: Path) -> None:
+        """Make a rename in the folder last: the name of a file is part of the folder, not of the file."""
+        if not self._durable:
+            return
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _demand_writable(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise NotADirectoryError(20, "is not a folder", str(folder))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "may not be written by this account", str(folder))
+
+    @contextmanager
+    def _as_down(self) -> Iterator[None]:
+        """Say what the file system says: a folder that takes no file takes none for anybody."""
+        try:
+            yield
+        except OSError as error:
+            raise Down(
+                f"{self.target}: {error.strerror or error} ({error.filename or self.path})",
+                hint="[mail] path must be a folder that the account of beklijf can write, on a disk with room",
+            ) from error

@@ -1,0 +1,70 @@
+"""Markdown with people's own words in it -> the text and the HTML part of a mail. Knows no template and no programme.
+
+A goal may read ``*eerst* vragen & <dan> antwoorden``, and both parts must show just that. So every punctuation character of
+a value is swapped for a private-use character before it enters a template (`literal`), which to Jinja and Markdown is
+a letter like any other, and swapped back at the very end: bare in text, escaped in HTML. Escaping with backslashes
+instead would show in the text part, and not work in code.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import string
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHIFT = 0xE000
+_MAIL_START, _MAIL_END = "\uf8f0", "\uf8f1"
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
+_HIDE = {ord(char): chr(_SHIFT + ord(char)) for char in string.punctuation}
+_SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()} | {ord(_MAIL_START): "", ord(_MAIL_END): ""}
+_SHOW_HTML = {hidden: html.escape(char) for hidden, char in _SHOW.items()}
+_MAIL = re.compile(f"{_MAIL_START}([^{_MAIL_END}]*){_MAIL_END}")
+_OWN_LINE = re.compile(r"[-*>#|] |\d+\. |---$|```")
+_markdown = MarkdownIt("commonmark", {"html": False})
+
+
+def literal(value: str) -> str:
+    """Return the value as one line in which Markdown finds nothing to do."""
+    return " ".join(_PRIVATE.sub("\ufffd", value).split()).translate(_HIDE)
+
+
+def address(email: str) -> str:
+    """Return the address as a literal that becomes a link in HTML."""
+    return f"{_MAIL_START}{literal(email)}{_MAIL_END}"
+
+
+def plain(source: str) -> str:
+    """Return the source with people's own words as they wrote them."""
+    return source.translate(_SHOW)
+
+
+def to_text(source: str) -> str:
+    """Return Markdown as a plain-text mail wants it: one line a paragraph or list item, so that every screen can fold it."""
+    blocks: list[str] = []
+    for block in re.split(r"\n\s*\n", source.strip("\n")):
+        lines: list[str] = []
+        for line in block.splitlines():
+            if not lines or _OWN_LINE.match(line.lstrip()) or line.startswith("    ") or lines[-1].endswith("\\"):
+                lines.append(line.rstrip())
+            else:
+                lines[-1] += f" {line.strip()}"
+        blocks.append("\n".join(line.removesuffix("\\").rstrip() for line in lines))
+    return plain("\n\n".join(filter(None, blocks)).replace("**", "")) + "\n"
+
+
+def to_html(source: str, styles: Mapping[str, str]) -> str:
+    """Return Markdown as HTML with a ``style`` on every tag that *styles* names: mail programs drop style sheets."""
+    tokens = _markdown.parse(source)
+    for token in tokens:
+        if token.nesting >= 0 and token.tag in styles:
+            token.attrSet("style", styles[token.tag])
+    rendered: str = _markdown.renderer.render(tokens, _markdown.options, {})
+    link = styles.get("a", "")
+    linked = _MAIL.sub(lambda found: f'<a href="mailto:{found[1]}" style="{link}">{found[1]}</a>', rendered)
+    return linked.translate(_SHOW_HTML)

@@ -1,0 +1,131 @@
+"""Rendered text -> the message that goes over the wire: headers, addresses, the multipart around text and HTML.
+
+Writes no text and sends nothing. The same arguments give the same bytes, so that a row of the outbox that is sent again
+after a crash is the same message, and a mail server or client that has it already can see so.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from beklijf.errors import Refused
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from beklijf.domain import Contact
+
+WIRE = SMTP.clone(cte_type="7bit", refold_source="none")
+"""CRLF, and nothing but ASCII: not every relay between us and the reader has 8BITMIME. What was parsed stays as it was folded."""
+
+SUPPRESSED = "OOF, AutoReply, DR, RN, NRN"
+"""What Exchange must not answer us with. Non-delivery reports are not in it: bounces are wanted."""
+
+SPECIALS = re.compile(r'["\\<>()\[\]:;,@]|=\?|\?=')
+"""What has a meaning of its own in an address header. The email package folds a long header without its quotes, and then
+``"Smit <a@b.example>, Jan"`` is two other addresses; a name without them can't be misread, folded or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What ``letters`` makes of a template: one subject, and the same words as text and as HTML."""
+
+    subject: str
+    text: str
+    html: str
+    language: str = ""
+    """For Content-Language, which screen readers and translators go by; empty: no such header."""
+
+
+def build(
+    rendered: Rendered,
+    *,
+    sender: Contact,
+    to: Contact,
+    reply_to: Contact | None,
+    message_id: str,
+    date: datetime,
+    auto: bool,
+) -> EmailMessage:
+    """Return a message to one person; ``auto`` marks a letter as machine-made (RFC 3834), which an invitation must not be.
+
+    There is no List-Id and no Precedence: a letter to one person about their own goal is no list mail, and mail programs
+    sort both among the newsletters. Who wants a rule for these mails has the sender's address for it.
+    """
+    message = EmailMessage(policy=WIRE)
+    message["From"] = address(sender)
+    message["To"] = address(to)
+    if reply_to:
+        message["Reply-To"] = address(reply_to)
+    message["Subject"] = one_line(rendered.subject)
+    message["Date"] = date
+    message["Message-ID"] = message_id
+    if auto:
+        message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = SUPPRESSED
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+    if rendered.language:
+        message["Content-Language"] = rendered.language  # after the content, which clears all headers of that family
+    fix_boundaries(message)
+    return message
+
+
+def parse(content: bytes) -> EmailMessage:
+    """Return the message of bytes that were kept; written again, they are the same (but for a blank where a header is folded)."""
+    return message_from_bytes(content, EmailMessage, policy=WIRE)
+
+
+def message_id(row_key: str, domain: str) -> str:
+    """Return the Message-ID of a row of the outbox: always the same one, so that what is sent twice can be seen to be."""
+    return f"<{uuid5(NAMESPACE_URL, f'beklijf:{row_key}')}@{ascii_domain(domain)}>"
+
+
+def fix_boundaries(message: EmailMessage) -> None:
+    """Derive every boundary from the Message-ID, where the email package would draw lots.
+
+    ``=_`` is in no quoted-printable or base64 body (RFC 2045 section 6.7), the rest in no letter.
+    """
+    name = message["Message-ID"]
+    for number, part in enumerate(message.walk()):
+        if part.is_multipart():
+            part.set_boundary(f"=_{uuid5(NAMESPACE_URL, f'mid:{name}/{number}').hex}")
+
+
+def address(contact: Contact) -> Address:
+    """Return the contact as a header takes it; raises `Refused` for an address that mail can't be sent to."""
+    user, _, domain = ascii_address(contact.email).rpartition("@")
+    return Address(display_name=one_line(SPECIALS.sub(" ", contact.name)), username=user, domain=domain)
+
+
+def ascii_address(email: str) -> str:
+    """Return the address with its domain in ASCII (``bücher.example`` is ``xn--bcher-kva.example`` on the wire)."""
+    user, at, domain = email.rpartition("@")
+    if not (user and at and domain) or not user.isascii() or one_line(email) != email or " " in email:
+        raise Refused(
+            f"no mail can be sent to {one_line(email)!r}",
+            hint="an address is name@domain; letters outside ASCII before the @ need a mail system that few have",
+        )
+    return f"{user}@{ascii_domain(domain)}"
+
+
+def ascii_domain(domain: str) -> str:
+    """Return the domain with every label in ASCII by IDNA 2008.
+
+    Not the ``idna`` codec: it is IDNA 2003, which turns straße.example into strasse.example, somebody else's domain.
+    """
+    labels = unicodedata.normalize("NFKC", domain.lower()).split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}" for label in labels)
+
+
+def one_line(text: str) -> str:
+    """Return the text without control characters and line breaks, which would end a header and start another."""
+    return " ".join("".join(" " if unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"} else char for char in text).split())

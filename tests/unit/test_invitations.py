@@ -1,0 +1,325 @@
+"""Invitations as bytes (golden files) and as what another program makes of those bytes.
+
+After a change that is meant: BEKLIJF_GOLDEN=write python -m pytest tests/unit/test_invitations.py, and read the diff.
+An .eml opens in any mail program; the .ics beside it is what is inside, for people who read diffs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import pytest
+import recurring_ical_events  # type: ignore[import-untyped]  # it comes without types
+from icalendar import Calendar, Component
+
+from beklijf.calendars import ics
+from beklijf.domain import Contact, Event, Recurrence, Single
+from beklijf.invitations import invitation
+from beklijf.messages import Rendered, message_id
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "invitations"
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+STAMP = datetime(2026, 11, 10, 8, 0, tzinfo=UTC)
+
+SERVICE = Contact("Mentorprogramma", "mentor@voorbeeld.example")
+KARIM = Contact("Karim Bakker", "karim@voorbeeld.example")
+NOOR = Contact("Noor Jansen", "noor@bücher.example")
+SANNE = Contact("Sanne de Vries", "sanne@voorbeeld.example")
+
+SERIES = Event(
+    uid="0d7f2f6e-5a0a-5a52-9a2c-2f9f3c2b8a11-1a2b3c4d@beklijf",
+    start=datetime(2026, 12, 17, 15, 0, tzinfo=AMSTERDAM),
+    minutes=60,
+    # the ninth Thursday lies after the clock went forward: still 15:00 there, 13:00 in UTC
+    recurrence=Recurrence(every=2, last=datetime(2027, 4, 8, 13, 0, tzinfo=UTC)),
+    singles=(Single(datetime(2026, 12, 31, 14, 0, tzinfo=UTC), None),),
+    title="Mentorgesprek Sanne en Karim",
+    text="Wat heb je geoefend, wat ging goed, wat kan beter?\n\nVerzetten? Doe het gewoon in je agenda; wij volgen.",
+    place="Kies samen een plek",
+    organizer=SERVICE,
+    people=(KARIM, SANNE),
+    alarms=(),
+    free=False,
+)
+THURSDAYS = [
+    datetime(year, month, day, 15, 0, tzinfo=AMSTERDAM)
+    for year, month, day in [
+        (2026, 12, 17),
+        (2027, 1, 14),
+        (2027, 1, 28),
+        (2027, 2, 11),
+        (2027, 2, 25),
+        (2027, 3, 11),
+        (2027, 3, 25),
+        (2027, 4, 8),
+    ]
+]
+GOALS = replace(
+    SERIES,
+    uid="3c1d8a3e-7a51-5b1e-8f55-6a1e2d3c4b5a-1a2b3c4d@beklijf",
+    start=datetime(2026, 12, 1, 15, 0, tzinfo=AMSTERDAM),
+    recurrence=None,
+    singles=(),
+    title="Startgesprek Sanne en Karim",
+)
+JANUARY = datetime(2027, 1, 14, 14, 0, tzinfo=UTC)
+"""Where the rhythm of the series has its third meeting."""
+MOVED = replace(SERIES, singles=(*SERIES.singles, Single(JANUARY, datetime(2027, 1, 15, 10, 0, tzinfo=UTC), 60)))
+CANCELLED = replace(SERIES, singles=(*SERIES.singles, Single(JANUARY, None)))
+REMINDER = Event(
+    uid="9b2e4f60-1c3d-5e7f-8a9b-0c1d2e3f4a5b-1a2b3c4d@beklijf",
+    start=datetime(2027, 4, 22, 9, 0, tzinfo=AMSTERDAM),
+    minutes=15,
+    recurrence=Recurrence(every=4, last=datetime(2027, 8, 12, 7, 0, tzinfo=UTC)),
+    singles=(),
+    title="Even stilstaan bij Sanne",
+    text="Welke situatie komt eraan die bij je collega past?",
+    place="",
+    organizer=SERVICE,
+    people=(KARIM,),
+    alarms=(15,),
+    free=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    name: str
+    event: Event
+    to: Contact
+    subject: str
+    method: Literal["REQUEST", "CANCEL"] = "REQUEST"
+    sequence: int = 0
+    single: datetime | None = None
+    starts: tuple[datetime, ...] = ()
+    """When the receiver's calendar must show it."""
+    inside: tuple[Contact, ...] = (KARIM, SANNE)
+
+
+CASES = [
+    Case(name="series", event=SERIES, to=SANNE, subject="Uitnodiging: om de week een uur met Karim", starts=tuple(THURSDAYS)),
+    Case(name="single-meeting", event=GOALS, to=KARIM, subject="Invitation: the first talk with Sanne", starts=(GOALS.start,)),
+    Case(
+        name="series-updated",
+        event=replace(MOVED, place="Kamer 2.14"),
+        to=SANNE,
+        subject="Gewijzigd: jullie gesprekken",
+        sequence=3,
+        starts=(THURSDAYS[0], datetime(2027, 1, 15, 11, 0, tzinfo=AMSTERDAM), *THURSDAYS[2:]),
+    ),
+    Case(
+        name="one-meeting-moved",
+        event=MOVED,
+        to=SANNE,
+        subject="Verzet: het gesprek van 14 januari",
+        sequence=2,
+        single=JANUARY,
+        starts=(datetime(2027, 1, 15, 11, 0, tzinfo=AMSTERDAM),),
+    ),
+    Case(
+        name="one-meeting-cancelled",
+        event=CANCELLED,
+        to=SANNE,
+        subject="Gaat niet door: het gesprek van 14 januari",
+        method="CANCEL",
+        sequence=2,
+        single=JANUARY,
+        starts=(THURSDAYS[1],),
+    ),
+    Case(
+        name="series-cancelled",
+        event=SERIES,
+        to=KARIM,
+        subject="Cancelled: the talks with Sanne",
+        method="CANCEL",
+        sequence=4,
+        starts=tuple(THURSDAYS),
+    ),
+    Case(
+        name="person-left",
+        event=replace(SERIES, people=(NOOR, SANNE)),
+        to=KARIM,
+        subject="No longer yours: the talks with Sanne",
+        method="CANCEL",
+        sequence=1,
+        starts=tuple(THURSDAYS),
+        inside=(KARIM,),
+    ),
+    Case(
+        name="reminder",
+        event=REMINDER,
+        to=KARIM,
+        subject="Five reminders for your agenda",
+        starts=tuple(datetime(2027, month, day, 9, 0, tzinfo=AMSTERDAM) for month, day in [(4, 22), (5, 20), (6, 17), (7, 15), (8, 12)]),
+        inside=(KARIM,),
+    ),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def sent(case: Case) -> EmailMessage:
+    text = f"Hoi {case.to.name.split()[0]},\n\nJe programma kan hier iets mee; zo niet, dan staat het in de bijlage.\n"
+    return invitation(
+        case.event,
+        method=case.method,
+        sequence=case.sequence,
+        stamp=STAMP,
+        single=case.single,
+        recipient=case.to,
+        rendered=Rendered(subject=case.subject, text=text, html=f"<p>{text}</p>", language="en" if case.to == KARIM else "nl"),
+        message_id=message_id(f"invitation {case.name}", "voorbeeld.example"),
+        date=STAMP,
+    )
+
+
+def received(case: Case) -> EmailMessage:
+    return message_from_bytes(sent(case).as_bytes(), EmailMessage, policy=default)
+
+
+def inside(message: EmailMessage) -> bytes:
+    """Return the bytes of the part that makes the buttons."""
+    (part,) = (part for part in message.walk() if part.get_content_type() == "text/calendar")
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content
+
+
+def understood(case: Case) -> tuple[Calendar, list[Component]]:
+    calendar = Calendar.from_ical(inside(received(case)))
+    assert isinstance(calendar, Calendar)
+    return calendar, calendar.walk("VEVENT")
+
+
+@every_case
+def test_the_bytes_are_those_of_the_golden_file(case: Case) -> None:
+    message, content = GOLDEN / f"{case.name}.eml", GOLDEN / f"{case.name}.ics"
+    if os.environ.get("BEKLIJF_GOLDEN") == "write":
+        message.write_bytes(sent(case).as_bytes())
+        content.write_bytes(inside(sent(case)))
+
+    assert sent(case).as_bytes() == message.read_bytes()
+    assert inside(sent(case)) == content.read_bytes()
+
+
+@every_case
+def test_the_mail_has_the_shape_that_every_client_takes(case: Case) -> None:
+    message = received(case)
+
+    assert [(part.get_content_type(), part.get_content_disposition()) for part in message.walk()] == [
+        ("multipart/mixed", None),
+        ("multipart/alternative", None),
+        ("text/plain", None),
+        ("text/html", None),
+        ("text/calendar", None),
+        ("application/ics", "attachment"),
+    ]
+    calendar, attachment = list(message.walk())[-2:]
+    assert calendar.get_param("method") == case.method
+    assert calendar.get_param("charset") == "UTF-8"
+    assert calendar["Content-Transfer-Encoding"] == "base64"
+    assert attachment.get_filename() == attachment.get_param("name") == "invite.ics"
+    assert attachment.get_payload(decode=True) == calendar.get_payload(decode=True)
+
+
+@every_case
+def test_it_is_from_the_organizer_to_one_person_and_no_machine_letter(case: Case) -> None:
+    message = received(case)
+    _, events = understood(case)
+
+    assert {str(event["ORGANIZER"]) for event in events} == {f"mailto:{message['From'].addresses[0].addr_spec}"}
+    assert [address.addr_spec for address in message["To"].addresses] == [case.to.email]
+    assert message["Subject"] == case.subject
+    assert [name for name in ("Cc", "Bcc", "Reply-To", "Auto-Submitted", "Content-Class") if name in message] == []
+
+
+@every_case
+def test_the_object_is_one_event_in_lines_that_end_in_crlf(case: Case) -> None:
+    content = inside(received(case))
+    calendar, events = understood(case)
+
+    assert content.replace(b"\r\n", b"").count(b"\n") == content.replace(b"\r\n", b"").count(b"\r") == 0
+    assert max(map(len, content.split(b"\r\n"))) <= 75
+    assert calendar["METHOD"] == case.method
+    assert {str(event["UID"]) for event in events} == {case.event.uid}
+    assert {event["SEQUENCE"] for event in events} == {case.sequence}
+    assert {event.decoded("DTSTAMP") for event in events} == {STAMP}
+    assert b"X-MS-OLK" not in content
+    assert b"SCHEDULE-AGENT" not in content
+
+
+@every_case
+def test_the_zone_comes_with_it_as_one_rule_for_winter_and_one_for_summer(case: Case) -> None:
+    calendar, events = understood(case)
+
+    (zone,) = calendar.walk("VTIMEZONE")
+    assert [part.name for part in zone.subcomponents] == ["STANDARD", "DAYLIGHT"]
+    assert [part["RRULE"].to_ical() for part in zone.subcomponents] == [
+        b"FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10",
+        b"FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3",
+    ]
+    assert {event["DTSTART"].params["TZID"] for event in events} == {str(zone["TZID"])} == {"Europe/Amsterdam"}
+    assert all("RDATE" not in component for component in calendar.walk())
+
+
+@every_case
+def test_another_program_sees_it_on_the_right_hours(case: Case) -> None:
+    calendar, _ = understood(case)
+    shown = recurring_ical_events.of(calendar).between(datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+
+    assert sorted(event["DTSTART"].dt for event in shown) == list(case.starts)
+
+
+@every_case
+def test_everybody_who_is_concerned_stands_in_it_and_is_asked_to_answer_unless_it_is_a_reminder(case: Case) -> None:
+    _, events = understood(case)
+
+    for event in events:
+        people = event["ATTENDEE"] if isinstance(event["ATTENDEE"], list) else [event["ATTENDEE"]]
+        assert [str(person) for person in people] == [f"mailto:{contact.email}" for contact in case.inside]
+        assert {person.params["RSVP"] for person in people} == {"FALSE" if case.event.free else "TRUE"}
+        assert {person.params["PARTSTAT"] for person in people} == {"NEEDS-ACTION"}
+        assert event["TRANSP"] == ("TRANSPARENT" if case.event.free else "OPAQUE")
+
+
+@every_case
+def test_only_what_is_off_is_cancelled_and_only_a_single_meeting_is_named_by_its_place(case: Case) -> None:
+    _, events = understood(case)
+
+    assert {str(event["STATUS"]) for event in events} == {"CANCELLED" if case.method == "CANCEL" else "CONFIRMED"}
+    if case.single is None:
+        assert "RECURRENCE-ID" not in events[0]
+    else:
+        (event,) = events
+        assert event.decoded("RECURRENCE-ID") == case.single
+        assert event["RECURRENCE-ID"].params["TZID"] == "Europe/Amsterdam"
+        assert "RRULE" not in event
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.method == "REQUEST" and case.single is None], ids=lambda case: case.name)
+def test_a_request_of_the_whole_means_the_event_that_it_was_made_from(case: Case) -> None:
+    assert ics.read(inside(received(case))).event == case.event
+
+
+def test_the_rhythm_is_written_in_the_form_that_every_client_takes() -> None:
+    assert b"\r\nRRULE:FREQ=WEEKLY;UNTIL=20270408T130000Z;INTERVAL=2;BYDAY=TH;WKST=MO\r\n" in inside(sent(CASES[0]))
+    assert b"\r\nEXDATE;TZID=Europe/Amsterdam:20261231T150000\r\n" in inside(sent(CASES[0]))
+
+
+def test_an_international_domain_is_the_same_in_the_header_and_in_the_event() -> None:
+    case = replace(CASES[0], event=replace(SERIES, people=(NOOR, SANNE)), to=NOOR)
+
+    assert "<noor@xn--bcher-kva.example>" in str(sent(case)["To"])
+    assert b"mailto:noor@xn--bcher-kva.example" in inside(sent(case)).replace(b"\r\n ", b"")
+
+
+def test_nobody_is_invited_to_what_they_are_not_in() -> None:
+    with pytest.raises(AssertionError):
+        sent(replace(CASES[0], to=NOOR))

@@ -1,0 +1,169 @@
+"""Headers and addresses that hold in every mail program, whatever people are called and whatever a template says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.headerregistry import Address, AddressHeader
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beklijf.domain import Contact
+from beklijf.errors import Refused
+from beklijf.messages import Rendered, ascii_address, build, message_id, parse
+
+DAY = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
+SANNE = Contact("Sanne de Vries", "sanne@voorbeeld.example")
+KARIM = Contact("Karim Bakker", "karim@voorbeeld.example")
+SERVICE = Contact("Mentorprogramma", "mentor@voorbeeld.example")
+WORDS = Rendered(subject="Wat neem je mee?", text="Hoi Sanne,\n\nWat neem je mee?\n", html="<p>Hoi Sanne,</p>", language="nl")
+
+anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
+
+
+def mail(rendered: Rendered = WORDS, *, to: Contact = SANNE, reply_to: Contact | None = KARIM, auto: bool = True) -> EmailMessage:
+    identity = message_id("letter 1", "voorbeeld.example")
+    return build(rendered, sender=SERVICE, to=to, reply_to=reply_to, message_id=identity, date=DAY, auto=auto)
+
+
+def received(message: EmailMessage) -> EmailMessage:
+    """Return the message as somebody else's program reads it."""
+    return message_from_bytes(message.as_bytes(), EmailMessage, policy=default)
+
+
+def reader_of(message: EmailMessage) -> Address:
+    header = received(message)["To"]
+    assert isinstance(header, AddressHeader)
+    (address,) = header.addresses
+    return address
+
+
+def bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def test_a_letter_has_the_headers_of_a_letter() -> None:
+    letter = received(mail())
+
+    assert {name: str(value) for name, value in letter.items() if not name.startswith("Content-Type")} == {
+        "From": "Mentorprogramma <mentor@voorbeeld.example>",
+        "To": "Sanne de Vries <sanne@voorbeeld.example>",
+        "Reply-To": "Karim Bakker <karim@voorbeeld.example>",
+        "Subject": "Wat neem je mee?",
+        "Date": "Wed, 09 Dec 2026 08:00:00 +0000",
+        "Message-ID": message_id("letter 1", "voorbeeld.example"),
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "OOF, AutoReply, DR, RN, NRN",
+        "Content-Language": "nl",
+        "MIME-Version": "1.0",
+    }
+
+
+def test_what_is_not_automatic_does_not_say_so_and_what_nobody_answers_has_no_reply_to() -> None:
+    message = mail(reply_to=None, auto=False)
+
+    assert message["Auto-Submitted"] is None
+    assert message["Reply-To"] is None
+
+
+def test_text_and_html_are_two_forms_of_one_letter_and_the_last_is_the_richest() -> None:
+    letter = received(mail())
+
+    assert letter.get_content_type() == "multipart/alternative"
+    plain, html = letter.iter_parts()
+    assert (plain.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+    assert plain.get_payload(decode=True) == b"Hoi Sanne,\r\n\r\nWat neem je mee?\r\n"
+    assert html.get_payload(decode=True) == b"<p>Hoi Sanne,</p>\r\n"
+
+
+def test_the_same_row_is_the_same_bytes_and_another_row_has_other_boundaries() -> None:
+    other = build(WORDS, sender=SERVICE, to=SANNE, reply_to=None, message_id=message_id("letter 2", "x.example"), date=DAY, auto=True)
+
+    assert mail().as_bytes() == mail().as_bytes()
+    assert mail().get_boundary() != other.get_boundary()
+
+
+def test_a_message_id_is_a_function_of_the_row_and_ends_in_our_domain() -> None:
+    first, second = message_id("letter 1", "bücher.example"), message_id("letter 2", "bücher.example")
+
+    assert first == message_id("letter 1", "bücher.example")
+    assert first != second
+    assert first.startswith("<")
+    assert first.endswith("@xn--bcher-kva.example>")
+
+
+@given(anything, anything, anything)
+def test_whatever_people_are_called_and_letters_say_arrives_and_goes_to_one_address(name: str, subject: str, text: str) -> None:
+    message = mail(Rendered(subject=subject, text=text, html="<p></p>"), to=Contact(name, "sanne@bücher.example"))
+
+    content = message.as_bytes()
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    assert reader_of(message).addr_spec == "sanne@xn--bcher-kva.example"
+    assert bare(received(message)["Subject"]) == bare(message["Subject"])
+    assert "Bcc" not in received(message)
+
+
+@given(anything, anything, anything)
+def test_bytes_that_were_kept_are_the_same_message_again(name: str, subject: str, text: str) -> None:
+    content = mail(Rendered(subject=f"Hoi {subject}", text=text, html=text), to=Contact(name, "s@x.example")).as_bytes()
+
+    # a header whose first word was too long for its line gets a blank before the break
+    assert parse(content).as_bytes().replace(b": \r\n ", b":\r\n ") == content
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Sanne de Vries", "Sanne de Vries"),
+        ("Jörg Müller", "Jörg Müller"),
+        ("李小龍", "李小龍"),
+        ("J.P. d'Hondt-van 't Hof", "J.P. d'Hondt-van 't Hof"),
+        ("Vries, Sanne de (HR)", "Vries Sanne de HR"),
+        ("Sanne\r\nBcc: all@voorbeeld.example", "Sanne Bcc all voorbeeld.example"),
+        ("Smit <baas@elders.example>, " + "Jan van de langere achternaam " * 3, ""),
+        ("=?utf-8?q?baas?=", "utf-8?q?baas"),
+    ],
+)
+def test_a_name_is_a_name_and_nothing_else(name: str, shown: str) -> None:
+    address = reader_of(mail(to=Contact(name, "sanne@voorbeeld.example")))
+
+    assert address.addr_spec == "sanne@voorbeeld.example"
+    assert not shown or address.display_name == shown
+
+
+def test_a_line_break_in_a_subject_starts_no_header() -> None:
+    message = received(mail(Rendered(subject="Hoi\r\nBcc: all@voorbeeld.example\r\n\r\nlees dit", text="", html="")))
+
+    assert message["Subject"] == "Hoi Bcc: all@voorbeeld.example lees dit"
+    assert message["Bcc"] is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "wire"),
+    [
+        ("sanne@voorbeeld.example", "sanne@voorbeeld.example"),
+        ("Sanne.deVries@Voorbeeld.example", "Sanne.deVries@voorbeeld.example"),
+        ("sanne@bücher.example", "sanne@xn--bcher-kva.example"),
+        ("sanne@BÜCHER.example", "sanne@xn--bcher-kva.example"),
+        ("sanne@post.straße.example", "sanne@post.xn--strae-oqa.example"),  # not strasse.example: that is somebody else
+        ("sanne@xn--bcher-kva.example", "sanne@xn--bcher-kva.example"),
+    ],
+)
+def test_a_domain_is_ascii_on_the_wire(typed: str, wire: str) -> None:
+    assert ascii_address(typed) == wire
+
+
+@pytest.mark.parametrize(
+    "typed", ["sánne@voorbeeld.example", "sanne", "@voorbeeld.example", "sanne@", "a b@x.example", "a@x.example\r\nDATA", ""]
+)
+def test_what_mail_cannot_be_sent_to_is_refused_by_name(typed: str) -> None:
+    with pytest.raises(Refused, match="no mail can be sent to") as caught:
+        ascii_address(typed)
+
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,383 @@
+"""What planning and correspondence promise for every programme, tried on random ones: people, sessions, absence, joining."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from beklijf.correspondence import Sent, schedule
+from beklijf.days import WorkingDays, public_holidays
+from beklijf.domain import (
+    Contact,
+    Facts,
+    Kind,
+    Meets,
+    Mentorship,
+    MentorshipKey,
+    OfficeHours,
+    Organisation,
+    Person,
+    Session,
+    Span,
+    Training,
+)
+from beklijf.method import load_method
+from beklijf.planning import plan_tracks
+from beklijf.timeline import timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from hypothesis.vendor.pretty import RepresentationPrinter
+
+    from beklijf.domain import Item, Letter, Ref, Topic, Track
+
+METHOD, _ = load_method("default", Path())
+LIMITS = METHOD.limits
+HOLIDAYS = public_holidays("NL", range(2026, 2030))
+AMSTERDAM, LONDON, NEW_YORK = ZoneInfo("Europe/Amsterdam"), ZoneInfo("Europe/London"), ZoneInfo("America/New_York")
+DAY = timedelta(days=1)
+NOBODY = Contact("Mentorprogramma", "mentor@voorbeeld.example")
+EMPTY = Facts(joined={}, chosen={}, moved={}, kept={}, begun={}, generations={})
+
+
+@dataclass(frozen=True)
+class World:
+    organisation: Organisation
+    trainings: tuple[Training, ...]
+    facts: Facts
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, _cycle: bool) -> None:
+        """Say what matters of a failing example; the method alone would fill a screen."""
+        lines = [f"closed {self.organisation.closed}", *(f"{key} joined {at}" for key, at in self.facts.joined.items())]
+        for training in self.trainings:
+            lines.append(f"{training.id}: {[str(session.date) for session in training.sessions]} more={training.more_sessions}")
+            for m in training.mentorships:
+                who = [f"{p.name} {p.zone} works {sorted(p.works)} away {p.away}" for p in (m.mentee, m.mentor)]
+                lines.append(f"    {who[0]} with {who[1]} meets {m.meets}")
+        printer.text("\n".join(lines))
+
+    def tracks(self, **facts: object) -> dict[MentorshipKey, Track]:
+        return plan_tracks(self.organisation, self.trainings, replace(self.facts, **facts), HOLIDAYS)  # type: ignore[arg-type]  # by name
+
+
+days = st.dates(date(2026, 9, 1), date(2027, 8, 31))
+spans = st.builds(lambda first, length: Span(first, first + DAY * length), days, st.integers(0, 20))
+weekdays = st.frozensets(st.integers(0, 4), min_size=1)
+
+
+@st.composite
+def people(draw: st.DrawFn) -> list[Person]:
+    zones = st.sampled_from([AMSTERDAM] * 6 + [LONDON, NEW_YORK])
+    return [
+        Person(
+            key=f"{name}@voorbeeld.example",
+            name=name,
+            email=f"{name}@voorbeeld.example",
+            language="nl",
+            zone=draw(zones),
+            works=draw(st.one_of(st.just(frozenset(range(5))), weekdays)),
+            away=tuple(draw(st.lists(spans, max_size=2))),
+        )
+        for name in ("Sanne", "Karim", "Noor", "Tim", "Eva")[: draw(st.integers(2, 5))]
+    ]
+
+
+def session(day: date) -> Session:
+    return Session(date=day, key=day)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    everybody = draw(people())
+    couples = [(one, other) for one in everybody for other in everybody if one is not other]
+    # Hours that people wrote never clash: check refuses those. So each couple has an hour of its own to draw.
+    shift = draw(st.integers(0, 39))
+    hours = {(a.key, b.key): divmod((number * 7 + shift) % 40, 8) for number, (a, b) in enumerate(couples)}
+    trainings, joined = [], {}
+    for name in ("alpha", "beta", "gamma")[: draw(st.integers(1, 3))]:
+        day, sessions = draw(days), []
+        for gap in draw(st.lists(st.sampled_from([1, 2, 5, 6, 7, 14, 21, 35, 49]), max_size=7)):
+            sessions.append(session(day))
+            day += DAY * gap
+        sessions.append(session(day))
+        mentorships = {}
+        for mentee, mentor in draw(st.lists(st.sampled_from(couples), min_size=1, max_size=4, unique=True)):
+            key = MentorshipKey(f"{name}/{mentee.key}")
+            weekday, hour = hours[mentee.key, mentor.key]
+            meets = Meets(weekday=weekday, at=time(9 + hour), minutes=60, zone=AMSTERDAM) if draw(st.booleans()) else None
+            mentorships[key] = Mentorship(key=key, training=name, mentee=mentee, mentor=mentor, meets=meets, goals=())
+            if draw(st.booleans()):
+                late = draw(st.integers(-60, 100))
+                joined[key] = datetime.combine(sessions[0].date + DAY * late, draw(st.times()), UTC)
+        trainings.append(
+            Training(
+                id=name,
+                name=name.title(),
+                purpose="",
+                sessions=tuple(sessions),
+                more_sessions=draw(st.integers(0, 5)) == 0,
+                live=True,
+                method=METHOD,
+                place="",
+                online="",
+                mentorships=tuple(mentorships.values()),
+            )
+        )
+    organisation = Organisation(
+        name="Gemeente Voorbeeld",
+        zone=AMSTERDAM,
+        language="nl",
+        holidays="NL",
+        closed=tuple(draw(st.lists(spans, max_size=2))),
+        open=frozenset(),
+        office_hours=OfficeHours(start=time(9), end=time(17), days=frozenset(range(5))),
+        letter_hour=time(9),
+        coordinator=NOBODY,
+        administrator=NOBODY,
+    )
+    return World(organisation, tuple(trainings), replace(EMPTY, joined=joined))
+
+
+def thoroughly(test: Callable[[World], None]) -> Callable[[], None]:
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=200, deadline=None, suppress_health_check=slow)(given(worlds())(test))
+
+
+def items(tracks: Mapping[MentorshipKey, Track], *kinds: Kind) -> list[Item]:
+    return [item for track in tracks.values() for item in track.items if item.kind in (kinds or tuple(Kind))]
+
+
+def talks(tracks: Mapping[MentorshipKey, Track]) -> list[tuple[Item, datetime]]:
+    return [(item, start) for item in items(tracks, Kind.MEETING, Kind.SERIES) for start in item.starts]
+
+
+def look_backs(tracks: Mapping[MentorshipKey, Track]) -> list[tuple[Item, datetime, Topic]]:
+    """Return each meeting that looks back with its topic, once for every topic."""
+    found = [(item, start, topic) for item in items(tracks) for start, topics in item.topics.items() for topic in topics]
+    return [(item, start, topic) for item, start, topic in found if topic.questions == "look-back"]
+
+
+@thoroughly
+def test_no_meeting_and_no_reminder_is_on_a_day_off(world: World) -> None:
+    working = WorkingDays(world.organisation, HOLIDAYS)
+    sessions: defaultdict[str, set[date]] = defaultdict(set)
+    for training in world.trainings:
+        for mentorship in training.mentorships:
+            sessions[mentorship.mentee.key] |= {session.date for session in training.sessions}
+
+    tracks = world.tracks()
+
+    for item in items(tracks):
+        for start in item.starts:
+            for person in item.people:
+                day = start.astimezone(person.zone).date()
+                assert working.of(person).works(day), item.ref
+                assert day not in sessions[person.key], item.ref
+
+
+@thoroughly
+def test_nobody_has_two_meetings_at_once(world: World) -> None:
+    tracks = world.tracks()
+
+    busy: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for item, start in talks(tracks):
+        for person in item.people:
+            busy[person.key].append((start.astimezone(UTC), start.astimezone(UTC) + timedelta(minutes=item.minutes)))
+    for meetings in busy.values():
+        for (_, end), (start, _) in pairwise(sorted(meetings)):
+            assert end <= start
+
+
+@thoroughly
+def test_from_the_first_look_back_on_no_more_days_pass_than_the_limit_or_the_plan_says_so(world: World) -> None:
+    tracks = world.tracks()
+
+    for series in items(tracks, Kind.SERIES):
+        keys = set(series.mentorships)
+        starts = sorted(start for item, start in talks(tracks) if keys & set(item.mentorships) and item.rule != "goals")
+        first = min(
+            (start for item, start, _ in look_backs(tracks) if keys & set(item.mentorships)), default=datetime.max.replace(tzinfo=UTC)
+        )
+        left_out = [out.day for out in series.left_out if out.stand_in is None]
+        told = [notice.what for key in keys for notice in tracks[key].notices]
+        for one, other in pairwise(start for start in starts if start >= first):
+            days = (other.date() - one.date()).days
+            named = any(one.date() < day < other.date() for day in left_out)
+            assert days <= LIMITS.gap or named or any(what.startswith(f"{days} days lie between") for what in told)
+
+
+@thoroughly
+def test_every_block_that_lies_ahead_has_its_look_back(world: World) -> None:
+    tracks = world.tracks()
+
+    for training in world.trainings:
+        line = timeline(training)
+        assert line
+        for mentorship in training.mentorships:
+            track, pair = tracks[mentorship.key], (mentorship.mentee, mentorship.mentor)
+            joined = world.facts.joined.get(mentorship.key)
+            since = joined.astimezone(mentorship.mentee.zone).date() - DAY * 11 if joined else date.min
+            ahead = {block.last.date for block in line.blocks if block.last.date > since and track.meets}
+            looks = {topic.session for item, _, topic in look_backs(tracks) if topic.training == training.id and item.people == pair}
+            told = [notice for notice in track.notices if notice.what.startswith("no day to look back")]
+            assert looks <= ahead
+            assert len(ahead - looks) == len(told)
+
+
+@thoroughly
+def test_a_stand_in_is_near_its_day_and_away_from_the_other_meetings_of_the_pair(world: World) -> None:
+    tracks = world.tracks()
+
+    for item, start in talks(tracks):
+        if item.instead_of:
+            assert 1 <= abs((start.date() - item.instead_of).days) <= LIMITS.stand_in
+            others = [
+                other.date()
+                for also, other in talks(tracks)
+                if also.people == item.people and also.ref != item.ref and also.rule == "series"
+            ]
+            assert all(abs((other - start.date()).days) >= LIMITS.apart for other in others)
+
+
+@thoroughly
+def test_everything_opens_at_a_letter_hour_on_a_working_day_before_it_starts_and_after_joining(world: World) -> None:
+    working = WorkingDays(world.organisation, HOLIDAYS)
+
+    for item in items(world.tracks()):
+        person = item.people[0]
+        joined = min((world.facts.joined.get(key, datetime.min.replace(tzinfo=UTC)) for key in item.mentorships))
+        assert item.opens.time() == time(9)
+        assert item.opens.tzinfo is person.zone
+        away = not any(working.of(person).works(item.opens.date() + DAY * n) for n in range((item.starts[0] - item.opens).days + 1))
+        assert working.of(person).works(item.opens.date()) or away
+        assert item.opens >= joined
+        if item.kind is not Kind.REMINDER:
+            assert item.starts[0] > item.opens
+
+
+@thoroughly
+def test_a_rhythm_holds_its_starts_and_gaps_and_begins_and_ends_with_a_meeting(world: World) -> None:
+    for item in items(world.tracks(), Kind.SERIES, Kind.REMINDER):
+        places = sorted((*item.starts, *item.without))
+
+        assert not set(item.starts) & set(item.without)
+        assert (places[0], places[-1]) == (item.starts[0], item.starts[-1])
+        assert all((other.date() - one.date()).days == 7 * item.every for one, other in pairwise(places))
+        assert len({start.time() for start in places}) == 1
+
+
+@thoroughly
+def test_a_track_lists_all_its_meetings_and_every_name_is_given_once(world: World) -> None:
+    tracks = world.tracks()
+
+    refs = [item.ref for item in items(tracks)]
+    assert len(refs) == len(set(refs))
+    for track in tracks.values():
+        own = {start for item in track.items if item.kind is not Kind.REMINDER for start in item.starts}
+        assert own <= set(track.meetings)
+        assert list(track.meetings) == sorted(set(track.meetings))
+
+
+@thoroughly
+def test_the_order_of_trainings_and_mentorships_does_not_matter(world: World) -> None:
+    turned = tuple(replace(training, mentorships=training.mentorships[::-1]) for training in world.trainings[::-1])
+
+    assert replace(world, trainings=turned).tracks() == world.tracks() == world.tracks()
+
+
+def fed_back(world: World, tracks: Mapping[MentorshipKey, Track], now: datetime) -> dict[str, object]:
+    """Return what the ledger would say after everything that opens by *now* was written."""
+    written = [item for item in items(tracks) if item.opens <= now]
+    return {
+        "chosen": {key: track.meets for key, track in tracks.items() if track.proposed},
+        "kept": {item.ref: item.starts[0].astimezone(UTC) for item in written if item.kind is Kind.MEETING},
+        "begun": {item.ref: item.starts[0].date() for item in written if item.every and item.starts[0] <= now},
+    }
+
+
+@thoroughly
+def test_what_was_written_stays_where_it_is_whenever_one_plans_again(world: World) -> None:
+    first = world.tracks()
+
+    for weeks in (0, 8, 16, 30, 100):
+        now = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(weeks=weeks)
+        assert world.tracks(**fed_back(world, first, now)) == first
+
+
+# -- letters -----------------------------------------------------------------------------------------------------------
+
+
+def letters(world: World, now: datetime, sent: Iterable[Sent] = ()) -> tuple[Letter, ...]:
+    return schedule(
+        [wish for track in world.tracks().values() for wish in track.wishes],
+        organisation=world.organisation,
+        holidays=HOLIDAYS,
+        limits={training.id: training.method.limits for training in world.trainings},
+        sent=sent,
+        now=now,
+    )
+
+
+EARLY = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@thoroughly
+def test_every_letter_goes_out_once_or_lapses(world: World) -> None:
+    wished = sorted(wish.ref for track in world.tracks().values() for wish in track.wishes)
+
+    assert sorted(wish.ref for letter in letters(world, EARLY) for wish in letter.wishes) == wished
+
+
+@thoroughly
+def test_letters_keep_to_the_caps_to_working_days_and_to_their_time(world: World) -> None:
+    working = WorkingDays(world.organisation, HOLIDAYS)
+    per_day: defaultdict[tuple[str, date], int] = defaultdict(int)
+    per_week: defaultdict[tuple[str, int, int], int] = defaultdict(int)
+
+    for letter in letters(world, EARLY):
+        person, rule = letter.person, letter.wishes[0].rule
+        assert letter.at.tzinfo is person.zone
+        assert {(wish.person.key, wish.rule.id, wish.training, wish.due) for wish in letter.wishes} == {
+            (person.key, rule.id, letter.wishes[0].training, letter.wishes[0].due)
+        }
+        assert rule.merge or len(letter.wishes) == 1
+        if letter.lapsed:
+            continue
+        day = letter.at.date()
+        year, week, _ = day.isocalendar()
+        per_day[person.key, day] += 1
+        per_week[person.key, year, week] += 1
+        due = letter.wishes[0].due
+        assert letter.at.time() == time(9)
+        assert day >= due
+        assert day.weekday() not in rule.not_on
+        assert working.of(person).works(day)
+        between = (due + DAY * number for number in range((day - due).days))
+        assert sum(working.of(person).works(other) for other in between) <= rule.late
+    assert max(per_day.values(), default=0) <= LIMITS.letters_per_day
+    assert max(per_week.values(), default=0) <= LIMITS.letters_per_week
+
+
+@thoroughly
+def test_letters_that_wait_keep_their_day_while_others_go_out(world: World) -> None:
+    planned = letters(world, EARLY)
+
+    for weeks in (10, 20, 40):
+        now = EARLY + timedelta(weeks=weeks)
+        gone = [letter for letter in planned if letter.at <= now]
+        sent = [Sent(person=letter.person.key, at=letter.at, wishes=refs(letter)) for letter in gone if not letter.lapsed]
+        waiting = [letter for letter in letters(world, now, sent) if letter.at > now]
+        assert waiting == [letter for letter in planned if letter.at > now]
+
+
+def refs(letter: Letter) -> tuple[Ref, ...]:
+    return tuple(wish.ref for wish in letter.wishes)
