@@ -77,7 +77,9 @@ def _apply(command: argparse.ArgumentParser) -> None:
 
 def _rehearse(command: argparse.ArgumentParser) -> None:
     command.add_argument("--into", metavar="DIR", type=Path, required=True, help="a new folder, or that of an earlier rehearsal")
-    command.add_argument("--from", metavar="DATE", type=_day, dest="start", help="when everybody joins (default: just before the first item)")
+    command.add_argument(
+        "--from", metavar="DATE", type=_day, dest="start", help="when everybody joins (default: just before the first item)"
+    )
     command.add_argument("--until", metavar="DATE", type=_day, help="stop after this day (default: when all is done)")
 
 

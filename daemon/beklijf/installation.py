@@ -38,12 +38,13 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
     kind: Literal["folder", "caldav"] = table.need("kind", _kind("folder", "caldav"), "folder")
     organizer = contact(table.table("organizer"))
     table.get("organized_by", _organized_by, "service")
+    path = table.get("path", _path(folder), folder / "var" / "calendars")
     settings = CalendarSettings(
         kind=kind,
         organizer=organizer,
         organized_by="service",
         invitations=table.get("invitations", choice(*_INVITATIONS), "auto"),
-        path=table.get("path", _path(folder), folder / "var" / "calendars") if kind == "folder" else None,
+        path=path if kind == "folder" else None,
         url=table.get("url", _address_of_calendar, ""),
         user=table.get("user", text, ""),
         password=table.get("password", _secret(folder), None),
@@ -69,10 +70,11 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
 def read_mail(table: Table, folder: Path, organizer: Contact) -> MailSettings:
     kind: Literal["folder", "smtp"] = table.need("kind", _kind("folder", "smtp"), "folder")
     security: Literal["tls", "starttls"] = table.get("security", choice(*_SECURITY), "starttls")
+    path = table.get("path", _path(folder), folder / "var" / "outbox")
     settings = MailSettings(
         kind=kind,
         sender=table.get("from", mailbox, organizer),
-        path=table.get("path", _path(folder), folder / "var" / "outbox") if kind == "folder" else None,
+        path=path if kind == "folder" else None,
         host=table.get("host", text, ""),
         port=table.get("port", whole(1, 65535), _PORTS[security]),
         security=security,

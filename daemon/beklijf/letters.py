@@ -39,8 +39,8 @@ reply_to = template_values.reply_to
 TOO_LARGE = 102_000
 """Gmail cuts a mail off after this many bytes of HTML."""
 
-TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What the code in a template can raise; anything else is a defect of ours."""
+TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+"""What reading a template and the code in it can raise; anything else is a defect of ours."""
 
 
 ALONE = re.compile(r"\s*\{([%#])(?:(?!\1\}).)*\1\}\s*")
@@ -78,7 +78,7 @@ class Letters:
     def __init__(self, overrides: Path | None = None) -> None:
         self.folders = (*((overrides,) if overrides else ()), bundled_templates())
         self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader([str(folder) for folder in self.folders]),
+            loader=FileSystemLoader([str(folder) for folder in self.folders], encoding="utf-8-sig"),
             undefined=StrictUndefined,
             keep_trailing_newline=True,
             trim_blocks=True,
@@ -99,7 +99,8 @@ class Letters:
     def letter(self, letter: Letter, programme: Programme) -> Rendered:
         """Return a letter in its receiver's language.
 
-        The meetings that it names are those of the programme: pass one whose tracks hold what the calendar holds.
+        The meetings that it names are those of the programme: where a human moved one, that is for the caller to put into
+        the track's ``meetings`` first.
         """
         values = self._values(letter, programme)
         answer = self._source(f"{letter.person.language}/answer.md.j2", values)
@@ -170,14 +171,13 @@ class Letters:
         usual, or a single meeting       heading and questions
         some meetings of a series        a line for each of them, then the questions
         """
-        dated: dict[str, list[tuple[datetime, Topic]]] = {item.questions: []}
+        dated: dict[str, dict[tuple[datetime, str], list[Topic]]] = {item.questions: {}}
         for start, topics in sorted(item.topics.items()):
             for topic in topics:
-                dated.setdefault(topic.questions, []).append((start, topic))
+                dated.setdefault(topic.questions, {}).setdefault((start, topic.training), []).append(topic)
         blocks: list[Value] = []
         for name, meetings in dated.items():
-            asked = [topic for _, topic in meetings]
-            pages = [self._about(name, topic, item, programme, language) for topic in asked or (None,)]
+            pages = [self._about(name, topics, item, programme, language) for topics in meetings.values() or ([],)]
             usual = not item.every or name == item.questions
             lines: list[Value] = [
                 {"day": words.day(start.date(), language), "about": page.head} for (start, _), page in zip(meetings, pages, strict=False)
@@ -191,14 +191,14 @@ class Letters:
             )
         return blocks
 
-    def _about(self, name: str, topic: Topic | None, item: Item, programme: Programme, language: str) -> Page:
-        """Return a block of questions; the training is named where the event serves more than one."""
-        if topic is None:
+    def _about(self, name: str, topics: Sequence[Topic], item: Item, programme: Programme, language: str) -> Page:
+        """Return a block of questions about the sessions of one training, which is named where the event serves several."""
+        if not topics:
             return self._questions(name, "", "", language)
-        training = programme.trainings[topic.training]
+        training = programme.trainings[topics[0].training]
         several = len(template_values.trainings_of(item)) > 1
-        session = words.days(template_values.block(training, topic.session), language) if topic.session else ""
-        return self._questions(name, training.name if several else "", session, language)
+        sessions = [day for topic in topics if topic.session for day in template_values.block(training, topic.session)]
+        return self._questions(name, training.name if several else "", words.days(sessions, language), language)
 
     def _render_questions(self, name: str, training: str, session: str, language: str) -> Page:
         values: Values = {"training": training, "session": session}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from beklijf.calendars import Calendar, Changes
     from beklijf.domain import Contact
-    from beklijf.ledger import Ledger, Row
+    from beklijf.ledger import Decision, Ledger, Row
     from beklijf.letters import Letters
     from beklijf.mailers import Mailer
     from beklijf.plan import Change
@@ -85,9 +85,9 @@ class Engine:
         self._written: set[str] = set()
         self._settled: tuple[int, datetime | None] | None = None
 
-    def plan(self, now: datetime, *, approve: Iterable[str] = ()) -> Survey:
+    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = ()) -> Survey:
         """Return what a tick would do now; writes nowhere."""
-        return self.surveyor.survey(now, self.calendar.changes(None), approved=approve, patient=False)
+        return self.surveyor.survey(now, self.calendar.changes(None), approved=approve, patient=False, decided=decided)
 
     def tick(
         self,
@@ -148,11 +148,11 @@ class Engine:
         return changes
 
     def _certain(self, changes: Changes) -> Changes:
-        """Add what was gone before the token ever knew of it: written by the last tick, and deleted by a person since."""
+        """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
         told = {stored.href for stored in changes.changed} | set(changes.gone)
         for href in sorted(self._written - told) if not changes.full else ():
             try:
-                self.calendar.fetch(href)
+                changes = replace(changes, changed=(*changes.changed, self.calendar.fetch(href)))
             except Missing:
                 changes = replace(changes, gone=(*changes.gone, href))
         self._written.clear()

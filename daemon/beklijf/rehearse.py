@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 
 from beklijf.calendars import Changes
 from beklijf.calendars.folder import FolderCalendar
-from beklijf.entries import entry
+from beklijf.entries import entry, entry_json, instant
+from beklijf.domain import Kind
 from beklijf.errors import ConfigError, Problem, UsageError
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
 from beklijf.mailers.folder import FolderMailer
+from beklijf.plan import Action
 from beklijf.reconcile import Engine
+from beklijf.report import counted, grouped_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from beklijf.domain import Programme
     from beklijf.entries import Entry, Json
+    from beklijf.report import Words
     from beklijf.settings import Config
 
 MARK = ".beklijf-rehearsal"
@@ -92,9 +96,18 @@ def rehearse(
 
 
 def as_json(rehearsed: Rehearsed) -> dict[str, Json]:
-    from beklijf.entries import entry_json, instant  # noqa: PLC0415
-
     return {"steps": [{"now": instant(step.now), "changes": [entry_json(each) for each in step.changes]} for step in rehearsed.steps]}
+
+
+def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
+    """Yield the track step by step, and where its files are."""
+    for step in rehearsed.steps:
+        yield from grouped_lines(step.changes, words)
+    events = sum(change.action is Action.CREATE for step in rehearsed.steps for change in step.changes)
+    letters = sum(change.kind is Kind.LETTER for step in rehearsed.steps for change in step.changes)
+    yield ""
+    yield f"{counted(events, 'event', 'events')} in {into / 'calendars'}, {letters} letters and {rehearsed.mails - letters} invitations in {into / 'outbox'}."
+    yield "Nobody got anything: these are files."
 
 
 def on_folders(config: Config, into: Path) -> Config:

@@ -12,7 +12,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from beklijf.domain import Kind, Role
-from beklijf.entries import entry_json, instant, problem_json, stopped_json
+from beklijf.check import programme_problems
+from beklijf.entries import entry, entry_json, instant, mail_called, problem_json, stopped, stopped_json, upcoming
+from beklijf.errors import Problem
 from beklijf.plan import Action
 
 if TYPE_CHECKING:
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from beklijf.entries import Entry, Json, Stopped
-    from beklijf.errors import Problem
+    from beklijf.entries import Chosen, Entry, Json, Stopped
+    from beklijf.reconcile import Engine, Outcome
     from beklijf.settings import Config
+    from beklijf.survey import Survey
 
 WIDTH = 80
 INDENT = "  "
@@ -43,7 +46,6 @@ class Report:
     next: datetime | None = None
     drafts: tuple[str, ...] = field(default=())
     """The ids of trainings that nothing is sent for."""
-    until: datetime | None = None
 
 
 def as_json(report: Report) -> dict[str, Json]:
@@ -87,6 +89,51 @@ class Words:
         return self.trainings.get(key, key)
 
 
+# -- from a plan, from a tick --------------------------------------------------------------------------------------------
+
+
+def planned(engine: Engine, survey: Survey, *, chosen: Chosen, until: datetime | None) -> Report:
+    """Return what a tick would do now of what is *chosen*, and what comes due up to *until*."""
+    plan, installation = survey.plan, engine.config.service.installation
+    made = [entry(change, installation=installation, now=survey.now) for change in plan.changes]
+    later = [] if until is None else upcoming(survey, installation=installation, until=until)
+    warnings = programme_problems(engine.config, survey.programme.tracks)
+    return Report(
+        plan=plan.id,
+        now=survey.now,
+        changes=tuple(each for each in (*made, *later) if chosen(each)),
+        held=tuple(held for held in stopped(plan.held, installation=installation, now=survey.now) if chosen(held.entry)),
+        problems=(*plan.problems, *warnings, *_standing(engine)),
+        next=plan.next,
+        drafts=tuple(training.id for training in engine.config.trainings if not training.live),
+    )
+
+
+def done(engine: Engine, outcome: Outcome, now: datetime) -> Report:
+    """Return what a tick did, and what it left."""
+    installation = engine.config.service.installation
+    held = () if outcome.plan is None else outcome.plan.held
+    return Report(
+        plan="" if outcome.plan is None else outcome.plan.id,
+        now=now,
+        changes=tuple(entry(change, installation=installation, now=now) for change in outcome.done),
+        held=tuple(stopped(held, installation=installation, now=now)),
+        problems=tuple(dict.fromkeys(outcome.problems)),
+        next=outcome.next,
+    )
+
+
+def _standing(engine: Engine) -> Iterator[Problem]:
+    """Yield what went wrong before and needs a person: refused addresses, servers and events that are tried again."""
+    for mail in engine.outbox.open_mails():
+        if mail.state == "failed":
+            hint = "mend the address in the config, or ask that person's mail administrator"
+            yield Problem(where=mail.recipient, what=f"{mail_called(mail)} was refused: {mail.note}", hint=hint)
+    for trouble in engine.ledger.troubles().values():
+        hint = f"tried again on its own at {trouble.retry_at:%a %-d %b %H:%M} UTC"
+        yield Problem(where=trouble.target, what=trouble.what, hint=hint)
+
+
 # -- a plan, or what a tick did ----------------------------------------------------------------------------------------
 
 
@@ -125,7 +172,7 @@ def _body(report: Report, words: Words, *, narrowed: bool) -> Iterator[str]:
     yield from _held(report, words)
     for training in report.drafts:
         yield ""
-        yield from _wrapped(f"{training} is a draft: nothing is sent. See it with: beklijf rehearse --into DIR", "", "")
+        yield from wrapped(f"{training} is a draft: nothing is sent. See it with: beklijf rehearse --into DIR", "", "")
 
 
 def _next(report: Report, words: Words) -> str:
@@ -179,7 +226,7 @@ def _held(report: Report, words: Words) -> Iterator[str]:
     for held in report.held:
         by_reason[held.entry.training, held.reason].append(held.entry)
     for (training, reason), entries in by_reason.items():
-        yield from _wrapped(f"{words.training(training)}: {reason}", INDENT, INDENT * 2)
+        yield from wrapped(f"{words.training(training)}: {reason}", INDENT, INDENT * 2)
         yield from (INDENT + line for line in grouped_lines(entries, words))
     yield f"{INDENT}to let it go on: beklijf apply --approve {report.plan}"
 
@@ -193,10 +240,8 @@ def counted(number: int, one: str, more: str) -> str:
 
 def _columns(when: str, what: str) -> Iterator[str]:
     head = f"{INDENT}{when:<17}{INDENT}"
-    yield from _wrapped(what, head, " " * len(f"{INDENT}{'':<17}{INDENT}"))
+    yield from wrapped(what, head, " " * len(f"{INDENT}{'':<17}{INDENT}"))
 
 
-def _wrapped(text: str, first: str, rest: str) -> Iterator[str]:
-    yield from textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+def wrapped(text: str, first: str, rest: str) -> Iterator[str]:
+    yield from textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)

@@ -29,7 +29,7 @@ from schedule import Scheduler
 
 from beklijf import config as configuration
 from beklijf import journal, overview
-from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, StateError
+from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.locks import locked
 from beklijf.notify import Notifier
 from beklijf.opening import opened
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from beklijf.errors import Problem
     from beklijf.plan import Plan
     from beklijf.reconcile import Engine, Outcome
     from beklijf.settings import Config
@@ -154,6 +153,7 @@ class Service:
             self._say(error.problems)
         except Exception:
             self._defects += 1
+            self._next = None
             log.exception("a defect of beklijf, please report it; nothing is lost, and it tries again")
             return
         self._defects = 0
@@ -222,8 +222,7 @@ class Service:
             else:
                 log.error("another state file needs a restart; until then the config from before stays in force")
         except BeklijfError as error:
-            _log(error.problems)
-            log.error("the config from before stays in force")
+            _log([*error.problems, Problem(what="the config from before stays in force", warning=True)])
         finally:
             self._notifier.ready(self._status, every=self._config.service.every)
 
@@ -231,7 +230,7 @@ class Service:
 def pause(*, idle: timedelta, every: timedelta, due: timedelta | None, defects: int) -> timedelta:
     """Return how long to wait: until the heartbeat or what is due first; after defects ever longer, whatever is due."""
     if defects:
-        return min(every * 2 ** min(defects - 1, 16), max(every, LONGEST))
+        return min(every * (1 << min(defects - 1, 16)), max(every, LONGEST))
     shortest = min(idle, every)
     if due is not None:
         shortest = min(shortest, max(due, timedelta(seconds=1)))
@@ -240,4 +239,4 @@ def pause(*, idle: timedelta, every: timedelta, due: timedelta | None, defects: 
 
 def _log(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        log.log(logging.WARNING if problem.warning else logging.ERROR, f"{problem}{problem.hint and '; '}{problem.hint}")
+        log.log(logging.WARNING if problem.warning else logging.ERROR, "%s", "; ".join(filter(None, (str(problem), problem.hint))))

@@ -27,8 +27,8 @@ class Signals:
 
     def __enter__(self) -> Self:
         self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)  # noqa: FBT003 (the standard library takes it by position only)
-        self._writer.setblocking(False)  # noqa: FBT003 (the same)
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
         self._wakeup = signal.set_wakeup_fd(self._writer.fileno())
         self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
         signal.signal(signal.SIGTERM, self._stop)

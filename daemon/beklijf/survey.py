@@ -50,6 +50,10 @@ class Surveyor:
     enforced: bool = True
     """False: the guard stops nothing and drafts count as live (rehearse)."""
 
+    def including_drafts(self) -> Surveyor:
+        """Return one that sees drafts as live, for what is only looked at."""
+        return replace(self, enforced=False)
+
     def programme(self, now: datetime, facts: Facts) -> Programme:
         """Plan all live trainings; raises ConfigError for what only planning can see, such as meetings that overlap."""
         organisation = self.config.organisation
@@ -70,9 +74,20 @@ class Surveyor:
         arrived = {(m.key, p.key): facts.arrived.get((m.key, p.key), now) for m in mentorships for p in (m.mentee, m.mentor)}
         return replace(facts, joined={m.key: facts.joined.get(m.key, now) for m in mentorships}, arrived=arrived)
 
-    def survey(self, now: datetime, changes: Changes | None, *, approved: Iterable[str] = (), patient: bool = True) -> Survey:
-        """Plan from what the calendar said; None: it could not be read, so only letters go out."""
-        decisions = self.ledger.decisions()
+    def survey(
+        self,
+        now: datetime,
+        changes: Changes | None,
+        *,
+        approved: Iterable[str] = (),
+        patient: bool = True,
+        decided: Iterable[Decision] = (),
+    ) -> Survey:
+        """Plan from what the calendar said; None: it could not be read, so only letters go out.
+
+        *decided* is what somebody only thinks of deciding: ``restore`` shows what would come of it.
+        """
+        decisions = (*self.ledger.decisions(), *decided)
         rows, facts = restored(self.ledger.rows(), self.facts(now), decisions, now)
         programme = self.programme(now, facts)
         letters = self.letters(programme, now)

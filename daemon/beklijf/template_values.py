@@ -60,7 +60,7 @@ def letter(letter: Letter, programme: Programme, mine: Sequence[Track]) -> Value
     }
     if wish.session:
         values["session"] = words.days(block(training, wish.session), language)
-    pairs = [_pair(programme.tracks[each.mentorship], each, letter.at, language) for each in letter.wishes]
+    pairs = [_pair(programme.tracks[each.mentorship], each, letter.at, mine) for each in letter.wishes]
     if wish.rule.role is Role.MENTOR:
         return values | {"pairs": pairs, "mentees": words.listed([_first(pair["mentee"]) for pair in pairs], language)}
     return values | pairs[0]
@@ -187,8 +187,9 @@ def _letters(letter: Letter, training: Training, mine: Sequence[Track], language
     }
 
 
-def _pair(track: Track, wish: Wish, at: datetime, language: str) -> Values:
-    pair, zone = track.mentorship, wish.person.zone
+def _pair(track: Track, wish: Wish, at: datetime, mine: Sequence[Track]) -> Values:
+    pair, zone, language = track.mentorship, wish.person.zone, wish.person.language
+    ours = [item for each in mine for item in each.items if item.people == (pair.mentee, pair.mentor) and item.starts[-1] > at]
     ahead = [words.moment(start, zone, language) for start in track.meetings if start > at]
     return {
         "mentee": contact(pair.mentee),
@@ -198,7 +199,7 @@ def _pair(track: Track, wish: Wish, at: datetime, language: str) -> Values:
         "ahead": ahead,
         "hour": _hour(track, at, zone, language),
         "proposed": track.proposed,
-        **_meetings(track, at, zone, language),
+        **_meetings(ours, pair.training, at, zone, language),
     }
 
 
@@ -214,10 +215,12 @@ def _hour(track: Track, at: datetime, zone: ZoneInfo, language: str) -> str:
     return f"{said} (tijd in {words.city(first)})" if language == "nl" else f"{said} ({words.city(first)} time)"
 
 
-def _meetings(track: Track, at: datetime, zone: ZoneInfo, language: str) -> Values:
-    """Return what the welcome letters say of the meetings to come: the goals meeting, and the series in outline."""
-    ahead = [item for item in track.items if item.starts[-1] > at]
-    goals = next((item for item in ahead if item.kind is Kind.MEETING and item.questions == "goals"), None)
+def _meetings(ahead: Sequence[Item], training: str, at: datetime, zone: ZoneInfo, language: str) -> Values:
+    """Return what the welcome letters say of the pair's meetings to come: the goals meeting, and the series in outline.
+
+    A pair in two trainings has one series, which another training may carry.
+    """
+    goals = next((item for item in ahead if item.questions == "goals" and training in trainings_of(item)), None)
     series = next((item for item in ahead if item.kind is Kind.SERIES), None)
     starts = [start for start in series.starts if start > at] if series else []
     return {

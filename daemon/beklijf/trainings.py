@@ -121,7 +121,8 @@ def _id(value: object) -> str:
 def _sessions(table: Table, organisation: Organisation) -> list[Session]:
     if not table.need("sessions", listed, ["wrong already"]):
         table.wrong("sessions", "is empty", "a training has at least one date; more_sessions = true says that others follow")
-    found = table.each("sessions", _session, _moved_session)
+    read = table.each("sessions", _session, _moved_session)
+    found = {number: session for number, session in read.items() if session.date != date.min}
     _check_twice(table, found)
     for number, session in found.items():
         if reason := _day_off(session.date, organisation):
@@ -139,7 +140,7 @@ def _session(value: object) -> Session:
 
 
 def _moved_session(table: Table) -> Session:
-    """Read ``{ date = .., was = .. }``."""
+    """Read ``{ date = .., was = .. }``; without a date it comes out as the first day of the calendar."""
     return Session(date=table.need("date", day, date.min), key=table.get("was", day, table.get("date", day, date.min)))
 
 
@@ -156,9 +157,8 @@ def _check_twice(table: Table, sessions: Mapping[int, Session]) -> None:
             table.document.found(path, f"two sessions that were first planned on {in_words(session.key, 'en', year=True)}", hint)
         dates.add(session.date)
         keys.add(session.key)
-    known = dates - {date.min}
-    if known and max(known) - min(known) > _FAR_APART:
-        table.wrong("sessions", f"span from {min(known)} to {max(known)}", "are the years right?")
+    if dates and max(dates) - min(dates) > _FAR_APART:
+        table.wrong("sessions", f"span from {min(dates)} to {max(dates)}", "are the years right?")
 
 
 def _day_off(when: date, organisation: Organisation) -> str:

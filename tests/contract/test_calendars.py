@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import ssl
+import subprocess
+import sys
 import urllib.request
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -21,7 +24,6 @@ from beklijf.settings import CalendarSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -448,6 +450,57 @@ class TestFolder(CalendarContract):
         with pytest.raises((Down, Transient)):
             opened(settings).create(MEETING, sequence=0, agent=Agent.NONE)
 
+    def test_khal_shows_the_meetings(self, world: World, tmp_path: Path) -> None:
+        for event in (MEETING, SERIES, REMINDER):
+            world.create(event)
+        config = tmp_path / "khal.conf"
+        config.write_text(
+            f"[calendars]\n[[mentor]]\npath = {tmp_path / OWNER}\n"
+            "[locale]\nlocal_timezone = Europe/Amsterdam\ndefault_timezone = Europe/Amsterdam\n"
+            "timeformat = %H:%M\ndateformat = %Y-%m-%d\nlongdateformat = %Y-%m-%d\n"
+            "datetimeformat = %Y-%m-%d %H:%M\nlongdatetimeformat = %Y-%m-%d %H:%M\n"
+            f"[sqlite]\npath = {tmp_path / 'khal.db'}\n",
+            encoding="utf-8",
+        )
+
+        shown = _run(
+            tmp_path, "khal", "-c", str(config), "list", "-df", "", "-f", "{start-date-long} {start-time} {title}", "2027-01-01", "200d"
+        )
+
+        assert shown.split("\n")[:-1] == [
+            "2027-01-07 15:00 Kennismaking mentor en Sanne",
+            "2027-03-02 10:00 Kennismaking mentor en Sanne",
+            "2027-03-16 10:00 Kennismaking mentor en Sanne",
+            "2027-03-30 10:00 Kennismaking mentor en Sanne",
+            "2027-04-28 11:00 Kennismaking mentor en Sanne",
+            "2027-05-04 09:00 Hoe gaat het?",
+            "2027-05-11 10:00 Kennismaking mentor en Sanne",
+            "2027-05-25 10:00 Kennismaking mentor en Sanne",
+            "2027-06-08 10:00 Kennismaking mentor en Sanne",
+            "2027-06-22 10:00 Kennismaking mentor en Sanne",
+        ]
+
+    def test_vdirsyncer_carries_events_out_and_edits_back(self, world: World, tmp_path: Path) -> None:
+        created = world.create(MEETING)
+        token = world.calendar.changes(None).token
+        config = tmp_path / "vdirsyncer.conf"
+        config.write_text(
+            f'[general]\nstatus_path = "{tmp_path / "status"}"\n'
+            '[pair mentor]\na = "ours"\nb = "theirs"\ncollections = null\nmetadata = ["displayname"]\nconflict_resolution = "b wins"\n'
+            f'[storage ours]\ntype = "filesystem"\npath = "{tmp_path / OWNER}"\nfileext = ".ics"\n'
+            f'[storage theirs]\ntype = "filesystem"\npath = "{tmp_path / "theirs"}"\nfileext = ".ics"\n',
+            encoding="utf-8",
+        )
+        (tmp_path / "theirs").mkdir()
+        _run(tmp_path, "vdirsyncer", "-c", str(config), "discover")
+        _run(tmp_path, "vdirsyncer", "-c", str(config), "sync")
+        [copy] = (tmp_path / "theirs").glob("*.ics")
+        copy.write_bytes(copy.read_bytes().replace(b"Zaal 1", b"Kantine"))
+
+        _run(tmp_path, "vdirsyncer", "-c", str(config), "sync")
+
+        assert [(s.href, s.event.place) for s in world.calendar.changes(token).changed] == [(created.href, "Kantine")]
+
 
 class CaldavContract(CalendarContract):
     """What only servers do."""
@@ -558,6 +611,15 @@ def password(tmp_path: Path) -> Path:
     path = tmp_path / "password"
     path.write_text("mentorpw\n", encoding="utf-8")
     return path
+
+
+def _run(home: Path, command: str, *arguments: str) -> str:
+    """Run a program that is installed beside our own Python, with nothing of its own at home."""
+    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "Europe/Amsterdam"}
+    program = Path(sys.executable).with_name(command)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, env=environment, input="y\n", check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _unfolded(data: bytes) -> bytes:

@@ -380,15 +380,22 @@ def test_any_value_in_any_place_is_taken_or_refused_in_words(tmp_path: Path, sli
     for path, value in slips:
         put(tables, path, value)
 
+    problems = told(tmp_path, tomli_w.dumps(tables))
+
+    assert all(problem.what and problem.file for problem in problems)
+
+
+def told(folder: Path, text: str) -> Sequence[Problem]:
     try:
-        read(tmp_path, tomli_w.dumps(tables))
+        return read(folder, text).warnings
     except ConfigError as error:
-        assert all(problem.what and problem.file for problem in error.problems)
+        return error.problems
 
 
-def put(tables: Any, path: Where, value: object) -> None:
+def put(config: dict[str, Any], path: Where, value: object) -> None:
     """Replace what stands at *path*, or take it out for None; nothing when an earlier slip took away its surroundings."""
     *outer, last = path
+    tables: Any = config
     for key in outer:
         try:
             tables = tables[key]
@@ -401,3 +408,31 @@ def put(tables: Any, path: Where, value: object) -> None:
         del tables[last]
     else:
         tables[last] = value
+
+
+def test_one_mistake_among_a_thousand_pairs_is_pointed_at(tmp_path: Path) -> None:
+    people = "".join(f'[[person]]\nname = "Persoon {n}"\nemail = "persoon{n}@voorbeeld.example"\n' for n in range(2000))
+    pairs = "".join(PAIR.replace("sanne@", f"persoon{n}@").replace("KARIM@", f"persoon{n + 1000}@") for n in range(1000))
+
+    problems = problems_of(tmp_path, GOOD, people, TRAINING, pairs.replace("persoon1777@", "persoan1777@"))
+
+    assert [(problem.where, problem.hint) for problem in problems] == [
+        ("training[0].mentorship[777].mentor", "did you mean persoon1777@voorbeeld.example?")
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["/", ".", "**.toml", "trainings"])
+def test_an_include_that_names_no_files_is_refused(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "trainings").mkdir()
+
+    problems = problems_of(tmp_path, f'include = ["{pattern}"]\n', GOOD)
+
+    assert len(problems) >= 1
+
+
+def test_an_include_may_name_its_files_by_a_whole_path_and_never_means_the_config_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(TRAINING)
+
+    config = read(tmp_path, f'include = ["{tmp_path}/*.toml"]\n', GOOD)
+
+    assert [training.id for training in config.trainings] == ["leidinggeven"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 
@@ -307,6 +307,7 @@ def test_a_goal_appears_as_it_was_written(goal: str) -> None:
     assert "<script" not in mail.html
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Co", "Zs", "Zl", "Zp", "Cf"]), min_size=1))
 def test_a_literal_survives_markdown_and_html(value: str) -> None:
     source = f"- **{markup.literal(value)}** en\n\n> {markup.literal(value)}"
@@ -381,6 +382,16 @@ def test_a_series_of_two_trainings_names_the_training_of_each_look_back() -> Non
 
     assert text.startswith("Om de week een uur over wat Sanne bij Coachend leidinggeven en Gesprekken voeren leert")
     assert "Donderdag 17 december: terugblik op Gesprekken voeren van dinsdag 8 december\n" in text
+
+
+def test_two_look_backs_of_one_meeting_are_told_as_one() -> None:
+    made = proof.programme(METHOD)
+    series = next(iter(made.tracks.values())).items[0]
+    topics = tuple(Topic(questions="look-back", training="specimen", session=session) for session in (date(2026, 12, 8), date(2027, 1, 13)))
+
+    _, text = LETTERS.event(replace(series, topics={series.starts[1]: topics}), made)
+
+    assert "14 januari: terugblik op de training van dinsdag 8 december, dinsdag 12 en woensdag 13 januari\n- " in text
 
 
 def test_every_reminder_asks_another_question() -> None:
@@ -583,6 +594,30 @@ def test_a_tag_alone_on_its_line_goes_with_the_line_and_others_keep_their_line_b
     page = letters.page(letter_of("goals", made), made)
 
     assert page.body == "Een doel.\n\nTwee.\nDrie."
+
+
+def test_a_file_that_windows_wrote_is_as_good_as_any(tmp_path: Path) -> None:
+    made = proof.programme(METHOD)
+    path = tmp_path / "nl" / "goals.md.j2"
+    path.parent.mkdir()
+    path.write_bytes("\ufeffSubject: Dag\r\n\r\n{% if goals %}\r\nEén.\r\n{% endif %}\r\nTwee.\r\n".encode())
+
+    mail = Letters(tmp_path).letter(letter_of("goals", made), made)
+
+    assert mail.subject == "Dag"
+    assert mail.text.startswith("Eén. Twee.\n\n")
+    assert "\r" not in mail.text + mail.html
+
+
+def test_a_file_that_is_not_utf_8_is_pointed_out(tmp_path: Path) -> None:
+    path = tmp_path / "nl" / "goals.md.j2"
+    path.parent.mkdir()
+    path.write_bytes("Subject: Eén\n\nDag.\n".encode("latin-1"))
+
+    problems = proof.check(Letters(tmp_path), [METHOD])
+
+    assert [problem.file for problem in problems] == [str(path)]
+    assert "utf-8" in problems[0].what
 
 
 def test_a_bad_template_is_an_error_of_the_config() -> None:

@@ -254,7 +254,7 @@ def test_everything_opens_at_a_letter_hour_on_a_working_day_before_it_starts_and
 
     for item in items(world.tracks()):
         person = item.people[0]
-        joined = min((world.facts.joined.get(key, datetime.min.replace(tzinfo=UTC)) for key in item.mentorships))
+        joined = min(world.facts.joined.get(key, datetime.min.replace(tzinfo=UTC)) for key in item.mentorships)
         assert item.opens.time() == time(9)
         assert item.opens.tzinfo is person.zone
         away = not any(working.of(person).works(item.opens.date() + DAY * n) for n in range((item.starts[0] - item.opens).days + 1))
@@ -294,7 +294,7 @@ def test_the_order_of_trainings_and_mentorships_does_not_matter(world: World) ->
     assert replace(world, trainings=turned).tracks() == world.tracks() == world.tracks()
 
 
-def fed_back(world: World, tracks: Mapping[MentorshipKey, Track], now: datetime) -> dict[str, object]:
+def fed_back(tracks: Mapping[MentorshipKey, Track], now: datetime) -> dict[str, object]:
     """Return what the ledger would say after everything that opens by *now* was written."""
     written = [item for item in items(tracks) if item.opens <= now]
     return {
@@ -310,7 +310,7 @@ def test_what_was_written_stays_where_it_is_whenever_one_plans_again(world: Worl
 
     for weeks in (0, 8, 16, 30, 100):
         now = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(weeks=weeks)
-        assert world.tracks(**fed_back(world, first, now)) == first
+        assert world.tracks(**fed_back(first, now)) == first
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------

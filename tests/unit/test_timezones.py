@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 
 import pytest
 
@@ -17,7 +18,7 @@ EVERY_WEEK = [datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(days=day) for day
 
 
 def lines(zone: str) -> list[str]:
-    return timezones.vtimezone(zone).to_ical(sorted=False).decode().splitlines()
+    return bytes(timezones.vtimezone(zone).to_ical(sorted=False)).decode().splitlines()
 
 
 def by_component(zone: str) -> tzinfo:
@@ -82,7 +83,7 @@ def test_each_component_is_made_once() -> None:
 
 def test_every_zone_keeps_zoneinfos_time_or_is_refused() -> None:
     """The rule as dateutil reads it against tzdata itself: every week, and five minutes before and after each change."""
-    refused = set()
+    refused, rules = set(), set()
     for zone in sorted(zoneinfo.available_timezones()):
         try:
             for year in YEARS:
@@ -90,6 +91,10 @@ def test_every_zone_keeps_zoneinfos_time_or_is_refused() -> None:
         except NoYearlyRule:
             refused.add(zone)
             continue
+        rule = "\n".join(lines(zone)[2:])
+        if rule in rules:
+            continue  # `check` has compared this zone's clock, and dateutil has read this rule
+        rules.add(rule)
         expected, found = zoneinfo.ZoneInfo(zone), by_component(zone)
         probes = EVERY_WEEK + _around_changes(expected)
         assert [(p, p.astimezone(found).utcoffset()) for p in probes] == [(p, p.astimezone(expected).utcoffset()) for p in probes], zone
@@ -122,7 +127,7 @@ def test_a_name_that_is_no_zone_is_refused() -> None:
 def _around_changes(zone: tzinfo) -> list[datetime]:
     """Find zoneinfo's own changes of these years to the minute, by halving."""
     probes = []
-    for before, after in zip(EVERY_WEEK, EVERY_WEEK[1:], strict=False):
+    for before, after in pairwise(EVERY_WEEK):
         low, high = before, after
         if low.astimezone(zone).utcoffset() == high.astimezone(zone).utcoffset():
             continue

@@ -107,7 +107,7 @@ class CaldavCalendar:
         condition = _if_match(stored.etag)
         if not condition and self._load(stored.href)[1] != stored.etag:
             raise Conflict(f"{stored.href}: changed since it was read")
-        answer = self._connection.request("DELETE", self._url(stored.href), b"", **condition)
+        answer = self._connection.request("DELETE", self._url(stored.href), "", **condition)
         self._connection.refuse(answer, f"deleting {stored.event.title!r}")
 
     def close(self) -> None:
@@ -251,7 +251,7 @@ class CaldavCalendar:
         return urljoin(self._calendar(), href)
 
     def _put(self, href: str, data: bytes, **condition: str) -> Answer:
-        return self._connection.request("PUT", self._url(href), data, Content_Type="text/calendar; charset=utf-8", **condition)
+        return self._connection.request("PUT", self._url(href), data.decode(), Content_Type="text/calendar; charset=utf-8", **condition)
 
     def _written(self, href: str, data: bytes, answer: Answer, agent: Agent) -> Stored:
         """Return what the calendar now holds: what we sent, where the server says so by an ETag, else what it then has.

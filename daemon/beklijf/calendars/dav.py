@@ -89,7 +89,7 @@ class Connection:
             self._client.session = niquests.Session(revocation_configuration=None, disable_http3=True)
         self.url = str(self._client.url)
 
-    def request(self, method: str, url: str, body: bytes = b"", **headers: str) -> Answer:
+    def request(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the server's answer, whatever its status but for those that are the same everywhere (401, 429, 5xx)."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with self._translated():
@@ -107,7 +107,7 @@ class Connection:
 
     def propfind(self, url: str, *names: str, depth: int = 0) -> Answer:
         body = f"<d:propfind {_XMLNS}><d:prop>{_elements(names)}</d:prop></d:propfind>"
-        return self.request("PROPFIND", url, body.encode(), Depth=str(depth))
+        return self.request("PROPFIND", url, body, Depth=str(depth))
 
     def sync(self, url: str, token: str) -> Answer:
         """Ask what happened since *token*. Never with DAV:limit, with which Nextcloud and Xandikos lose entries."""
@@ -115,12 +115,12 @@ class Connection:
             f"<d:sync-collection {_XMLNS}><d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
             f"<d:prop><d:getetag/></d:prop></d:sync-collection>"
         )
-        return self.request("REPORT", url, body.encode(), Depth="0")
+        return self.request("REPORT", url, body, Depth="0")
 
     def multiget(self, url: str, hrefs: Iterable[str]) -> Answer:
         wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
         body = f"<c:calendar-multiget {_XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
-        return self.request("REPORT", url, body.encode(), Depth="1")
+        return self.request("REPORT", url, body, Depth="1")
 
     def make_calendar(self, url: str, name: str) -> Answer:
         body = (
@@ -128,7 +128,7 @@ class Connection:
             f'<c:supported-calendar-component-set><c:comp name="VEVENT"/></c:supported-calendar-component-set>'
             f"</d:prop></d:set></c:mkcalendar>"
         )
-        return self.request("MKCALENDAR", url, body.encode())
+        return self.request("MKCALENDAR", url, body)
 
     def refuse(self, answer: Answer, what: str) -> None:
         """Raise what an answer about one object means; returns when it was a yes."""

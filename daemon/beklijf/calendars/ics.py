@@ -7,6 +7,7 @@ UNTIL in UTC, no RDATE, days off as EXDATE, everything in the zone of the master
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, 
     """
     calendar = parse(data)
     master, overrides = members(calendar)
-    before = reading(calendar).event
+    before = _event(calendar)
     components = [master, *overrides.values()]
     for field in fields & parts.WORDS.keys():
         parts.set_words(components, field, getattr(wanted, field))
@@ -98,10 +99,15 @@ def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, 
     return bytes(calendar.to_ical(sorted=False))
 
 
+def _event(calendar: Calendar) -> Event:
+    """Return the event by the object's own clock, even where that has no name that tzdata knows: a rhythm lives in it."""
+    return replace(reading(calendar).event, start=moment(calendar, members(calendar)[0], "DTSTART"))
+
+
 def _set_times(calendar: Calendar, before: Event, wanted: Event, fields: frozenset[str]) -> None:
     master, overrides = members(calendar)
     recurrence = wanted.recurrence if "recurrence" in fields else before.recurrence
-    start, minutes = (wanted.start, wanted.minutes) if "time" in fields else (moment(calendar, master, "DTSTART"), before.minutes)
+    start, minutes = (wanted.start, wanted.minutes) if "time" in fields else (before.start, before.minutes)
     if "time" in fields:
         parts.drop(calendar, overrides.values())
         overrides = {}
@@ -130,7 +136,7 @@ def _set_singles(
     recurrence: Recurrence | None,
 ) -> None:
     """Make EXDATE and the overrides say *singles*; an override beyond the end of the series would still show, so it goes."""
-    event = reading(calendar).event
+    event = _event(calendar)
     places = set(rhythm(event))
     inside = {s.at: s for s in singles if recurrence is not None and (recurrence.other or s.at in places)}
     clock = parts.clock_of(moment(calendar, master, "DTSTART"), str(master["DTSTART"].params.get("TZID", "")))

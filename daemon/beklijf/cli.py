@@ -1,0 +1,432 @@
+"""The commands: the only module that prints or exits. What they say is put into words elsewhere.
+
+Everything heavy is imported inside the command that needs it, so that a misspelt option is answered at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beklijf.arguments import parser
+from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import date
+
+    from beklijf.domain import Organisation
+    from beklijf.entries import Entry, Json
+    from beklijf.reconcile import Engine, Outcome
+    from beklijf.report import Report
+    from beklijf.settings import Config
+    from beklijf.survey import Survey
+
+WORST_FIRST = (64, 78, 74, 3, 69, 75, 2, 0)
+LOCK_WAIT = 30.0
+PLACES = (Path("config.toml"), Path("/etc/beklijf/config.toml"))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a name still shows the plan
+    try:
+        try:
+            arguments = parser().parse_args(argv)
+            code = COMMANDS[arguments.command](arguments)
+        except BeklijfError as error:
+            _complain(error.problems)
+            code = error.exit_code
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # whoever read along has gone (``| head``); without this Python complains once more on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def _init(arguments: Namespace) -> int:
+    from beklijf.init import write_example
+
+    path = write_example(arguments.directory, _now().astimezone().date())
+    print(f"Wrote {path}: three trainings, the first of them in three weeks.")
+    for command, about in (("check", "is everything right?"), ("plan", "what would be done now?"), ("run", "do it, until Ctrl-C")):
+        print(f"  beklijf --config {path} {command:<6} {about}")
+    return 0
+
+
+def _check(arguments: Namespace) -> int:
+    from beklijf import proof
+    from beklijf.letters import Letters
+
+    config = _config(arguments)
+    found = list(config.warnings)
+    codes = {0}
+    print(f"{config.path}: {_contents(config)}")
+    letters = Letters(config.mail.templates)
+    wrong = proof.check(letters, [training.method for training in config.trainings])
+    if not any(not problem.warning for problem in wrong):
+        print(f"templates: {len(letters.names)} files, and all of them render")
+    found += wrong
+    for attempt in (_check_programme, _check_calendar, _check_mail):
+        try:
+            found += attempt(config)
+        except BeklijfError as error:
+            found += error.problems
+            codes.add(error.exit_code)
+    if any(not problem.warning for problem in wrong):
+        codes.add(ConfigError.exit_code)
+    _complain(found)
+    return _worst(codes)
+
+
+def _check_programme(config: Config) -> list[Problem]:
+    """Plan everything, drafts included, on what the ledger knows; say how it stands with the state file."""
+    from beklijf.check import programme_problems
+    from beklijf.opening import opened
+    from beklijf.planning import plan_tracks
+
+    now = _now()
+    with opened(config, read_only=True) as engine:
+        sender = engine.applier.sender
+        everything = engine.surveyor.including_drafts()
+        tracks = plan_tracks(config.organisation, config.trainings, everything.facts(now), everything.holidays(now))
+        found = programme_problems(config, tracks)
+    if wrong := [problem for problem in found if not problem.warning]:
+        raise ConfigError([*wrong, *(problem for problem in found if problem.warning)])
+    events = {item.ref for track in tracks.values() for item in track.items}
+    print(f"programme: {len(tracks)} mentorships, {len(events)} events, {sum(len(t.wishes) for t in tracks.values())} letters in all")
+    state = config.service.state
+    print(f"state: {state}{'' if state.exists() else ', which the first tick makes'}")
+    print(f"invitations: {sender or 'auto, settled with the first event'}")
+    return found
+
+
+def _check_calendar(config: Config) -> list[Problem]:
+    from contextlib import closing
+
+    from beklijf.calendars import open_calendar
+
+    with closing(open_calendar(config.calendar, config.calendar.organizer.email)) as calendar:
+        print(f"calendar: {calendar.check()}")
+    return []
+
+
+def _check_mail(config: Config) -> list[Problem]:
+    from contextlib import closing
+
+    from beklijf.mailers import open_mailer
+
+    with closing(open_mailer(config.mail)) as mailer:
+        print(f"mail: {mailer.check()}")
+    return []
+
+
+def _plan(arguments: Namespace) -> int:
+    from beklijf import report as reports
+    from beklijf.narrow import narrowed
+    from beklijf.opening import opened
+
+    config = _config(arguments)
+    chosen = narrowed(config, training=arguments.training, person=arguments.person)
+    now = _instant(arguments.at, config.organisation) if arguments.at else _now()
+    until = None if arguments.until is None else _end_of(arguments.until, config.organisation)
+    with opened(config, read_only=True) as engine:
+        survey = engine.plan(now)
+        report = reports.planned(engine, survey, chosen=chosen, until=until)
+    if arguments.json:
+        _print_json(reports.as_json(report))
+    else:
+        _print(reports.plan_lines(report, reports.Words.of(config, now), narrowed=bool(arguments.training or arguments.person)))
+        _complain(report.problems)
+    return _worst([3 if report.held else 0, 2 if any(entry.at <= now for entry in report.changes) else 0])
+
+
+def _apply(arguments: Namespace) -> int:
+    from beklijf import report as reports
+    from beklijf.locks import locked
+    from beklijf.opening import opened
+
+    config = _config(arguments)
+    approve = [arguments.approve] if arguments.approve else []
+    with locked(config.service.state, "tick", wait=LOCK_WAIT), opened(config) as engine:
+        now = _now()
+        if approve:
+            _demand_held(engine.plan(now), arguments.approve, config)
+        with _stoppable() as stop, _counting("done") as done:
+            outcome = engine.tick(now, approve=approve, patient=False, stop=stop, done=done)
+        report = reports.done(engine, outcome, now)
+    if arguments.json:
+        _print_json(reports.as_json(report))
+    else:
+        _print(reports.done_lines(report, reports.Words.of(config, now), len(outcome.delivered.sent)))
+        _complain(report.problems)
+    if stop():
+        return 128 + signal.SIGINT
+    return _worst([3 if report.held else 0, *_codes(outcome)])
+
+
+def _run(arguments: Namespace) -> int:
+    from beklijf import service
+
+    return service.run(_path(arguments))
+
+
+def _rehearse(arguments: Namespace) -> int:
+    from beklijf import rehearse
+    from beklijf.report import Words
+
+    config = _config(arguments)
+    organisation = config.organisation
+    start = None if arguments.start is None else _start_of(arguments.start, organisation)
+    until = None if arguments.until is None else _end_of(arguments.until, organisation)
+    if start and until and until < start:
+        raise UsageError("--until lies before --from")
+    with _saying_when(organisation) as progress:
+        rehearsed = rehearse.rehearse(config, arguments.into, start=start, until=until, progress=progress)
+    if arguments.json:
+        _print_json(rehearse.as_json(rehearsed))
+    else:
+        begin = rehearsed.steps[0].now if rehearsed.steps else _now()
+        _print(rehearse.lines(rehearsed, Words.of(config, begin), arguments.into))
+    _complain(rehearsed.problems)
+    return 0 if all(problem.warning for problem in rehearsed.problems) else ConfigError.exit_code
+
+
+def _status(arguments: Namespace) -> int:
+    from beklijf import status
+    from beklijf.opening import opened
+    from beklijf.report import Words
+
+    config = _config(arguments)
+    now = _now()
+    codes = {0}
+    with opened(config, read_only=True) as engine:
+        survey, error = _looked_at(engine, now)
+        words = Words.of(config, now)
+        found = status.status(engine, survey, words)
+    if error is not None:
+        codes.add(error.exit_code)
+    if survey.plan.held:
+        codes.add(Held.exit_code)
+    if arguments.json:
+        _print_json(status.as_json(found))
+    else:
+        _print(status.lines(found, words))
+    _complain(() if error is None else error.problems)
+    return _worst(codes)
+
+
+def _restore(arguments: Namespace) -> int:
+    from beklijf import restoring
+    from beklijf.opening import opened
+    from beklijf.report import Words, single_lines
+
+    config = _config(arguments)
+    now = _now()
+    words = Words.of(config, now)
+    with opened(config, read_only=True) as engine:
+        wanted = restoring.find(engine.plan(now), arguments.item, arguments.field or "", words)
+        coming = restoring.coming(engine, wanted, now)
+    with opened(config) as engine, engine.ledger.write():
+        engine.ledger.decide("restore", wanted.ref, made=now, field=wanted.field)
+    for said in wanted.edits:
+        print(f"{wanted.ref}: {said}")
+    print("Given back with the next tick:")
+    _print(single_lines(coming, words) if coming else ["  nothing to be written: the calendar has it already"])
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "init": _init,
+    "check": _check,
+    "plan": _plan,
+    "apply": _apply,
+    "run": _run,
+    "rehearse": _rehearse,
+    "status": _status,
+    "restore": _restore,
+}
+
+
+# -- what they share ---------------------------------------------------------------------------------------------------
+
+
+def _path(arguments: Namespace) -> Path:
+    if arguments.config is not None:
+        path: Path = arguments.config
+        return path
+    if named := os.environ.get("BEKLIJF_CONFIG"):
+        return Path(named)
+    return next((place for place in PLACES if place.exists()), PLACES[0])
+
+
+def _config(arguments: Namespace) -> Config:
+    from beklijf import config
+
+    # what the engine logs is for the service's journal; a command says the same in its own words
+    logging.getLogger("beklijf").addHandler(logging.NullHandler())
+    return config.load(_path(arguments))
+
+
+def _now() -> datetime:
+    from beklijf.service import clock
+
+    return clock()
+
+
+def _instant(text: str, organisation: Organisation) -> datetime:
+    """Read what people type as an instant; a day alone means its letter hour, when things happen."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f'"{text}" is not an instant', hint='write it as "2026-12-09 10:00"') from None
+    if len(text) <= len("2026-12-09"):
+        at = datetime.combine(at, organisation.letter_hour)
+    return at if at.tzinfo else at.replace(tzinfo=organisation.zone)
+
+
+def _start_of(day: date, organisation: Organisation) -> datetime:
+    return datetime.combine(day, datetime.min.time(), organisation.zone)
+
+
+def _end_of(day: date, organisation: Organisation) -> datetime:
+    return _start_of(day + timedelta(days=1), organisation) - timedelta(seconds=1)
+
+
+def _contents(config: Config) -> str:
+    from beklijf.report import counted
+
+    drafts = sum(not training.live for training in config.trainings)
+    trainings = counted(len(config.trainings), "training", "trainings") + (f" ({drafts} draft)" if drafts else "")
+    mentorships = counted(sum(len(t.mentorships) for t in config.trainings), "mentorship", "mentorships")
+    return f"{trainings}, {mentorships}, {counted(len(config.persons), 'person', 'persons')}"
+
+
+def _demand_held(survey: Survey, approve: str, config: Config) -> None:
+    """Approve only what is held now: what somebody read yesterday may be something else by today."""
+    from beklijf import report as reports
+
+    plan = survey.plan
+    if plan.held and plan.id != approve:
+        words = reports.Words.of(config, survey.now)
+        reasons = dict.fromkeys(f"{words.training(held.change.training)}: {held.reason}" for held in plan.held)
+        raise Held(
+            f"{approve} is not what is held now, so nothing was done; held is {plan.id}: {'; '.join(reasons)}",
+            hint=f"read it with beklijf plan, then: beklijf apply --approve {plan.id}",
+        )
+    if not plan.held:
+        _complain([Problem(what="nothing is held, so there was nothing to approve", warning=True)])
+
+
+def _looked_at(engine: Engine, now: datetime) -> tuple[Survey, BackendError | None]:
+    """Return the survey, from the ledger alone when the calendar can't be read."""
+    try:
+        return engine.plan(now), None
+    except BackendError as error:
+        return engine.surveyor.survey(now, None), error
+
+
+def _codes(outcome: Outcome) -> Iterator[int]:
+    yield from (error.exit_code for error in outcome.errors)
+    if outcome.calendar:
+        yield outcome.calendar.exit_code
+    if outcome.delivered.down:
+        yield outcome.delivered.down.exit_code
+    if any(not problem.warning for problem in outcome.delivered.problems):
+        yield ConfigError.exit_code  # a letter that could not be rendered
+
+
+def _worst(codes: Iterable[int]) -> int:
+    return min(codes, key=WORST_FIRST.index)
+
+
+# -- printing ----------------------------------------------------------------------------------------------------------
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _print_json(value: dict[str, Json]) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _complain(problems: Iterable[Problem]) -> None:
+    sys.stdout.flush()
+    for problem in problems:
+        print(_one_line(f"{'warning' if problem.warning else 'error'}: {problem}"), file=sys.stderr)
+        if problem.hint:
+            print(_one_line(f"hint: {problem.hint}"), file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    """Keep what servers say on one line, and its control characters off the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C and SIGTERM end a tick between two changes; a second one ends it at once."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: object) -> None:
+        asked.append(number)
+        for each in before:
+            signal.signal(each, signal.default_int_handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, ask)
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _counting(word: str) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how far it is; pipes and files get nothing."""
+    number = 0
+
+    def count() -> None:
+        nonlocal number
+        number += 1
+        show(f"{number} {word}")
+
+    with _progress() as show:
+        yield count
+
+
+@contextmanager
+def _saying_when(organisation: Organisation) -> Iterator[Callable[[datetime], None]]:
+    with _progress() as show:
+        yield lambda now: show(f"{now.astimezone(organisation.zone):%a %-d %b %Y}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    try:
+        yield lambda text: print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
