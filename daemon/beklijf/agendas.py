@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -85,14 +86,20 @@ class Agendas:
     def opening(self, person: Person, day: date, joined: datetime | None, before: datetime | None = None) -> datetime:
         """Return the letter hour of the first working day from *day* on that is not before the joining.
 
-        Who is away until the meeting itself is asked all the same: with *before*, a later hour gives way to *day* itself.
+        Who is away until the meeting itself is asked all the same: with *before*, an absence that lasts too long is no reason.
         """
         if joined is not None:
             day = max(day, joined.astimezone(person.zone).date())
-        for candidate in self.working.of(person).from_day(day):
-            hour = datetime.combine(candidate, self.organisation.letter_hour, person.zone)
-            if before is not None and hour >= before:
-                break
-            if joined is None or hour >= joined:
-                return hour
+        own = self.working.of(person)
+        for days in (own, replace(own, away=())):
+            for candidate in days.from_day(day):
+                hour = datetime.combine(candidate, self.organisation.letter_hour, person.zone)
+                if before is not None and hour >= before:
+                    break
+                if joined is None or hour >= joined:
+                    return hour
         return datetime.combine(day, self.organisation.letter_hour, person.zone)
+
+    def caught_up(self, person: Person, day: date, joined: datetime | None) -> bool:
+        """Say whether what opens on *day* had opened already when its people joined."""
+        return joined is not None and self.opening(person, day, None) < joined

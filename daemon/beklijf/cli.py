@@ -10,13 +10,13 @@ import logging
 import os
 import signal
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beklijf.arguments import parser
-from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
+from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from beklijf.domain import Organisation
-    from beklijf.entries import Entry, Json
+    from beklijf.entries import Json
     from beklijf.reconcile import Engine, Outcome
-    from beklijf.report import Report
     from beklijf.settings import Config
     from beklijf.survey import Survey
 
@@ -147,7 +146,7 @@ def _plan(arguments: Namespace) -> int:
     now = _instant(arguments.at, config.organisation) if arguments.at else _now()
     until = None if arguments.until is None else _end_of(arguments.until, config.organisation)
     with opened(config, read_only=True) as engine:
-        survey = engine.plan(now)
+        survey = engine.plan(now, supposed=arguments.at is not None)
         report = reports.planned(engine, survey, chosen=chosen, until=until)
     if arguments.json:
         _print_json(reports.as_json(report))
@@ -344,10 +343,7 @@ def _looked_at(engine: Engine, now: datetime) -> tuple[Survey, BackendError | No
 
 def _codes(outcome: Outcome) -> Iterator[int]:
     yield from (error.exit_code for error in outcome.errors)
-    if outcome.calendar:
-        yield outcome.calendar.exit_code
-    if outcome.delivered.down:
-        yield outcome.delivered.down.exit_code
+    yield from (error.exit_code for error in (outcome.calendar, outcome.delivered.down) if error)
     if any(not problem.warning for problem in outcome.delivered.problems):
         yield ConfigError.exit_code  # a letter that could not be rendered
 

@@ -18,21 +18,19 @@ A begun series that would have to be re-timed or re-peopled ends, and its next g
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from beklijf import canonical, events, merge, telling
-from beklijf.domain import Kind, Ref
+from beklijf import canonical, events, merge, posting, telling
 from beklijf.errors import Problem
 from beklijf.ledger import Row
-from beklijf.plan import Action, Cause, Change, Create, Draft, Resend, Send, Withdraw, World, Write
+from beklijf.plan import Action, Cause, Change, Create, Draft, Withdraw, World, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from beklijf.calendars import Stored
-    from beklijf.domain import Event, Item, Letter, MentorshipKey
-    from beklijf.outbox import Mail
+    from beklijf.domain import Event, Item, Ref
     from beklijf.telling import Tell
 
 QUIET = timedelta(minutes=10)
@@ -56,7 +54,7 @@ class _Drafting:
         self.problems: list[Problem] = []
         self.later: list[datetime] = []
         self.unknown = set(world.current.stored) - set(world.rows)
-        self.welcome = _welcomes(world.letters)
+        self.welcome = posting.welcomes(world.letters)
 
     def draft(self) -> Draft:
         by_ref = {(row.ref, row.generation): row for row in self.world.rows.values()}
@@ -72,9 +70,10 @@ class _Drafting:
             if uid not in wanted:
                 self._leave(row)
         self._orphans()
-        self._letters()
+        letters, later = posting.changes(self.world)
+        self.later += later
         return Draft(
-            changes=tuple(self.changes),
+            changes=(*self.changes, *letters),
             records=tuple(self.records),
             adopted=tuple(self.adopted),
             problems=tuple(self.problems),
@@ -318,22 +317,6 @@ class _Drafting:
                     )
                 )
 
-    # -- letters -----------------------------------------------------------------------------------------------------
-
-    def _letters(self) -> None:
-        for letter in self.world.letters:
-            if letter.lapsed:
-                continue
-            if letter.at > self.now:
-                self.later.append(letter.at)
-                continue
-            self.changes.append(letter_change(letter))
-        for mail in self.world.mails:
-            if mail.state == "failed" or (mail.retry_at and mail.retry_at > self.now):
-                self.later += [mail.retry_at] if mail.retry_at else []
-                continue
-            self.changes.append(_resend(mail, self.now))
-
     def _rests(self, ref: Ref) -> bool:
         until = self.world.resting.get(ref)
         if until is None or until <= self.now:
@@ -358,16 +341,6 @@ class _Drafting:
         )
 
 
-def _welcomes(letters: Iterable[Letter]) -> dict[MentorshipKey, datetime]:
-    """Return when each mentorship's last welcome letter goes out: nobody gets an invitation from a machine unexplained."""
-    found: dict[MentorshipKey, datetime] = {}
-    for letter in letters:
-        for wish in letter.wishes:
-            if wish.rule.on_joining and not letter.lapsed:
-                found[wish.mentorship] = max(letter.at, found.get(wish.mentorship, letter.at))
-    return found
-
-
 def row_of(item: Item, event: Event) -> Row:
     """Return the row of an event that is about to be written."""
     text = canonical.dump(event)
@@ -382,38 +355,4 @@ def row_of(item: Item, event: Event) -> Row:
         state="intended",
         asked=text,
         seen=text,
-    )
-
-
-def letter_change(letter: Letter) -> Change:
-    """Return a letter as a change, for plans and previews alike."""
-    wish = letter.wishes[0]
-    return Change(
-        action=Action.SEND,
-        kind=Kind.LETTER,
-        training=wish.training,
-        mentorships=tuple(w.mentorship for w in letter.wishes),
-        ref=wish.ref,
-        start=None,
-        at=letter.at,
-        to=(letter.person.email,),
-        why=wish.rule.why,
-        cause=Cause.DUE,
-        work=Send(letter=letter),
-    )
-
-
-def _resend(mail: Mail, now: datetime) -> Change:
-    return Change(
-        action=Action.SEND,
-        kind=Kind.LETTER,
-        training="",
-        mentorships=(),
-        ref=Ref(mail.name),
-        start=None,
-        at=now.astimezone(UTC),
-        to=(mail.recipient,),
-        why=f"was not taken before: {mail.note}" if mail.note else "is waiting in the outbox",
-        cause=Cause.DUE,
-        work=Resend(mail=mail),
     )

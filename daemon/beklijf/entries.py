@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from beklijf.plan import Change, Held
     from beklijf.survey import Survey
 
-Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 Chosen: TypeAlias = Callable[["Entry"], bool]
 

@@ -116,6 +116,7 @@ def _series(pair: Pair, facts: Facts, agendas: Agendas) -> Item | None:
     starts = tuple(start for start in pair.series if since is None or start >= since)
     if not starts:
         return None
+    opens = member.timeline.first + DAY * rule.opens
     off = {start: why for start, why in pair.off.items() if since is None or start >= since}
     left_out = (LeftOut(day=start.date(), why=why, stand_in=_stand_in_day(pair, start)) for start, why in off.items())
     return Item(
@@ -131,13 +132,14 @@ def _series(pair: Pair, facts: Facts, agendas: Agendas) -> Item | None:
         minutes=meets.minutes,
         place=member.training.place,
         online=member.training.online,
-        opens=agendas.opening(pair.people[0], member.timeline.first + DAY * rule.opens, member.joined, starts[0]),
+        opens=agendas.opening(pair.people[0], opens, member.joined, starts[0]),
         topics=_topics(pair, starts),
         left_out=tuple(left_out),
         instead_of=None,
         questions=rule.questions,
         generation=generation.number if generation else 1,
         why=f"every {rule.every} weeks until {rule.until} days after the last session",
+        caught_up=agendas.caught_up(pair.people[0], opens, member.joined),
     )
 
 
@@ -172,6 +174,7 @@ def _single(pair: Pair, single: Single, generation: int, agendas: Agendas) -> It
         questions=single.questions,
         generation=generation,
         why=single.why,
+        caught_up=agendas.caught_up(pair.people[0], opens, member.joined),
     )
 
 

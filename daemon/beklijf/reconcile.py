@@ -85,9 +85,10 @@ class Engine:
         self._written: set[str] = set()
         self._settled: tuple[int, datetime | None] | None = None
 
-    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = ()) -> Survey:
+    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
         """Return what a tick would do now; writes nowhere."""
-        return self.surveyor.survey(now, self.calendar.changes(None), approved=approve, patient=False, decided=decided)
+        changes = self.calendar.changes(None)
+        return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed)
 
     def tick(
         self,

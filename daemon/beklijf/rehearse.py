@@ -10,12 +10,12 @@ import shutil
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from beklijf.calendars import Changes
 from beklijf.calendars.folder import FolderCalendar
-from beklijf.entries import entry, entry_json, instant
 from beklijf.domain import Kind
+from beklijf.entries import entry, entry_json, instant
 from beklijf.errors import ConfigError, Problem, UsageError
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
@@ -102,17 +102,20 @@ def as_json(rehearsed: Rehearsed) -> dict[str, Json]:
 def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
     """Yield the track step by step, and where its files are."""
     for step in rehearsed.steps:
-        yield from grouped_lines(step.changes, words)
-    events = sum(change.action is Action.CREATE for step in rehearsed.steps for change in step.changes)
-    letters = sum(change.kind is Kind.LETTER for step in rehearsed.steps for change in step.changes)
+        yield from grouped_lines(step.changes, words, why=False)
+    changes = [change for step in rehearsed.steps for change in step.changes]
+    events = sum(change.action is Action.CREATE for change in changes)
+    letters = sum(change.kind is Kind.LETTER for change in changes)
     yield ""
-    yield f"{counted(events, 'event', 'events')} in {into / 'calendars'}, {letters} letters and {rehearsed.mails - letters} invitations in {into / 'outbox'}."
+    yield f"{counted(events, 'event', 'events')} in {into / 'calendars'}"
+    others = counted(rehearsed.mails - letters, "other mail", "other mails")
+    yield f"{counted(letters, 'letter', 'letters')} and {others} in {into / 'outbox'}"
     yield "Nobody got anything: these are files."
 
 
 def on_folders(config: Config, into: Path) -> Config:
     """Return *config* with folders in *into* for its servers: nothing of it needs a secret or a network."""
-    invitations = "none" if config.calendar.invitations == "none" else "mail"
+    invitations: Literal["none", "mail"] = "none" if config.calendar.invitations == "none" else "mail"
     return replace(
         config,
         calendar=replace(

@@ -75,6 +75,7 @@ def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas) -
     if not starts:
         return None
     off = [start for start in nominal if start not in starts]
+    opens = starts[0].date() - DAY * ahead
     return Item(
         ref=wanted.ref,
         kind=Kind.REMINDER,
@@ -88,13 +89,14 @@ def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas) -
         minutes=rule.minutes,
         place="",
         online="",
-        opens=agendas.opening(person, starts[0].date() - DAY * ahead, joined),
+        opens=agendas.opening(person, opens, joined),
         topics={},
         left_out=tuple(LeftOut(day=start.date(), why=agendas.why_off(person, start), stand_in=None) for start in off),
         instead_of=None,
         questions=rule.questions,
         generation=generation.number if generation else 1,
         why=rule.why,
+        caught_up=agendas.caught_up(person, opens, joined),
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Kind, Role
 from beklijf.check import programme_problems
+from beklijf.domain import Kind, Role
 from beklijf.entries import entry, entry_json, instant, mail_called, problem_json, stopped, stopped_json, upcoming
 from beklijf.errors import Problem
 from beklijf.plan import Action
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 INDENT = "  "
 VERBS = {Action.CREATE: "new ", Action.UPDATE: "changed ", Action.WITHDRAW: "withdrawn ", Action.SEND: ""}
-CLOSE = timedelta(days=300)
+CLOSE = timedelta(days=330)
 PEOPLE = {Role.MENTEE: ("mentee", "mentees"), Role.MENTOR: ("mentor", "mentors"), None: ("pair", "pairs")}
 
 
@@ -163,8 +163,8 @@ def done_lines(report: Report, words: Words, mails: int) -> Iterator[str]:
 
 def _body(report: Report, words: Words, *, narrowed: bool) -> Iterator[str]:
     by_training: dict[str, list[Entry]] = defaultdict(list)
-    for entry in report.changes:
-        by_training[entry.training].append(entry)
+    for each in report.changes:
+        by_training[each.training].append(each)
     for training, entries in by_training.items():
         yield ""
         yield f"{words.training(training)} ({training})" if training else "Staff"
@@ -181,22 +181,23 @@ def _next(report: Report, words: Words) -> str:
     return f"Next: {words.moment(report.next)}, or when something changes."
 
 
-def grouped_lines(entries: Iterable[Entry], words: Words) -> Iterator[str]:
+def grouped_lines(entries: Iterable[Entry], words: Words, *, why: bool = True) -> Iterator[str]:
     """Yield ``Wed 9 Dec 09:00  session letter, 24 mentees`` and why, once for all that is told together."""
     groups: dict[tuple[object, ...], list[Entry]] = defaultdict(list)
-    for entry in sorted(entries, key=lambda e: e.at):
-        groups[words.moment(entry.at), entry.action, entry.called, entry.role, entry.why].append(entry)
+    for each in sorted(entries, key=lambda e: e.at):
+        groups[words.moment(each.at), each.action, each.called, each.role, each.why].append(each)
     for group in groups.values():
         what = f"{VERBS[group[0].action]}{group[0].called}, {_receivers(group, words)}{_starts(group, words)}"
         yield from _columns(words.moment(group[0].at), what)
-        yield from _columns("", f"why: {group[0].why}")
+        if why:
+            yield from _columns("", f"why: {group[0].why}")
 
 
 def single_lines(entries: Iterable[Entry], words: Words) -> Iterator[str]:
     """Yield when, what, to whom and why of each entry."""
-    for entry in sorted(entries, key=lambda e: e.at):
-        people = " and ".join(map(words.name, entry.to)) or "nobody"
-        yield from _columns(words.moment(entry.at), f"{VERBS[entry.action]}{entry.called}{_starts([entry], words)}: {people} ({entry.why})")
+    for each in sorted(entries, key=lambda e: e.at):
+        people = " and ".join(map(words.name, each.to)) or "nobody"
+        yield from _columns(words.moment(each.at), f"{VERBS[each.action]}{each.called}{_starts([each], words)}: {people} ({each.why})")
 
 
 def _receivers(group: Sequence[Entry], words: Words) -> str:

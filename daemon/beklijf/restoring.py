@@ -11,14 +11,12 @@ from beklijf.ledger import Decision
 from beklijf.status import noted, restorable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from beklijf.domain import Ref
     from beklijf.entries import Entry
     from beklijf.reconcile import Engine
     from beklijf.report import Words
-    from beklijf.status import Remark
     from beklijf.survey import Survey
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, merge
@@ -18,6 +17,7 @@ from beklijf.report import VERBS, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from beklijf.domain import Event, Mentorship, MentorshipKey, Ref, Track, Training
     from beklijf.entries import Json
@@ -79,7 +79,7 @@ def status(engine: Engine, survey: Survey, words: Words) -> Status:
     """Put together what the ledger, the calendar and the plan say about each mentorship."""
     rows = noted(survey)
     troubles = engine.ledger.troubles()
-    remarks: defaultdict[MentorshipKey | str, Remarks] = defaultdict(Remarks)
+    remarks: defaultdict[str, Remarks] = defaultdict(Remarks)
     _mails(engine.outbox.open_mails(), remarks)
     _plan(survey, engine.config.service.installation, words, remarks)
     for row in sorted(rows.values(), key=lambda row: row.ref):
@@ -147,11 +147,11 @@ def _planned(track: Track, survey: Survey) -> Iterator[datetime]:
 # -- what waits, failed, is held ---------------------------------------------------------------------------------------
 
 
-def _mails(mails: Iterable[Mail], remarks: Mapping[MentorshipKey | str, Remarks]) -> None:
+def _mails(mails: Iterable[Mail], remarks: Mapping[str, Remarks]) -> None:
     for mail in mails:
         refs = mail_refs(mail)
         said = Remark(item=refs[0] if refs else mail.name, what=_mail_said(mail), to=(mail.recipient,), at=mail.retry_at)
-        for key in dict.fromkeys(ref.rpartition("/")[0] for ref in refs) or {"": None}:
+        for key in {ref.rpartition("/")[0]: None for ref in refs} or {"": None}:
             (remarks[key].failed if mail.state == "failed" else remarks[key].waiting).append(said)
 
 
@@ -159,7 +159,7 @@ def _mail_said(mail: Mail) -> str:
     return f"{mail_called(mail)}: {mail.note}" if mail.note else mail_called(mail)
 
 
-def _plan(survey: Survey, installation: str, words: Words, remarks: Mapping[MentorshipKey | str, Remarks]) -> None:
+def _plan(survey: Survey, installation: str, words: Words, remarks: Mapping[str, Remarks]) -> None:
     for change in survey.plan.changes:
         if not isinstance(change.work, Resend):
             made = entry(change, installation=installation, now=survey.now)
@@ -168,7 +168,8 @@ def _plan(survey: Survey, installation: str, words: Words, remarks: Mapping[Ment
     for held in survey.plan.held:
         made = entry(held.change, installation=installation, now=survey.now)
         what = f"{VERBS[made.action]}{made.called}: {held.reason}"
-        for key in made.mentorships or ("",):
+        keys: tuple[str, ...] = made.mentorships or ("",)
+        for key in keys:
             remarks[key].held.append(Remark(item=made.item, what=what, to=made.to))
     for letter in survey.letters:
         if letter.lapsed:

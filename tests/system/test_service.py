@@ -18,6 +18,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
+from beklijf.locks import locked
 from beklijf.service import pause
 
 if TYPE_CHECKING:
@@ -318,8 +320,8 @@ def test_a_broken_config_leaves_the_old_one_in_force(place: Place, start: Callab
     until(lambda: place.events() == 2)
     said = service.log().removeprefix(before).splitlines()[:3]
     assert [line[:3] for line in said] == ["<3>", "<3>", "<4>"]
-    assert "(config.toml:3)" in said[0]
-    assert "(config.toml:20)" in said[1]
+    assert "config.toml:3)" in said[0]
+    assert "config.toml:22)" in said[1]
     assert said[2] == "<4>the config from before stays in force"
 
 
@@ -387,17 +389,10 @@ def test_a_state_file_of_another_program_ends_the_start(place: Place, start: Cal
 
 def test_a_tick_by_hand_is_waited_for_and_not_run_into(place: Place, start: Callable[..., Service]) -> None:
     place.config.write_text(config_of(1, every="1 second"), encoding="utf-8")
-    (place.folder / "var").mkdir()
-    holder = subprocess.Popen(
-        ["flock", str(place.folder / "var/beklijf.sqlite3.tick.lock"), "sleep", "60"],  # noqa: S607 (util-linux, wherever it is)
-    )
-    try:
+    with locked(place.folder / "var/beklijf.sqlite3", "tick"):
         service = start()
         until(lambda: "<6>not now: " in service.log())
         assert place.letters() == 0
-    finally:
-        subprocess.run(["pkill", "-P", str(holder.pid)], check=False)  # noqa: S607 (the child of our own child)
-        holder.wait()
 
     until(lambda: place.letters() == 2)
 

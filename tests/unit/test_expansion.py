@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -62,9 +63,10 @@ def by_recurring_ical_events(data: bytes) -> list[datetime]:
 
 def by_vobject(data: bytes) -> list[datetime]:
     """Expand the master by vobject, and put its overrides in their places, which vobject leaves to its caller."""
-    nameless = data.replace(b"\r\n ", b"")
-    for zone in {event.start.tzinfo.key for event in [ics.read(data).event] if isinstance(event.start.tzinfo, ZoneInfo)}:
-        nameless = nameless.replace(zone.encode(), f"Nowhere {zone.replace('/', ' ')}".encode())
+    zone = ics.read(data).event.start.tzinfo
+    assert isinstance(zone, ZoneInfo)
+    # vobject remembers the first zone of each name for as long as it runs, so each object gets a name of its own
+    nameless = data.replace(b"\r\n ", b"").replace(zone.key.encode(), f"Nowhere {sha256(data).hexdigest()}".encode())
     calendar = vobject.readOne(nameless.decode())
     [master] = [event for event in calendar.vevent_list if not hasattr(event, "recurrence_id")]
     starts = {at.astimezone(UTC) for at in master.getrruleset(addRDate=True)}

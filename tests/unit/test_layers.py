@@ -1,0 +1,91 @@
+"""Imports run one way, and vendor libraries stay inside their backend."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import beklijf
+
+PACKAGE = Path(beklijf.__file__).parent
+PURE = ("domain", "merge", "telling", "plan", "drafting", "guard", "events", "canonical", "planning", "correspondence", "check")
+"""Values in, values out: no clock, no network, no logger, no randomness."""
+
+FORBIDDEN = {"logging", "random", "socket", "time", "os", "subprocess", "sqlite3", "threading", "urllib", "http", "caldav", "schedule"}
+
+EDGE = {
+    "cli",
+    "service",
+    "reconcile",
+    "survey",
+    "apply",
+    "delivery",
+    "opening",
+    "rehearse",
+    "calendars.caldav",
+    "calendars.folder",
+    "mailers.smtp",
+}
+
+
+def imports(module: str) -> set[str]:
+    """Return what *module* imports when it runs; imports for type checking alone bind nothing."""
+    tree = ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    checking = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in checking:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_pure_middle_reaches_for_nothing(module: str) -> None:
+    found = imports(module)
+
+    assert not {name.partition(".")[0] for name in found} & FORBIDDEN
+    assert not {name.removeprefix("beklijf.") for name in found} & EDGE
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    guilty = []
+    for path in PACKAGE.rglob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        names = {call.id for call in calls if isinstance(call, ast.Name)} | {
+            ast.unparse(call) for call in calls if isinstance(call, ast.Attribute)
+        }
+        if names & {"print", "exit", "sys.exit"} and path.stem not in {"cli", "__main__"}:
+            guilty.append(path.name)
+
+    assert guilty == []
+
+
+def test_the_errors_know_nothing_of_the_rest() -> None:
+    assert not {name for name in imports("errors") if name.startswith("beklijf")}
+
+
+def test_a_folder_calendar_imports_no_vendor_backend() -> None:
+    script = "import sys, beklijf.calendars.folder, beklijf.mailers.folder, beklijf.opening; print(*sys.modules)"
+
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert not {"caldav", "niquests", "exchangelib", "requests", "smtplib"} & set(said.split())
+
+
+def test_modules_stay_small_enough_to_read() -> None:
+    long = {path.name: n for path in PACKAGE.rglob("*.py") if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400}
+
+    assert set(long) <= {"domain.py"}  # values only, one place for all words
