@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from beklijf.days import PersonDays
     from beklijf.domain import Organisation, Person, Training
 
 _LONGEST = 24 * 60
@@ -44,28 +45,39 @@ class Agendas:
             days = {session.date for session in training.sessions}
             for mentorship in training.mentorships:
                 sessions[mentorship.mentee.key] |= days
+        self._days_of: dict[str, tuple[PersonDays, frozenset[date]]] = {}
         self._sessions = {key: frozenset(days) for key, days in sessions.items()}
 
     def can_meet(self, person: Person, start: datetime) -> bool:
         day = day_of(start, person)
-        return self.working.of(person).works(day) and day not in self._sessions.get(person.key, _NONE)
+        working, sessions = self._days_of.get(person.key) or self._look_up(person)
+        return working.works(day) and day not in sessions
+
+    def both_can_meet(self, people: Iterable[Person], start: datetime) -> bool:
+        return all(self.can_meet(person, start) for person in people)
+
+    def _look_up(self, person: Person) -> tuple[PersonDays, frozenset[date]]:
+        found = self._days_of[person.key] = (self.working.of(person), self._sessions.get(person.key, _NONE))
+        return found
 
     def why_off(self, person: Person, start: datetime) -> str:
         """Return why this person cannot meet on that day; empty when they can."""
         day = day_of(start, person)
         return "session day" if day in self._sessions.get(person.key, _NONE) else self.working.of(person).why_off(day)
 
-    def free(self, person: Person, start: datetime, minutes: int) -> bool:
-        booked = self._busy.get(person.key)
-        if not booked:
-            return True
+    def free(self, people: Iterable[Person], start: datetime, minutes: int) -> bool:
+        """Say whether none of *people* has another meeting then."""
         begin = _minute(start)
-        index = bisect_left(booked, (begin + minutes,))
+        return not any(self._taken(person, begin, begin + minutes) for person in people)
+
+    def _taken(self, person: Person, begin: int, end: int) -> bool:
+        booked = self._busy.get(person.key, ())
+        index = bisect_left(booked, (end,))
         while index and booked[index - 1][0] > begin - _LONGEST:
             index -= 1
             if booked[index][1] > begin:
-                return False
-        return True
+                return True
+        return False
 
     def book(self, people: Iterable[Person], start: datetime, minutes: int) -> None:
         begin = _minute(start)
@@ -91,7 +103,8 @@ class Agendas:
         if joined is not None:
             day = max(day, joined.astimezone(person.zone).date())
         own = self.working.of(person)
-        for days in (own, replace(own, away=())):
+        for absent_too in (False, True):
+            days = replace(own, away=()) if absent_too else own
             for candidate in days.from_day(day):
                 hour = datetime.combine(candidate, self.organisation.letter_hour, person.zone)
                 if before is not None and hour >= before:

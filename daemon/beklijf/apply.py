@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from beklijf import canonical, merge
 from beklijf.calendars import Agent, Stored
-from beklijf.drafting import row_of
 from beklijf.errors import Missing
 from beklijf.plan import Create, Resend, Send, Withdraw, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from beklijf.calendars import Calendar
@@ -62,7 +61,7 @@ class Applier:
         return frozenset()
 
     def _create(self, change: Change, work: Create, now: datetime) -> frozenset[str]:
-        row = row_of(work.item, work.event)
+        row = work.row
         with self.ledger.write():
             self.ledger.put(row)
         settling = self.sender is None
@@ -76,10 +75,10 @@ class Applier:
 
     def _settle(self, event: Event, stored: Stored, now: datetime) -> Stored:
         """Find out who invites: the server does if it says that it delivered, whatever it advertises (some only pretend)."""
-        delivers = any(status.startswith(("1.", "2.")) for status in stored.delivery.values())
+        sender = sender_seen([stored])
         with self.ledger.write():
-            self.ledger.set("sender", "server" if delivers else "mail")
-        if delivers:
+            self.ledger.set("sender", sender)
+        if sender == "server":
             return stored
         return self.calendar.update(stored, event, frozenset(), sequence=stored.sequence, agent=Agent.CLIENT, stamp=now)
 
@@ -161,6 +160,12 @@ class Applier:
         if settling:
             return Agent.SERVER if self.calendar.may_schedule else Agent.CLIENT
         return {"server": Agent.SERVER, "none": Agent.NONE}.get(self.sender or "", Agent.CLIENT)
+
+
+def sender_seen(events: Iterable[Stored]) -> str:
+    """Return who invites, by what the calendar says of deliveries: the server if it delivered anything, else we do."""
+    delivered = any(status.startswith(("1.", "2.")) for stored in events for status in stored.delivery.values())
+    return "server" if delivered else "mail"
 
 
 def _unreachable(stored: Stored) -> list[str]:

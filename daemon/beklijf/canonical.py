@@ -75,6 +75,14 @@ def rhythm(event: Event) -> tuple[datetime, ...]:
     return tuple(found)
 
 
+def held(event: Event, place: datetime) -> datetime | None:
+    """Return when the meeting that the rhythm has at *place* is really held; None when it is cancelled."""
+    single = next((single for single in event.singles if single.at == place), None)
+    if single is None:
+        return place
+    return None if single.start is None else single.start.astimezone(UTC)
+
+
 def meetings(event: Event) -> tuple[datetime, ...]:
     """Return the instants at which *event* really takes place, in order."""
     singles = {s.at: s for s in event.singles}

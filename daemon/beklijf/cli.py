@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beklijf.arguments import parser
-from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, UsageError
+from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WORST_FIRST = (64, 78, 74, 3, 69, 75, 2, 0)
 LOCK_WAIT = 30.0
+SILENT = logging.NullHandler()
 PLACES = (Path("config.toml"), Path("/etc/beklijf/config.toml"))
 
 
@@ -50,9 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # whoever read along has gone (``| head``); without this Python complains once more on its way out
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # whoever read along has gone: ``| head``
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _give_up_stdout()
+        _complain([Problem(where="output", what=error.strerror or str(error))])
+        return StateError.exit_code
     return code
 
 
@@ -279,7 +285,7 @@ def _config(arguments: Namespace) -> Config:
     from beklijf import config
 
     # what the engine logs is for the service's journal; a command says the same in its own words
-    logging.getLogger("beklijf").addHandler(logging.NullHandler())
+    logging.getLogger("beklijf").addHandler(SILENT)
     return config.load(_path(arguments))
 
 
@@ -362,6 +368,11 @@ def _print(lines: Iterable[str]) -> None:
 
 def _print_json(value: dict[str, Json]) -> None:
     print(json.dumps(value, indent=2))
+
+
+def _give_up_stdout() -> None:
+    """Send the rest nowhere; without this Python complains once more on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(problems: Iterable[Problem]) -> None:

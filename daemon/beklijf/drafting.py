@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from beklijf import canonical, events, merge, posting, telling
 from beklijf.errors import Problem
+from beklijf.facts import spell
 from beklijf.ledger import Row
 from beklijf.plan import Action, Cause, Change, Create, Draft, Withdraw, World, Write
 
@@ -105,7 +106,7 @@ class _Drafting:
             self._change(
                 Action.CREATE,
                 item,
-                work=Create(item=item, event=event),
+                work=Create(row=self._row(item, event), event=event),
                 cause=cause or (Cause.CHANGE if item.caught_up else Cause.DUE),
                 tells=telling.tells(None, event, now=self.now),
                 why=item.why,
@@ -127,7 +128,7 @@ class _Drafting:
         self.unknown.discard(stored.event.uid)
         self.adopted.append(
             replace(
-                row_of(item, replace(desired, uid=stored.event.uid)),
+                self._row(item, replace(desired, uid=stored.event.uid)),
                 generation=generation,
                 state="live",
                 seen=seen,
@@ -200,8 +201,9 @@ class _Drafting:
         same = noted.persons == tuple(p.key for p in item.people)
         tells = telling.tells(told, merged.seen, now=self.now, same_persons=same) if self.world.sender in (None, "mail") else ()
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
+        now_told = replace(noted, persons=tuple(p.key for p in item.people), hour=self._hour(item))
         if not tells and not merged.write:
-            noted = replace(noted, changed_at=None)
+            noted = replace(now_told, changed_at=None)
         if noted != row:
             self.records.append(noted)
         if merged.write or (tells and settled):
@@ -209,7 +211,7 @@ class _Drafting:
                 self._change(
                     Action.UPDATE,
                     item,
-                    work=Write(row=noted, event=merged.seen, fields=merged.write, asked=merged.asked),
+                    work=Write(row=now_told, event=merged.seen, fields=merged.write, asked=merged.asked),
                     cause=Cause.CHANGE if merged.write else Cause.HUMAN,
                     tells=tells,
                     why=item.why if merged.write else "moved or edited by a person in the calendar",
@@ -340,19 +342,23 @@ class _Drafting:
             tells=tells if self.world.sender in (None, "mail") else (),
         )
 
+    def _row(self, item: Item, event: Event) -> Row:
+        """Return the row of an event that is about to be written."""
+        text = canonical.dump(event)
+        return Row(
+            uid=event.uid,
+            ref=item.ref,
+            generation=item.generation,
+            kind=item.kind,
+            training=item.training,
+            mentorships=item.mentorships,
+            persons=tuple(p.key for p in item.people),
+            hour=self._hour(item),
+            state="intended",
+            asked=text,
+            seen=text,
+        )
 
-def row_of(item: Item, event: Event) -> Row:
-    """Return the row of an event that is about to be written."""
-    text = canonical.dump(event)
-    return Row(
-        uid=event.uid,
-        ref=item.ref,
-        generation=item.generation,
-        kind=item.kind,
-        training=item.training,
-        mentorships=item.mentorships,
-        persons=tuple(p.key for p in item.people),
-        state="intended",
-        asked=text,
-        seen=text,
-    )
+    def _hour(self, item: Item) -> str:
+        """Return the config's own word on the pair's hour, by which a place that was chosen holds."""
+        return spell(self.world.programme.tracks[item.mentorships[0]].mentorship.meets)

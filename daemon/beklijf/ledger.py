@@ -10,16 +10,16 @@ import json
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from beklijf.domain import Facts, Generation, Kind, Meets, MentorshipKey, Moved, Ref
+from beklijf.domain import Kind, Meets, MentorshipKey, Ref
 from beklijf.errors import Busy, StateError
+from beklijf.facts import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 APPLICATION_ID = 0x62656B6C
 VERSION = 1
@@ -37,6 +37,7 @@ class Row:
     training: str
     mentorships: tuple[MentorshipKey, ...]
     persons: tuple[str, ...]
+    hour: str
     state: str
     asked: str
     seen: str
@@ -163,7 +164,7 @@ class Ledger:
 
     def put(self, row: Row) -> None:
         self.db.execute(
-            """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :state,
+            """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :hour, :state,
                :asked, :seen, :told, :href, :etag, :sequence, :changed_at, :refused, :ours)""",
             {
                 "uid": row.uid,
@@ -173,6 +174,7 @@ class Ledger:
                 "training": row.training,
                 "mentorships": json.dumps(row.mentorships),
                 "persons": json.dumps(row.persons),
+                "hour": row.hour,
                 "state": row.state,
                 "asked": row.asked,
                 "seen": row.seen,
@@ -221,47 +223,6 @@ class Ledger:
         """Give the pair's hour back to the config."""
         self.db.executemany("DELETE FROM slot WHERE kind = 'moved' AND mentorship = ?", [(key,) for key in mentorships])
 
-    def facts(self, config: Mapping[MentorshipKey, Meets | None], now: datetime) -> Facts:
-        """Return what happened so far; *config* has each mentorship's own hour, which outdates facts kept under another."""
-        chosen: dict[MentorshipKey, Meets] = {}
-        moved: dict[MentorshipKey, Moved] = {}
-        for row in self.db.execute("SELECT * FROM slot"):
-            key = MentorshipKey(row["mentorship"])
-            if spell(config.get(key)) != row["config"]:
-                continue
-            meets = Meets(weekday=row["weekday"], at=time.fromisoformat(row["at"]), minutes=row["minutes"], zone=ZoneInfo(row["zone"]))
-            if row["kind"] == "moved":
-                moved[key] = Moved(meets=meets, first=date.fromisoformat(row["first"]))
-            else:
-                chosen[key] = meets
-        kept: dict[Ref, datetime] = {}
-        begun: dict[Ref, date] = {}
-        for ref, kind, wall, zone in self.db.execute(
-            """SELECT ref, kind, json_extract(asked, '$.start[0]'), json_extract(asked, '$.start[1]') FROM event
-               WHERE state IN ('intended', 'live', 'deleted') ORDER BY generation"""
-        ):
-            start = datetime.fromisoformat(wall).replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
-            if kind == Kind.MEETING:
-                kept[Ref(ref)] = start
-            elif start <= now:
-                begun[Ref(ref)] = start.date()
-        arrived = {
-            (MentorshipKey(key), str(person)): datetime.fromisoformat(at)
-            for key, person, at in self.db.execute("SELECT key, person, joined FROM mentorship ORDER BY joined DESC")
-        }
-        return Facts(
-            joined={key: at for (key, _), at in arrived.items()},
-            arrived=arrived,
-            chosen=chosen,
-            moved=moved,
-            kept=kept,
-            begun=begun,
-            generations={
-                Ref(ref): Generation(number=number, since=datetime.fromisoformat(since))
-                for ref, number, since in self.db.execute("SELECT ref, number, since FROM generation")
-            },
-        )
-
     # -- trainings, trouble, decisions -----------------------------------------------------------------------------------
 
     def known_trainings(self) -> dict[str, Known]:
@@ -304,11 +265,6 @@ class Ledger:
         self.db.execute("UPDATE decision SET done = ? WHERE id = ?", (stamp(now), decision.id))
 
 
-def spell(meets: Meets | None) -> str:
-    """Return a config's hour as text to compare with later."""
-    return "" if meets is None else f"{meets.weekday} {meets.at} {meets.minutes} {meets.zone.key}"
-
-
 @contextmanager
 def translated(path: Path | None) -> Iterator[None]:
     """Turn SQLite's errors into ours: locked is 'later', everything else is a state file that needs a person."""
@@ -337,6 +293,7 @@ def _row(row: sqlite3.Row) -> Row:
         training=row["training"],
         mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
         persons=tuple(json.loads(row["persons"])),
+        hour=row["hour"],
         state=row["state"],
         asked=row["asked"],
         seen=row["seen"],

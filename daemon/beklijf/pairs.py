@@ -194,7 +194,7 @@ def _lay(pair: Pair, meets: Meets, first: date, agendas: Agendas) -> _Layout:
         start = start_at(meets, day)
         if not pair.carrier.ahead(start):
             continue
-        if agendas.can_meet(mentee, start) and agendas.can_meet(mentor, start):
+        if agendas.both_can_meet(pair.people, start):
             series.append(start)
         else:
             off[start] = agendas.why_off(mentee, start) or agendas.why_off(mentor, start)
@@ -224,7 +224,7 @@ def _first_day(pair: Pair, meets: Meets, moved_to: date | None, agendas: Agendas
     step, first = _WEEK * pair.rule.every, begun
     while first - step >= _window_start(pair):
         start = start_at(meets, first - step)
-        if all(agendas.can_meet(person, start) for person in pair.people):
+        if agendas.both_can_meet(pair.people, start):
             break
         first -= step
     return first
@@ -275,7 +275,7 @@ def _suits(pair: Pair, meets: Meets, layout: _Layout, agendas: Agendas) -> bool:
     total = len(layout.series) + len(layout.off)
     if total and (not layout.series or len(layout.off) > pair.limits.off_share * total):
         return False
-    if not all(agendas.free(person, start, meets.minutes) for person in pair.people for start in layout.series):
+    if not all(agendas.free(pair.people, start, meets.minutes) for start in layout.series):
         return False
     foreign = [person for person in pair.people if person.zone is not meets.zone]
     return all(agendas.inside_office_hours(person, start, meets.minutes) for person in foreign for start in _weeks(pair, meets))

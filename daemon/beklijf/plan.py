@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.calendars import Stored
-    from beklijf.domain import Event, Item, Kind, Letter, MentorshipKey, Programme, Ref
+    from beklijf.domain import Event, Kind, Letter, MentorshipKey, Programme, Ref
     from beklijf.errors import Problem
     from beklijf.events import Writer
     from beklijf.ledger import Row
@@ -36,7 +36,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    item: Item
+    row: Row
     event: Event
 
 

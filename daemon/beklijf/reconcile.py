@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf import canonical
-from beklijf.apply import Applier
+from beklijf.apply import Applier, sender_seen
 from beklijf.delivery import Delivered, Delivery, back_off
 from beklijf.domain import Kind, Meets
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
@@ -180,6 +180,8 @@ class Engine:
                     self.ledger.join(key, person.key, survey.facts.arrived.get((key, person.key), now))
                 if track.proposed and track.meets and key not in survey.facts.chosen:
                     self.ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
+            if survey.plan.adopted and self.applier.sender is None:
+                self.ledger.set("sender", sender_seen(changes.changed))
             for row in survey.plan.adopted:
                 self.ledger.put(row)
                 if row.generation > 1:

@@ -45,6 +45,7 @@ CREATE TABLE event (
     training TEXT NOT NULL,
     mentorships TEXT NOT NULL,      -- JSON list of keys
     persons TEXT NOT NULL,          -- JSON list of persons' keys: who is in it, whatever address they have
+    hour TEXT NOT NULL,             -- the config's `meets` when it was asked for: a chosen place holds until that changes
     state TEXT NOT NULL CHECK (state IN ('intended', 'live', 'withdrawing', 'deleted', 'closed')),
                                     -- deleted: by a human, and not made again
     asked TEXT NOT NULL,

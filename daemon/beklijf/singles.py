@@ -113,8 +113,7 @@ class Singles:
     # -- finding a place
 
     def _both_can(self, pair: Pair, start: datetime, minutes: int) -> bool:
-        agendas = self._agendas
-        return all(agendas.can_meet(person, start) and agendas.free(person, start, minutes) for person in pair.people)
+        return self._agendas.both_can_meet(pair.people, start) and self._agendas.free(pair.people, start, minutes)
 
     def _places(self, pair: Pair, meets: Meets, days: Iterable[date], minutes: int, apart: int) -> Iterator[datetime]:
         """Yield the pair's hour on those of *days* that suit both and leave room between their meetings."""

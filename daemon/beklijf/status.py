@@ -169,8 +169,8 @@ def _plan(survey: Survey, installation: str, words: Words, remarks: Mapping[str,
         made = entry(held.change, installation=installation, now=survey.now)
         what = f"{VERBS[made.action]}{made.called}: {held.reason}"
         keys: tuple[str, ...] = made.mentorships or ("",)
-        for key in keys:
-            remarks[key].held.append(Remark(item=made.item, what=what, to=made.to))
+        for each in keys:
+            remarks[each].held.append(Remark(item=made.item, what=what, to=made.to))
     for letter in survey.letters:
         if letter.lapsed:
             what = f"{letter_called(letter)}, from {words.day(letter.at)} on"

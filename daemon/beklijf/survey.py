@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, check, correspondence, events, guard, merge, planning
 from beklijf.days import public_holidays
-from beklijf.domain import Generation, Programme
+from beklijf.domain import Generation, Kind, Programme
 from beklijf.drafting import draft
 from beklijf.errors import ConfigError
+from beklijf.facts import read_facts
 from beklijf.plan import Current, Plan, Send, World
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Surveyor:
     def facts(self, now: datetime) -> Facts:
         """Return the ledger's facts; a mentorship that is live and not known yet joins now."""
         mentorships = [m for t in self.config.trainings if t.live or not self.enforced for m in t.mentorships]
-        facts = self.ledger.facts({m.key: m.meets for m in mentorships}, now)
+        facts = read_facts(self.ledger.db, {m.key: m.meets for m in mentorships}, now)
         arrived = {(m.key, p.key): facts.arrived.get((m.key, p.key), now) for m in mentorships for p in (m.mentee, m.mentor)}
         return replace(facts, joined={m.key: facts.joined.get(m.key, now) for m in mentorships}, arrived=arrived)
 
@@ -82,16 +83,20 @@ class Surveyor:
         approved: Iterable[str] = (),
         patient: bool = True,
         decided: Iterable[Decision] = (),
+        supposed: bool = False,
     ) -> Survey:
         """Plan from what the calendar said; None: it could not be read, so only letters go out.
 
         *decided* is what somebody only thinks of deciding: ``restore`` shows what would come of it.
+        *supposed*: now is made up (``plan --at``), so its distance from the last tick is no reason to worry.
         """
         decisions = (*self.ledger.decisions(), *decided)
         rows, facts = restored(self.ledger.rows(), self.facts(now), decisions, now)
         programme = self.programme(now, facts)
         letters = self.letters(programme, now)
         watch = self.watch(now, programme.trainings, {*approved, *(d.subject for d in decisions if d.kind == "approve")})
+        if supposed:
+            watch = replace(watch, last_tick=None)
         current = Current() if changes is None else current_state(rows, changes)
         rows, current, faults = guard.look_for_faults(rows, current, watch)
         world = World(
@@ -108,7 +113,7 @@ class Surveyor:
         plan = guard.guard(draft(world), faults, watch)
         if changes is None:
             plan = replace(plan, changes=tuple(c for c in plan.changes if isinstance(c.work, Send)), records=(), adopted=())
-        return Survey(now=now, plan=plan, programme=programme, facts=facts, rows=rows, letters=letters, decisions=decisions)
+        return Survey(now=now, plan=plan, programme=as_held(programme, rows), facts=facts, rows=rows, letters=letters, decisions=decisions)
 
     def letters(self, programme: Programme, now: datetime) -> tuple[Letter, ...]:
         wishes = [wish for track in programme.tracks.values() for wish in track.wishes]
@@ -147,6 +152,25 @@ def current_state(rows: Mapping[str, Row], changes: Changes) -> Current:
     else:
         gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href in changes.gone}
     return Current(stored=stored, gone=frozenset(gone - stored.keys()))
+
+
+def as_held(programme: Programme, rows: Mapping[str, Row]) -> Programme:
+    """Return *programme* with the meetings where people moved them to: letters name the real day and hour."""
+    tracks = dict(programme.tracks)
+    for row in rows.values():
+        if (row.seen == row.asked and row.state == "live") or row.kind is Kind.REMINDER:
+            continue
+        asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+        gone = row.state == "deleted"
+        real = {
+            canonical.held(asked, planned): None if gone else canonical.held(seen, found)
+            for planned, found in zip(canonical.rhythm(asked), canonical.rhythm(seen), strict=False)
+        }
+        for mentorship in row.mentorships:
+            if track := tracks.get(mentorship):
+                meetings = (real.get(at.astimezone(UTC), at) for at in track.meetings)
+                tracks[mentorship] = replace(track, meetings=tuple(sorted(at for at in meetings if at is not None)))
+    return replace(programme, tracks=tracks)
 
 
 def restored(rows: Mapping[str, Row], facts: Facts, decisions: Iterable[Decision], now: datetime) -> tuple[dict[str, Row], Facts]:

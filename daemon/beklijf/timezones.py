@@ -59,13 +59,18 @@ def vtimezone(zone: str) -> Timezone:
 
     Shared by all callers: treat it as read-only.
     """
-    observances = _observances(zone)
-    lines = ["BEGIN:VTIMEZONE", f"TZID:{zone}"]
-    for kind, observance in zip(("STANDARD", "DAYLIGHT"), observances, strict=False):
-        lines += [f"BEGIN:{kind}", *_lines(observance), f"END:{kind}"]
-    component = Component.from_ical("\r\n".join([*lines, "END:VTIMEZONE", ""]))
+    component = Component.from_ical(text(zone))
     assert isinstance(component, Timezone)
     return component
+
+
+@cache
+def text(zone: str) -> bytes:
+    """Return the same as it stands in an iCalendar object."""
+    lines = ["BEGIN:VTIMEZONE", f"TZID:{zone}"]
+    for kind, observance in zip(("STANDARD", "DAYLIGHT"), _observances(zone), strict=False):
+        lines += [f"BEGIN:{kind}", *_lines(observance), f"END:{kind}"]
+    return "\r\n".join([*lines, "END:VTIMEZONE", ""]).encode()
 
 
 @lru_cache(maxsize=4096)

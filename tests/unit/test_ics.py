@@ -454,6 +454,20 @@ def test_every_event_is_read_back_as_it_was(event: Event) -> None:
     assert read(build(event)) == event
 
 
+@given(events(), st.text(st.characters(codec="utf-8"), max_size=20), st.booleans())
+def test_what_a_calendar_will_hold_is_known_beforehand(event: Event, text: str, moved: bool) -> None:
+    person = Contact(text, "Somebody@Voorbeeld.example")
+    event = replace(event, title=text, text=f" {text}\r\n", place=text, people=(*event.people, person), alarms=(5, 0, 5))
+    if event.recurrence is not None:
+        last = event.recurrence.last
+        odd = Single(last + timedelta(days=1), None), Single(last, last, 0 if moved else event.minutes)
+        event = replace(event, singles=(*odd, *(s for s in event.singles if s.at != last)))
+
+    assert read(build(event)) == ics.canonical(event)
+    assert ics.canonical(ics.canonical(event)) == ics.canonical(event)
+    assert ics.read(build(event).encode()).answers == ics.unanswered(event)
+
+
 FIELDS = st.sets(st.sampled_from(["place", "people", "title", "text", "alarms"]))
 
 

@@ -86,7 +86,9 @@ class CaldavCalendar:
             self._found = None
             raise Transient(f"{self._connection.server}: the calendar is not where it was")
         self._connection.refuse(answer, f"writing {event.title!r}")
-        return self._written(href, data, answer, agent)
+        if etag := self._as_sent(answer, agent):
+            return Stored(event=ics.canonical(event), href=href, etag=etag, sequence=sequence, answers=ics.unanswered(event))
+        return self.fetch(href)
 
     def fetch(self, href: str) -> Stored:
         data, etag = self._load(href)
@@ -101,7 +103,9 @@ class CaldavCalendar:
         new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
         answer = self._put(stored.href, new, **_if_match(etag))
         self._connection.refuse(answer, f"changing {wanted.title!r}")
-        return self._written(stored.href, new, answer, agent)
+        if etag := self._as_sent(answer, agent):
+            return ics.stored(new, href=stored.href, etag=etag)
+        return self.fetch(stored.href)
 
     def delete(self, stored: Stored) -> None:
         condition = _if_match(stored.etag)
@@ -253,18 +257,15 @@ class CaldavCalendar:
     def _put(self, href: str, data: bytes, **condition: str) -> Answer:
         return self._connection.request("PUT", self._url(href), data.decode(), Content_Type="text/calendar; charset=utf-8", **condition)
 
-    def _written(self, href: str, data: bytes, answer: Answer, agent: Agent) -> Stored:
-        """Return what the calendar now holds: what we sent, where the server says so by an ETag, else what it then has.
+    def _as_sent(self, answer: Answer, agent: Agent) -> str:
+        """Return the ETag if the calendar now holds what we sent; empty: read it again to know.
 
         An ETag in the answer to a PUT means that the object is as it was sent (RFC 4791 section 5.3.4). Radicale gives one and
         reorders lines nevertheless, which changes no meaning. So a first write is one request an event. Should a server make
         something else of it, the next `changes` shows that: the write came after the token. A server that sends invitations
         is asked at once, for its SCHEDULE-STATUS.
         """
-        etag = answer.headers.get("ETag", "")
-        if etag and not (agent is Agent.SERVER and self.may_schedule):
-            return ics.stored(data, href=href, etag=etag)
-        return self.fetch(href)
+        return "" if agent is Agent.SERVER and self.may_schedule else answer.headers.get("ETag", "")
 
 
 def _if_match(etag: str) -> dict[str, str]:

@@ -113,7 +113,7 @@ class FolderCalendar:
             if (self._folder / name).exists():
                 raise Exists(f"{name} is there already")
             self._write(name, data)
-        return _stored(name, data)
+        return Stored(event=ics.canonical(event), href=name, etag=_digest(data), sequence=sequence, answers=ics.unanswered(event))
 
     def fetch(self, href: str) -> Stored:
         return _stored(href, self._existing(href))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from icalendar import Calendar, Component, vText
 
+from beklijf import timezones
 from beklijf.calendars import Agent
 from beklijf.calendars import ics_parts as parts
 from beklijf.calendars.ics_reader import (
@@ -31,14 +32,12 @@ from beklijf.calendars.ics_reader import (
     uid_of,
 )
 from beklijf.canonical import rhythm
-from beklijf.domain import Recurrence, Single
+from beklijf.domain import Contact, Recurrence, Single
 
 if TYPE_CHECKING:
     from beklijf.domain import Event
 
-__all__ = ["Reading", "Unreadable", "build", "is_ours", "patch", "plain_text", "read", "stored", "uid_of"]
-
-PRODID = "-//beklijf//beklijf//EN"
+__all__ = ["Reading", "Unreadable", "build", "canonical", "is_ours", "patch", "plain_text", "read", "stored", "uid_of", "unanswered"]
 
 
 def build(
@@ -64,12 +63,41 @@ def build(
     for component in events:
         component["STATUS"] = vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
         parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
-    calendar = Calendar()
-    calendar["PRODID"], calendar["VERSION"] = vText(PRODID), vText("2.0")
-    if method:
-        calendar["METHOD"] = vText(method)
-    calendar.subcomponents = [*parts.zones(event), *events]
-    return bytes(calendar.to_ical(sorted=False))
+    zone = parts.zone_of(event)
+    return b"".join(
+        [
+            b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//beklijf//beklijf//EN\r\n",
+            f"METHOD:{method}\r\n".encode() if method else b"",
+            timezones.text(zone) if zone else b"",
+            *(component.to_ical(sorted=False) for component in events),
+            b"END:VCALENDAR\r\n",
+        ]
+    )
+
+
+def canonical(event: Event) -> Event:
+    """Return *event* as `read` gives it back after `build`: what a calendar that changes no meaning holds."""
+    places = set(rhythm(event))
+    singles = (
+        replace(single, minutes=0) if single.start is None else replace(single, minutes=single.minutes or event.minutes)
+        for single in event.singles
+        if event.recurrence is not None and (event.recurrence.other or single.at in places)
+    )
+    return replace(
+        event,
+        singles=tuple(sorted((s for s in singles if (s.start, s.minutes) != (s.at, event.minutes)), key=lambda s: s.at)),
+        title=plain_text(event.title),
+        text=plain_text(event.text),
+        place=plain_text(event.place),
+        organizer=parts.contact(event.organizer) if event.people else Contact("", ""),
+        people=tuple(sorted(map(parts.contact, event.people), key=lambda contact: contact.email)),
+        alarms=tuple(sorted(set(event.alarms))),
+    )
+
+
+def unanswered(event: Event) -> dict[str, str]:
+    """Return the answers of an event that was just made."""
+    return {parts.contact(person).email: "NEEDS-ACTION" for person in event.people}
 
 
 def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, stamp: datetime, agent: Agent) -> bytes:
@@ -112,8 +140,9 @@ def _set_times(calendar: Calendar, before: Event, wanted: Event, fields: frozens
         parts.drop(calendar, overrides.values())
         overrides = {}
         parts.set_span(master, start, minutes, *parts.clock_of(start))
-        known = {str(zone.get("TZID")) for zone in calendar.walk("VTIMEZONE")}
-        calendar.subcomponents[:0] = [zone for zone in parts.zones(wanted) if str(zone["TZID"]) not in known]
+        zone = parts.zone_of(wanted)
+        if zone and zone not in {str(known.get("TZID")) for known in calendar.walk("VTIMEZONE")}:
+            calendar.subcomponents.insert(0, timezones.vtimezone(zone))
         if "recurrence" not in fields and recurrence is not None and not recurrence.other:
             # A human's length of the series, at our new time: as many meetings as before.
             steps = len(rhythm(before)) - 1

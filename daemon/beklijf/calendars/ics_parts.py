@@ -17,13 +17,14 @@ from icalendar import Alarm, Calendar, Component, vCalAddress, vDDDTypes, vDurat
 from beklijf import timezones
 from beklijf.calendars import Agent
 from beklijf.calendars.ics_reader import WEEKDAYS, Property, address, alarms, attendees, minutes_before, plain_text, text
+from beklijf.domain import Contact
 from beklijf.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
-    from beklijf.domain import Contact, Event, Recurrence, Single
+    from beklijf.domain import Event, Recurrence, Single
 
 Clock: TypeAlias = "tuple[tzinfo, str]"
 WORDS = {"title": "SUMMARY", "text": "DESCRIPTION", "place": "LOCATION"}
@@ -101,14 +102,18 @@ def _attendee(contact: Contact, *, rsvp: bool) -> vCalAddress:
     return person
 
 
-def _calendar_address(contact: Contact) -> vCalAddress:
-    """Return a mailto with CN; quotes in a name would be written as ``^'``, which not every client reads."""
-    local, at, domain = contact.email.rpartition("@")
+def _calendar_address(somebody: Contact) -> vCalAddress:
+    local, at, domain = somebody.email.rpartition("@")
     person = vCalAddress(f"mailto:{local}{at}{domain if domain.isascii() else domain.encode('idna').decode()}")
-    name = re.sub(r'[\s"]+', " ", plain_text(contact.name).replace('"', "")).strip()
-    if name:
+    if name := contact(somebody).name:
         person.params["CN"] = name
     return person
+
+
+def contact(somebody: Contact) -> Contact:
+    """Return name and address as they come back: a quote in a name would become ``^'``, which not every client reads."""
+    name = re.sub(r"\s+", " ", plain_text(somebody.name).replace('"', "")).strip()
+    return Contact(name, somebody.email.casefold())
 
 
 def set_alarms(component: Component, wanted: tuple[int, ...]) -> None:
@@ -168,14 +173,15 @@ def _when(at: datetime, clock: tzinfo, tzid: str) -> vDDDTypes:
     return value
 
 
-def zones(event: Event) -> list[Component]:
+def zone_of(event: Event) -> str:
+    """Return the zone that *event* is written in, empty for UTC; raises `NoYearlyRule`."""
     zone = event.start.tzinfo
     if not isinstance(zone, ZoneInfo) or zone.key == "UTC":
-        return []
+        return ""
     last = event.recurrence.last if event.recurrence and not event.recurrence.other else event.start
     for year in range(event.start.year, last.year + 1):
         timezones.check(zone.key, year)
-    return [timezones.vtimezone(zone.key)]
+    return zone.key
 
 
 def _listed(component: Component, name: str) -> list[Property]:

@@ -1,0 +1,56 @@
+"""Log lines as their readers want them."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+
+import pytest
+
+from beklijf.journal import JournalLines, PlainLines, in_journal
+
+
+def record(level: int, said: str, *arguments: object) -> logging.LogRecord:
+    return logging.LogRecord("beklijf", level, "service.py", 1, said, arguments, None)
+
+
+@pytest.mark.parametrize(
+    ("level", "prefix"), [(logging.INFO, "<6>"), (logging.WARNING, "<4>"), (logging.ERROR, "<3>"), (logging.CRITICAL, "<2>")]
+)
+def test_the_journal_gets_priorities(level: int, prefix: str) -> None:
+    assert JournalLines().format(record(level, "mail %s is down", "smtp.example")) == f"{prefix}mail smtp.example is down"
+
+
+def test_what_a_server_says_cannot_fake_a_line_or_drive_the_terminal() -> None:
+    said = JournalLines().format(record(logging.ERROR, "refused: %s", "550 no\r\n<6>all is well\x1b[2J"))
+
+    assert said == "<3>refused: 550 no  <6>all is well [2J"
+
+
+def test_every_line_of_a_traceback_has_the_priority() -> None:
+    try:
+        int("two\nlines")
+    except ValueError:
+        failed = logging.LogRecord("beklijf", logging.ERROR, "service.py", 1, "a defect", (), sys.exc_info())
+
+    lines = JournalLines().format(failed).splitlines()
+
+    assert lines[0] == "<3>a defect"
+    assert lines[-1].startswith("<3>ValueError: ")
+    assert all(line.startswith("<3>") for line in lines)
+
+
+def test_people_get_words_for_what_is_wrong_and_none_for_what_is_not() -> None:
+    formatter = PlainLines(datefmt="%Y")
+    plain = record(logging.INFO, "sent")
+    year = formatter.formatTime(plain, "%Y")
+
+    assert formatter.format(plain) == f"{year} sent"
+    assert formatter.format(record(logging.WARNING, "slow")) == f"{year} warning: slow"
+
+
+def test_a_stream_without_a_file_is_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+
+    assert not in_journal(io.StringIO())
