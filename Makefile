@@ -20,13 +20,16 @@ run: $(VENV)/.installed            ## the example, with dates near today, as a s
 	@exec $(BIN)/beklijf --config demo/config.toml run
 
 test: $(VENV)/.developer           ## the tests, against real servers on loopback
+	$(BIN)/python -m pytest -n 2 -m "not full"
+
+test-full: $(VENV)/.developer      ## the same with servers from Debian packages (root, mmdebstrap, systemd-container)
 	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.developer          ## style, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not full"
 
 bench: $(VENV)/.developer          ## the measured claims of the README
 	$(BIN)/python bench/run.py

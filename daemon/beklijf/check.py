@@ -18,7 +18,7 @@ from beklijf.words import day as in_words
 from beklijf.words import weekday as weekday_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from beklijf.domain import Meets, MentorshipKey, Person, Track, Training
     from beklijf.settings import Config
@@ -57,11 +57,14 @@ class _Meeting(NamedTuple):
         return cls(begin, begin + 60 * item.minutes, item.ref, start, item)
 
 
-def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track]) -> list[Problem]:
-    """Return overlapping meetings as errors; hours outside office hours, unlucky weekdays and notices as warnings."""
+def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], moved: Collection[str] = ()) -> list[Problem]:
+    """Return overlapping meetings as errors; hours outside office hours, unlucky weekdays and notices as warnings.
+
+    An overlap with a pair in *moved* is a warning: people chose that hour in their calendar, and nobody may be stopped by it.
+    """
     agendas = _agendas(config)
     trainings = {training.id: training for training in config.trainings}
-    findings = list(_overlaps(tracks))
+    findings = [replace(found, warning=bool({found.about, found.other} & {*moved})) for found in _overlaps(tracks)]
     for key, track in tracks.items():
         findings += _outside_office_hours(key, track, agendas)
         findings += _unlucky_weekday(key, track, trainings[track.mentorship.training], agendas)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf import canonical, events
 from beklijf.domain import Kind, MentorshipKey, Ref, Role
+from beklijf.outbox import letter_name
 from beklijf.plan import Action, Create, Resend, Send, Withdraw, Write
 
 if TYPE_CHECKING:
@@ -107,14 +108,13 @@ def upcoming(survey: Survey, *, installation: str, until: datetime) -> list[Entr
 
 def _letter(letter: Letter) -> Entry:
     wish = letter.wishes[0]
-    refs = [each.ref for each in letter.wishes]
     return Entry(
         action=Action.SEND,
         kind=Kind.LETTER,
         training=wish.training,
         mentorships=tuple(each.mentorship for each in letter.wishes),
         item=wish.ref,
-        key=letter_key(refs),
+        key=letter_name(letter),
         start=None,
         at=letter.at,
         to=(letter.person.email,),
@@ -158,7 +158,7 @@ def _waiting(made: Entry, mail: Mail) -> Entry:
 def mail_refs(mail: Mail) -> list[Ref]:
     """Return the items that a mail is about: a letter's name lists them, an invitation's payload has it (until it failed)."""
     if mail.kind == "letter":
-        return [Ref(ref) for ref in mail.name.split()[1:]]
+        return [Ref(word) for word in mail.name.split() if "/letter:" in word]
     return [Ref(mail.payload["ref"])] if "ref" in mail.payload else []
 
 
@@ -174,19 +174,12 @@ def mail_called(mail: Mail) -> str:
 
 def _key(change: Change, installation: str) -> str:
     match change.work:
-        case Create(item=item):
-            return events.key(installation, item.ref, item.generation)
-        case Write(row=row) | Withdraw(row=row):
+        case Create(row=row) | Write(row=row) | Withdraw(row=row):
             return events.key(installation, row.ref, row.generation)
         case Send(letter=letter):
-            return letter_key([wish.ref for wish in letter.wishes])
+            return letter_name(letter)
         case Resend(mail=mail):
             return mail.name
-
-
-def letter_key(refs: Sequence[Ref]) -> str:
-    """Return what the outbox calls a letter."""
-    return "letter " + " ".join(refs)
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

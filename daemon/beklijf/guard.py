@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, telling
-from beklijf.plan import Action, Cause, Change, Current, Draft, Held, Plan, Withdraw
+from beklijf.plan import Action, Cause, Change, Current, Draft, Held, Plan, Resend, Withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,7 +105,8 @@ def _clock(changes: tuple[Change, ...], watch: Watch) -> dict[int, str]:
         reason = f"nothing ran for {(watch.now - watch.last_tick).days} days, since {watch.last_tick:%a %-d %b %Y}"
     else:
         return {}
-    return dict.fromkeys(range(len(changes)), reason)
+    # what is in the outbox was let through before; held, the mail about a hold would be held too, and make another plan of it
+    return {i: reason for i, change in enumerate(changes) if not isinstance(change.work, Resend)}
 
 
 def _wishes(changes: tuple[Change, ...], watch: Watch) -> dict[int, str]:

@@ -55,7 +55,7 @@ class Outbox:
 
     def add_letter(self, letter: Letter, *, recipient: str, now: datetime) -> None:
         refs = [wish.ref for wish in letter.wishes]
-        mail = self._insert("letter", f"letter {' '.join(refs)} to {letter.person.key}", recipient, {"refs": refs}, now)
+        mail = self._insert("letter", letter_name(letter), recipient, {"refs": refs}, now)
         self._db.executemany(
             "INSERT INTO letter VALUES (?, ?, ?, ?, ?)",
             [(wish.ref, wish.mentorship, letter.person.key, stamp(now), mail) for wish in letter.wishes],
@@ -163,6 +163,11 @@ class Outbox:
     def open_mails(self) -> list[Mail]:
         """Return what waits, is being sent, or failed: for plan and status."""
         return [_mail(row) for row in self._db.execute("SELECT * FROM outbox WHERE state IN ('waiting', 'sending', 'failed') ORDER BY id")]
+
+
+def letter_name(letter: Letter) -> str:
+    """Return what a letter's row, and ``--json``, call it."""
+    return f"letter {' '.join(wish.ref for wish in letter.wishes)} to {letter.person.key}"
 
 
 def _mail(row: sqlite3.Row) -> Mail:

@@ -159,7 +159,7 @@ def _member(mentorship: Mentorship, timeline: Timeline, facts: Facts, agendas: A
 
 
 def _overlapping(members: list[Member]) -> Iterator[list[Member]]:
-    """Yield the members in groups whose series follow each other without a day between."""
+    """Yield the members in groups whose series overlap, if only through a third one."""
     group: list[Member] = []
     for member in sorted(members, key=lambda member: (member.first, member.training.id)):
         if group and member.first > max(earlier.last for earlier in group):

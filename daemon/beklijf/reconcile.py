@@ -172,14 +172,14 @@ class Engine:
         with self.ledger.write():
             if survey.decisions:
                 self._take_up(survey, now)
-            if changes is None:
-                return
             for track in survey.programme.tracks.values():
                 key = track.mentorship.key
                 for person in (track.mentorship.mentee, track.mentorship.mentor):
                     self.ledger.join(key, person.key, survey.facts.arrived.get((key, person.key), now))
                 if track.proposed and track.meets and key not in survey.facts.chosen:
                     self.ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
+            if changes is None:
+                return
             if survey.plan.adopted and self.applier.sender is None:
                 self.ledger.set("sender", sender_seen(changes.changed))
             for row in survey.plan.adopted:
@@ -234,7 +234,7 @@ class Engine:
             if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
         }
         for change in changes:
-            if pace.stop() or outcome.calendar:
+            if pace.stop() or (outcome.calendar and not isinstance(change.work, Send)):
                 return
             if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
                 outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
@@ -284,6 +284,7 @@ class Engine:
                 self.ledger.no_trouble("mail")
         outcome.delivered.sent += result.sent
         outcome.delivered.failed += result.failed
+        outcome.delivered.problems += result.problems
         outcome.delivered.down = result.down
 
     def _refuses(self, change: Change, error: Refused, now: datetime, outcome: Outcome) -> None:

@@ -91,6 +91,8 @@ def rehearse(
                 steps.append(Step(now=now, changes=tuple(made)))
             mails += len(outcome.delivered.sent)
             problems |= dict.fromkeys(outcome.problems)
+            if outcome.delivered.problems:
+                _give_up(engine)
             now = outcome.next
     return Rehearsed(steps=tuple(steps), problems=tuple(problems), mails=mails)
 
@@ -149,7 +151,15 @@ def _moments(programme: Programme) -> Iterator[datetime]:
             yield item.starts[-1]
         for wish in track.wishes:
             yield datetime.combine(wish.due, hour, wish.person.zone)
-            yield datetime.combine(wish.due + timedelta(weeks=2 + wish.rule.late), hour, wish.person.zone)
+            yield datetime.combine(wish.due + timedelta(weeks=2, days=2 * wish.rule.late), hour, wish.person.zone)
+
+
+def _give_up(engine: Engine) -> None:
+    """Let go of mails that could not be rendered: nobody mends a template while a rehearsal lasts."""
+    with engine.ledger.write():
+        for mail in engine.outbox.open_mails():
+            if mail.retry_at is not None:
+                engine.outbox.failed(mail, mail.note)
 
 
 def _empty(into: Path) -> None:

@@ -227,9 +227,9 @@ def _held(report: Report, words: Words) -> Iterator[str]:
     for held in report.held:
         by_reason[held.entry.training, held.reason].append(held.entry)
     for (training, reason), entries in by_reason.items():
-        yield from wrapped(f"{words.training(training)}: {reason}", INDENT, INDENT * 2)
-        yield from (INDENT + line for line in grouped_lines(entries, words))
-    yield f"{INDENT}to let it go on: beklijf apply --approve {report.plan}"
+        yield from wrapped(f"{words.training(training)}: {reason}", "", INDENT)
+        yield from grouped_lines(entries, words)
+    yield f"To let it go on: beklijf apply --approve {report.plan}"
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class Surveyor:
         organisation = self.config.organisation
         trainings = {t.id: t for t in self.config.trainings if t.live or not self.enforced}
         tracks = planning.plan_tracks(organisation, tuple(trainings.values()), facts, self.holidays(now))
-        if wrong := [p for p in check.programme_problems(self.config, tracks) if not p.warning]:
+        if wrong := [p for p in check.programme_problems(self.config, tracks, facts.moved) if not p.warning]:
             raise ConfigError(wrong)
         return Programme(organisation=organisation, organizer=self.config.calendar.organizer, trainings=trainings, tracks=tracks)
 

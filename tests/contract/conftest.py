@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import http.server
 import socket
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import bcrypt
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PASSWORD = "mentorpw"
 ACCOUNTS = 200
@@ -56,6 +60,65 @@ def xandikos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ca = folder / "state" / "certs" / "selfsigned.crt"  # takes passwords over TLS only, and makes its own certificate
     options = ["multi-user", "-l", "localhost", "-p", str(port), "-d", str(folder / "data"), "--state-dir", str(folder / "state")]
     yield from _running("xandikos", [*options, "--autocert", "--htpasswd", str(_htpasswd(folder)), "--defaults"], folder, port, ca)
+
+
+@dataclass(slots=True)
+class Plain:
+    """A server with as little as RFC 4791 asks: no sync tokens, no ETag in the answer to a PUT; and with bad moods on demand."""
+
+    url: str
+    account: Callable[[], str]
+    ca: None = None
+    mood: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    """What it answers to the next requests instead of doing them."""
+    authorizations: list[str] = field(default_factory=list)
+    """What was sent as Authorization, in order."""
+
+
+@pytest.fixture
+def plain(radicale: Server) -> Iterator[Plain]:
+    """Stand between the client and Radicale."""
+    backend = urlsplit(radicale.url)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            server.authorizations.append(self.headers.get("Authorization", ""))
+            if server.mood:
+                status, headers = server.mood.pop(0)
+                return self.answer(status, headers, b"")
+            if b"sync-collection" in body:
+                return self.answer(403, {}, b"")
+            connection = http.client.HTTPConnection(backend.hostname or "", backend.port, timeout=30)
+            try:
+                connection.request(self.command, self.path, body, dict(self.headers))
+                response = connection.getresponse()
+                dropped = {"content-length", "connection", "transfer-encoding", "server", "date"}
+                dropped |= {"etag"} if self.command == "PUT" else set()
+                headers = {name: value for name, value in response.getheaders() if name.lower() not in dropped}
+                return self.answer(response.status, headers, response.read())
+            finally:
+                connection.close()
+
+        do_GET = do_PUT = do_DELETE = do_PROPFIND = do_REPORT = do_OPTIONS = do_MKCALENDAR = do  # noqa: N815 (http.server's names)
+
+        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the tests' output clean."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        server = Plain(f"http://127.0.0.1:{proxy.server_port}/", radicale.account)
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        yield server
+        proxy.shutdown()
+        thread.join()
 
 
 def _htpasswd(folder: Path) -> Path:

@@ -19,7 +19,7 @@ import pytest
 from beklijf.calendars import Agent, Calendar, Stored, open_calendar
 from beklijf.credentials import Secret
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.errors import Conflict, Down, Exists, Missing, Transient
+from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
 from beklijf.settings import CalendarSettings
 
 if TYPE_CHECKING:
@@ -575,6 +575,81 @@ class TestXandikos(CaldavContract):
     @pytest.fixture
     def world(self, opened: Opener, settings: CalendarSettings) -> World:
         return _world(opened, settings)
+
+
+class TestPlainServer(CalendarContract):
+    """A server without sync tokens that says nothing about what it made of a PUT: ETags and reading again must do."""
+
+    @pytest.fixture
+    def settings(self, plain: Plain, password: Path) -> CalendarSettings:
+        return _settings(plain, password)
+
+    @pytest.fixture
+    def world(self, opened: Opener, settings: CalendarSettings) -> World:
+        return _world(opened, settings)
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            (403, Refused),
+            (404, Transient),
+            (409, Transient),
+            (413, Refused),
+            (423, Transient),
+            (429, Transient),
+            (502, Transient),
+            (503, Transient),
+            (507, Down),
+            (401, Down),
+        ],
+    )
+    def test_each_refusal_of_a_new_event_has_its_meaning(self, world: World, plain: Plain, status: int, error: type[BackendError]) -> None:
+        world.create(MEETING)
+        plain.mood.append((status, {}))
+
+        with pytest.raises(error) as caught:
+            world.create(SERIES)
+
+        assert type(caught.value) is error
+        assert world.create(SERIES).event == SERIES
+
+    def test_a_server_that_asks_for_patience_is_believed(self, world: World, plain: Plain) -> None:
+        world.create(MEETING)
+        plain.mood.append((503, {"Retry-After": "120"}))
+
+        with pytest.raises(Transient) as caught:
+            world.calendar.changes(None)
+
+        assert caught.value.retry_after == 120
+
+    def test_a_token_is_sent_as_bearer(self, opened: Opener, plain: Plain, settings: CalendarSettings) -> None:
+        with pytest.raises(Down):
+            opened(replace(settings, auth="bearer")).check()
+
+        assert plain.authorizations[0] == "Bearer mentorpw"
+
+    def test_a_calendar_that_is_gone_is_not_an_empty_one(self, world: World) -> None:
+        created = world.create(MEETING)
+        token = world.calendar.changes(None).token
+        world.remove(created.href.rpartition("/")[0] + "/")
+
+        with pytest.raises(Down):
+            world.calendar.changes(token)
+
+
+class Plain(Protocol):
+    """What stands before Radicale in conftest.py."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def ca(self) -> None: ...
+    @property
+    def mood(self) -> list[tuple[int, dict[str, str]]]: ...
+    @property
+    def authorizations(self) -> list[str]: ...
+
+    def account(self) -> str: ...
 
 
 class Server(Protocol):

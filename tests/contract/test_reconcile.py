@@ -687,3 +687,17 @@ def test_every_mail_is_sent_from_one_sender(town: Town) -> None:
 
     assert town.engine.ledger.get("sender") == "mail"
     assert not Outbox(town.engine.ledger).open_mails()
+
+
+def test_letters_go_out_while_the_calendar_is_down(tmp_path: Path) -> None:
+    town = _folder(tmp_path)
+    town.words.invitations = "mail"
+    town.calendar = 'kind = "caldav"\nurl = "http://127.0.0.1:9/"\nuser = "nobody"\npassword = { env = "PATH" }'
+    town.start()
+
+    outcome = town.at(WELCOME)
+
+    assert outcome.calendar is not None
+    assert sorted(str(mail["To"].addresses[0].addr_spec) for mail in town.mails()) == [KARIM, SANNE]
+    assert [trouble.target for trouble in town.engine.ledger.troubles().values()] == ["calendar"]
+    town.stop()

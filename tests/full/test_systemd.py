@@ -244,6 +244,16 @@ def test_the_watchdog_is_content_with_a_quiet_service(running: Machine) -> None:
     assert running.show("ActiveState") == "active"
 
 
+def test_the_watchdog_grows_with_the_heartbeat(running: Machine) -> None:
+    running.write("/etc/beklijf/config.toml", CONFIG.replace("1 second", "4 seconds"))
+
+    running.run("systemctl", "restart", "beklijf")
+    time.sleep(6)  # twice what the unit grants it
+
+    assert running.show("WatchdogUSec") == "12s"
+    assert running.show("NRestarts") == "0"
+
+
 def test_one_that_hangs_is_started_afresh(running: Machine) -> None:
     running.run("kill", "-STOP", running.show("MainPID"))
 

@@ -10,8 +10,10 @@ import pty
 import select
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -260,6 +262,47 @@ def test_an_exception_nobody_expected_is_logged_and_survived(place: Place, start
     until(lambda: place.letters() == 2)
 
 
+class Deaf(socketserver.ThreadingTCPServer):
+    """A server that takes connections and says nothing."""
+
+    calls = 0
+
+    def finish_request(self, _request: object, _address: object) -> None:
+        self.calls += 1
+
+
+@pytest.fixture
+def deaf() -> Iterator[Deaf]:
+    with Deaf(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_server_that_stays_down_is_one_line_and_is_left_alone_for_a_while(
+    place: Place, start: Callable[..., Service], deaf: Deaf
+) -> None:
+    url = f"http://127.0.0.1:{deaf.server_address[1]}/"
+    caldav = f'kind = "caldav"\nurl = "{url}"\nuser = "mentor"\npassword = {{ env = "CALENDAR" }}'
+    config = config_of(1, every="1 second").replace('kind = "folder"\npath = "var/calendars"', caldav)
+    place.config.write_text(config, encoding="utf-8")
+
+    service = start(CALENDAR="s3cret")
+    assert "calendar is down" in service.hears("STATUS=next")
+    calls = deaf.calls
+    service.hears("STATUS=next")
+    service.hears("STATUS=next")
+    assert deaf.calls == calls > 0
+
+    place.at(WEDNESDAY + timedelta(minutes=6))
+    until(lambda: deaf.calls > calls)
+    service.hears("STATUS=next")
+    service.hears("STATUS=next")
+
+    assert service.log().count("is down") == 1
+    assert "s3cret" not in service.log()
+
+
 # -- the watchdog ------------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +385,26 @@ def test_what_only_planning_can_see_keeps_a_new_config_out_as_well(place: Place,
 
     until(lambda: "stays in force" in service.log())
     assert place.letters() == 2
+
+
+def test_what_the_guard_holds_is_said_with_the_way_out(place: Place, start: Callable[..., Service]) -> None:
+    place.config.write_text(config_of(2), encoding="utf-8")
+    service = start()
+    service.hears("next")
+    place.at(WEDNESDAY + timedelta(days=1))
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: place.events() == 4)
+    service.hears("STATUS=next")
+
+    cautious = config_of(1).replace("max_people = 1000", "max_withdrawals = 0")
+    place.config.write_text(cautious, encoding="utf-8")
+    service.process.send_signal(signal.SIGHUP)
+
+    assert "2 held" in service.hears("held")
+    held = [line for line in service.log().splitlines() if line.startswith("<4>held: t: ")]
+    assert len(held) == 1
+    assert "beklijf apply --approve " in held[0]
+    assert place.events() == 4
 
 
 def test_another_state_file_needs_a_restart(place: Place, start: Callable[..., Service]) -> None:

@@ -387,6 +387,16 @@ def test_a_block_nobody_can_ever_look_back_on_is_named() -> None:
     assert [notice.what for notice in track.notices] == ["no day to look back on Tue 2 Feb suits both"]
 
 
+def test_a_method_without_extra_meetings_looks_back_in_the_series_or_says_that_it_cannot() -> None:
+    plain = replace(METHOD, meetings=tuple(replace(rule, extra=None) for rule in METHOD.meetings))
+    short = replace(plain, series=replace(METHOD.series, until=0))
+
+    track, ending = (plan(training("12 Jan", "2 Feb", method=method))[KEY] for method in (plain, short))
+
+    assert item(track, "series").topics[datetime(2027, 2, 18, 15, tzinfo=AMSTERDAM)] == (look_back_on("2 Feb"),)
+    assert [notice.what for notice in ending.notices] == ["no day to look back on Tue 2 Feb suits both"]
+
+
 # -- the goals meeting -------------------------------------------------------------------------------------------------
 
 
@@ -536,6 +546,14 @@ def test_who_is_away_until_the_meeting_itself_is_asked_all_the_same() -> None:
     away = person("Sanne", away=(Span(day("1 Dec"), day("6 Jan")),))
 
     track = plan(training("12 Jan", pairs=(pair(mentee=away, meets=replace(THURSDAY, at=time(9))),)))[KEY]
+
+    assert item(track, "goals").opens == datetime(2026, 12, 15, 9, tzinfo=AMSTERDAM)
+
+
+def test_what_would_open_in_a_closure_that_lasts_until_the_meeting_opens_on_its_own_day() -> None:
+    closure = [(day("15 Dec") + timedelta(days=number)).strftime("%d %b") for number in range(23)]
+
+    track = plan(training("12 Jan", pairs=(pair(meets=replace(THURSDAY, at=time(9))),)), off=tuple(closure))[KEY]
 
     assert item(track, "goals").opens == datetime(2026, 12, 15, 9, tzinfo=AMSTERDAM)
 
@@ -726,6 +744,21 @@ def test_a_moved_first_session_moves_the_series_only_while_none_of_it_has_been()
 
     assert dates(item(plan(moved)[KEY], "series")) == days("4 Feb", "18 Feb", "4 Mar")
     assert dates(item(plan(moved, facts=begun)[KEY], "series")) == days("21 Jan", "4 Feb", "18 Feb", "4 Mar")
+    assert dates(item(plan(training("29 Dec", "12 Jan"), facts=begun)[KEY], "series")) == days("21 Jan", "4 Feb", "18 Feb")
+
+
+def test_a_series_that_begins_with_a_stand_in_stays_so_once_it_has_begun() -> None:
+    begun = replace(NOTHING, begun={Ref(f"{KEY}/series"): day("4 Feb")})
+
+    assert plan(training("12 Jan"), facts=begun, off=("21 Jan",)) == plan(training("12 Jan"), off=("21 Jan",))
+
+
+def test_reminders_that_have_begun_keep_their_days() -> None:
+    begun = replace(NOTHING, begun={Ref("coachen/karim@voorbeeld.example/reminder"): day("23 Mar")})
+
+    reminder = item(plan(training("14 Jan"), facts=begun)[KEY], "reminder")
+
+    assert dates(reminder) == days("23 Mar", "20 Apr", "18 May", "15 Jun", "13 Jul")
 
 
 def test_a_moved_last_session_lengthens_the_series() -> None:
@@ -742,6 +775,16 @@ def test_a_later_generation_holds_only_what_was_still_to_come() -> None:
     track = plan(training("12 Jan"), facts=facts)[KEY]
 
     assert (item(track, "series").generation, dates(item(track, "series"))) == (2, days("4 Feb", "18 Feb"))
+    assert [start.date() for start in track.meetings] == days("7 Jan", "21 Jan", "4 Feb", "18 Feb")
+
+
+def test_a_generation_with_nothing_left_to_come_is_no_event_any_more() -> None:
+    later = Generation(number=2, since=datetime(2027, 3, 1, tzinfo=UTC))
+    refs = [Ref(f"{KEY}/series"), Ref(f"{KEY}/goals")]
+
+    track = plan(training("12 Jan"), facts=replace(NOTHING, generations=dict.fromkeys(refs, later)))[KEY]
+
+    assert parts(track) == ["reminder"]
     assert [start.date() for start in track.meetings] == days("7 Jan", "21 Jan", "4 Feb", "18 Feb")
 
 

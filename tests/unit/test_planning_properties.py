@@ -65,8 +65,8 @@ class World:
                 lines.append(f"    {who[0]} with {who[1]} meets {m.meets}")
         printer.text("\n".join(lines))
 
-    def tracks(self, **facts: object) -> dict[MentorshipKey, Track]:
-        return plan_tracks(self.organisation, self.trainings, replace(self.facts, **facts), HOLIDAYS)  # type: ignore[arg-type]  # by name
+    def tracks(self, facts: Facts | None = None) -> dict[MentorshipKey, Track]:
+        return plan_tracks(self.organisation, self.trainings, facts or self.facts, HOLIDAYS)
 
 
 days = st.dates(date(2026, 9, 1), date(2027, 8, 31))
@@ -239,12 +239,9 @@ def test_a_stand_in_is_near_its_day_and_away_from_the_other_meetings_of_the_pair
 
     for item, start in talks(tracks):
         if item.instead_of:
+            # An extra one comes nearer when nothing else is left: every block has its look-back.
+            others = [at.date() for other, at in talks(tracks) if other.people == item.people and at != start and other.rule != "look-back"]
             assert 1 <= abs((start.date() - item.instead_of).days) <= LIMITS.stand_in
-            others = [
-                other.date()
-                for also, other in talks(tracks)
-                if also.people == item.people and also.ref != item.ref and also.rule == "series"
-            ]
             assert all(abs((other - start.date()).days) >= LIMITS.apart for other in others)
 
 
@@ -296,14 +293,15 @@ def test_the_order_of_trainings_and_mentorships_does_not_matter(world: World) ->
     assert replace(world, trainings=turned).tracks() == world.tracks() == world.tracks()
 
 
-def fed_back(tracks: Mapping[MentorshipKey, Track], now: datetime) -> dict[str, object]:
+def fed_back(facts: Facts, tracks: Mapping[MentorshipKey, Track], now: datetime) -> Facts:
     """Return what the ledger would say after everything that opens by *now* was written."""
     written = [item for item in items(tracks) if item.opens <= now]
-    return {
-        "chosen": {key: track.meets for key, track in tracks.items() if track.proposed},
-        "kept": {item.ref: item.starts[0].astimezone(UTC) for item in written if item.kind is Kind.MEETING},
-        "begun": {item.ref: item.starts[0].date() for item in written if item.every and item.starts[0] <= now},
-    }
+    return replace(
+        facts,
+        chosen={key: track.meets for key, track in tracks.items() if track.meets and track.proposed},
+        kept={item.ref: item.starts[0].astimezone(UTC) for item in written if item.kind is Kind.MEETING},
+        begun={item.ref: item.starts[0].date() for item in written if item.every and item.starts[0] <= now},
+    )
 
 
 @thoroughly
@@ -312,7 +310,7 @@ def test_what_was_written_stays_where_it_is_whenever_one_plans_again(world: Worl
 
     for weeks in (0, 8, 16, 30, 100):
         now = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(weeks=weeks)
-        assert world.tracks(**fed_back(first, now)) == first
+        assert world.tracks(fed_back(world.facts, first, now)) == first
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------
