@@ -64,7 +64,7 @@ def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], mo
     """
     agendas = _agendas(config)
     trainings = {training.id: training for training in config.trainings}
-    findings = [replace(found, warning=bool({found.about, found.other} & {*moved})) for found in _overlaps(tracks)]
+    findings = [found._replace(warning=bool({found.about, found.other} & {*moved})) for found in _overlaps(tracks)]
     for key, track in tracks.items():
         findings += _outside_office_hours(key, track, agendas)
         findings += _unlucky_weekday(key, track, trainings[track.mentorship.training], agendas)
