@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from beklijf import __version__
 from beklijf.errors import UsageError
+
+if TYPE_CHECKING:
+    from beklijf.domain import Organisation
 
 CODES = """exit codes:
   0  done (plan: nothing to do now)      69  a server or an address refused
@@ -43,6 +46,25 @@ def parser() -> Parser:
         for option in options:
             option(command)
     return made
+
+
+def instant(text: str, organisation: Organisation) -> datetime:
+    """Read what people type as an instant; a day alone means its letter hour, when things happen."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f'"{text}" is not an instant', hint='write it as "2026-12-09 10:00"') from None
+    if len(text) <= len("2026-12-09"):
+        at = datetime.combine(at, organisation.letter_hour)
+    return at if at.tzinfo else at.replace(tzinfo=organisation.zone)
+
+
+def start_of(day: date, organisation: Organisation) -> datetime:
+    return datetime.combine(day, datetime.min.time(), organisation.zone)
+
+
+def end_of(day: date, organisation: Organisation) -> datetime:
+    return start_of(day + timedelta(days=1), organisation) - timedelta(seconds=1)
 
 
 def _parser(kind: type[Parser], name: str, about: str, after: str) -> Parser:

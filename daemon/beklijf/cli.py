@@ -11,17 +11,16 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf.arguments import parser
+from beklijf.arguments import end_of, instant, parser, start_of
 from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import date
 
     from beklijf.domain import Organisation
     from beklijf.entries import Json
@@ -76,70 +75,16 @@ def _init(arguments: Namespace) -> int:
 
 
 def _check(arguments: Namespace) -> int:
-    from beklijf import proof
-    from beklijf.letters import Letters
+    from beklijf.checking import look
 
-    config = _config(arguments)
-    found = list(config.warnings)
     codes = {0}
-    print(f"{config.path}: {_contents(config)}")
-    letters = Letters(config.mail.templates)
-    wrong = proof.check(letters, [training.method for training in config.trainings])
-    if not any(not problem.warning for problem in wrong):
-        print(f"templates: {len(letters.names)} files, and all of them render")
-    found += wrong
-    for attempt in (_check_programme, _check_calendar, _check_mail):
-        try:
-            found += attempt(config)
-        except BeklijfError as error:
-            found += error.problems
-            codes.add(error.exit_code)
-    if any(not problem.warning for problem in wrong):
-        codes.add(ConfigError.exit_code)
-    _complain(found)
+    problems: list[Problem] = []
+    for found in look(_config(arguments), _now()):
+        _print(found.lines)
+        problems += found.problems
+        codes.add(found.exit_code)
+    _complain(problems)
     return _worst(codes)
-
-
-def _check_programme(config: Config) -> list[Problem]:
-    """Plan everything, drafts included, on what the ledger knows; say how it stands with the state file."""
-    from beklijf.check import programme_problems
-    from beklijf.opening import opened
-    from beklijf.planning import plan_tracks
-
-    now = _now()
-    with opened(config, read_only=True) as engine:
-        sender = engine.applier.sender
-        everything = engine.surveyor.including_drafts()
-        tracks = plan_tracks(config.organisation, config.trainings, everything.facts(now), everything.holidays(now))
-        found = programme_problems(config, tracks)
-    if wrong := [problem for problem in found if not problem.warning]:
-        raise ConfigError([*wrong, *(problem for problem in found if problem.warning)])
-    events = {item.ref for track in tracks.values() for item in track.items}
-    print(f"programme: {len(tracks)} mentorships, {len(events)} events, {sum(len(t.wishes) for t in tracks.values())} letters in all")
-    state = config.service.state
-    print(f"state: {state}{'' if state.exists() else ', which the first tick makes'}")
-    print(f"invitations: {sender or 'auto, settled with the first event'}")
-    return found
-
-
-def _check_calendar(config: Config) -> list[Problem]:
-    from contextlib import closing
-
-    from beklijf.calendars import open_calendar
-
-    with closing(open_calendar(config.calendar, config.calendar.organizer.email)) as calendar:
-        print(f"calendar: {calendar.check()}")
-    return []
-
-
-def _check_mail(config: Config) -> list[Problem]:
-    from contextlib import closing
-
-    from beklijf.mailers import open_mailer
-
-    with closing(open_mailer(config.mail)) as mailer:
-        print(f"mail: {mailer.check()}")
-    return []
 
 
 def _plan(arguments: Namespace) -> int:
@@ -149,8 +94,8 @@ def _plan(arguments: Namespace) -> int:
 
     config = _config(arguments)
     chosen = narrowed(config, training=arguments.training, person=arguments.person)
-    now = _instant(arguments.at, config.organisation) if arguments.at else _now()
-    until = None if arguments.until is None else _end_of(arguments.until, config.organisation)
+    now = instant(arguments.at, config.organisation) if arguments.at else _now()
+    until = None if arguments.until is None else end_of(arguments.until, config.organisation)
     with opened(config, read_only=True) as engine:
         survey = engine.plan(now, supposed=arguments.at is not None)
         report = reports.planned(engine, survey, chosen=chosen, until=until)
@@ -198,8 +143,8 @@ def _rehearse(arguments: Namespace) -> int:
 
     config = _config(arguments)
     organisation = config.organisation
-    start = None if arguments.start is None else _start_of(arguments.start, organisation)
-    until = None if arguments.until is None else _end_of(arguments.until, organisation)
+    start = None if arguments.start is None else start_of(arguments.start, organisation)
+    until = None if arguments.until is None else end_of(arguments.until, organisation)
     if start and until and until < start:
         raise UsageError("--until lies before --from")
     with _saying_when(organisation) as progress:
@@ -293,34 +238,6 @@ def _now() -> datetime:
     from beklijf.service import clock
 
     return clock()
-
-
-def _instant(text: str, organisation: Organisation) -> datetime:
-    """Read what people type as an instant; a day alone means its letter hour, when things happen."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f'"{text}" is not an instant', hint='write it as "2026-12-09 10:00"') from None
-    if len(text) <= len("2026-12-09"):
-        at = datetime.combine(at, organisation.letter_hour)
-    return at if at.tzinfo else at.replace(tzinfo=organisation.zone)
-
-
-def _start_of(day: date, organisation: Organisation) -> datetime:
-    return datetime.combine(day, datetime.min.time(), organisation.zone)
-
-
-def _end_of(day: date, organisation: Organisation) -> datetime:
-    return _start_of(day + timedelta(days=1), organisation) - timedelta(seconds=1)
-
-
-def _contents(config: Config) -> str:
-    from beklijf.report import counted
-
-    drafts = sum(not training.live for training in config.trainings)
-    trainings = counted(len(config.trainings), "training", "trainings") + (f" ({drafts} draft)" if drafts else "")
-    mentorships = counted(sum(len(t.mentorships) for t in config.trainings), "mentorship", "mentorships")
-    return f"{trainings}, {mentorships}, {counted(len(config.persons), 'person', 'persons')}"
 
 
 def _demand_held(survey: Survey, approve: str, config: Config) -> None:
