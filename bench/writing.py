@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING
 
 import servers
 import town
-from measure import Cost, timed
+from measure import Cost, median_cost, timed
 from servers import PASSWORD, Wire
 
 from beklijf import config as configs
@@ -41,7 +40,7 @@ class Written:
     @property
     def ratio(self) -> float:
         """Return our speed as a share of the bare PUTs'."""
-        return median(cost.wall for cost in self.bare) / median(cost.wall for cost in self.ours)
+        return median_cost(self.bare).wall / median_cost(self.ours).wall
 
 
 def measure(name: str, folder: Path, *, count: int, rounds: int) -> Written:

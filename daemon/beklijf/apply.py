@@ -68,8 +68,6 @@ class Applier:
         stored = self.calendar.create(work.event, sequence=0, agent=self._agent(settling=settling), stamp=now)
         if settling:
             stored = self._settle(work.event, stored, now)
-        if self.sender == "server" and _unreachable(stored):
-            stored = self.calendar.update(stored, work.event, frozenset(), sequence=0, agent=Agent.SERVER, stamp=now)
         self._record(replace(row, state="live"), stored, change.tells, now)
         return frozenset({stored.href})
 
@@ -114,6 +112,8 @@ class Applier:
 
     def _record(self, row: Row, stored: Stored, tells: Sequence[Tell], now: datetime) -> None:
         """Note what the calendar holds now, and put into the outbox what people are to be told about it."""
+        if self.sender == "server" and _unreachable(stored):  # the calendar says that these are ours to invite
+            stored = self.calendar.update(stored, stored.event, frozenset(), sequence=stored.sequence, agent=Agent.SERVER, stamp=now)
         seen = canonical.dump(stored.event)
         unreachable = tuple(sorted({*row.ours, *_unreachable(stored)}))
         if self.sender == "server":

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from beklijf import timezones
 from beklijf.agendas import Agendas
 from beklijf.days import on_or_after, public_holidays
 from beklijf.domain import Item, Kind
@@ -65,6 +66,7 @@ def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], mo
     agendas = _agendas(config)
     trainings = {training.id: training for training in config.trainings}
     findings = [found._replace(warning=bool({found.about, found.other} & {*moved})) for found in _overlaps(tracks)]
+    findings += _unwritable_zones(tracks)
     for key, track in tracks.items():
         findings += _outside_office_hours(key, track, agendas)
         findings += _unlucky_weekday(key, track, trainings[track.mentorship.training], agendas)
@@ -152,6 +154,20 @@ def _moment(start: datetime) -> str:
 
 
 # -- hours and weekdays that don't suit --------------------------------------------------------------------------------
+
+
+def _unwritable_zones(tracks: Mapping[MentorshipKey, Track]) -> Iterator[_Finding]:
+    """Yield, once a zone, the pair whose meetings no calendar program would show at the right hour."""
+    asked: set[tuple[str, int]] = set()
+    for key, track in tracks.items():
+        for year in {at.year for at in track.meetings} if track.meets else ():
+            if track.meets is None or (track.meets.zone.key, year) in asked:
+                continue
+            asked.add((track.meets.zone.key, year))
+            try:
+                timezones.check(track.meets.zone.key, year)
+            except timezones.NoYearlyRule as error:
+                yield _Finding(key, str(error), error.hint, warning=False)
 
 
 def _outside_office_hours(key: MentorshipKey, track: Track, agendas: Agendas) -> Iterator[_Finding]:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Proble
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from beklijf.domain import Organisation
     from beklijf.entries import Json
@@ -103,7 +103,7 @@ def _plan(arguments: Namespace) -> int:
         _print_json(reports.as_json(report))
     else:
         _print(reports.plan_lines(report, reports.Words.of(config, now), narrowed=bool(arguments.training or arguments.person)))
-        _complain(report.problems)
+    _complain(report.problems)
     return _worst([3 if report.held else 0, 2 if any(entry.at <= now for entry in report.changes) else 0])
 
 
@@ -125,7 +125,7 @@ def _apply(arguments: Namespace) -> int:
         _print_json(reports.as_json(report))
     else:
         _print(reports.done_lines(report, reports.Words.of(config, now), len(outcome.delivered.sent)))
-        _complain(report.problems)
+    _complain(report.problems)
     if stop():
         return 128 + signal.SIGINT
     return _worst([3 if report.held else 0, *_codes(outcome)])

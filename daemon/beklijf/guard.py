@@ -75,7 +75,8 @@ def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
     clock = _clock(draft.changes, watch) if watch.enforced else {}
     reasons = {**_wishes(draft.changes, watch), **clock} if watch.enforced else {}
     held = (*faults, *(Held(change=c, reason=reasons[i], clock=i in clock) for i, c in enumerate(draft.changes) if i in reasons))
-    identity = identify(h.change for h in held) if held else identify(draft.changes)
+    # faults are approved by themselves, and first: what is wished of a broken calendar may be another thing once it is mended
+    identity = identify(h.change for h in faults or held) if held else identify(draft.changes)
     if held and not faults and identity in watch.approved:
         reasons, held = {}, ()
     return Plan(

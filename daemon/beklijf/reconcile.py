@@ -200,7 +200,7 @@ class Engine:
         for uid, row in survey.rows.items():
             if row != before[uid]:
                 self.ledger.put(row)
-                if canonical.load(row.asked).start != canonical.load(before[uid].asked).start:
+                if row.kind is Kind.SERIES and canonical.load(row.asked).start != canonical.load(before[uid].asked).start:
                     self.ledger.forget_moved(row.mentorships)
 
     def _record(self, row: Row, survey: Survey, now: datetime) -> None:

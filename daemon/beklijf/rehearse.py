@@ -174,4 +174,4 @@ def _empty(into: Path) -> None:
         into.mkdir(parents=True, exist_ok=True)
         (into / MARK).write_text("Made by beklijf rehearse; the next one there replaces it.\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{into}: {error.strerror}", hint=hint) from error
+        raise UsageError(f"{into}: {error.strerror or error}", hint=hint) from error

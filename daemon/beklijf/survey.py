@@ -192,7 +192,7 @@ def restored(rows: Mapping[str, Row], facts: Facts, decisions: Iterable[Decision
             asked, seen = canonical.load(row.asked), canonical.load(row.seen)
             back = [f for f in merge.human_fields(asked, seen) if decision.field in {"", merge.name(f)}]
             rows[row.uid] = replace(row, asked=canonical.dump(merge.take(asked, seen, back)), refused=())
-            if "time" in back:
+            if "time" in back and row.kind is Kind.SERIES:
                 for mentorship in row.mentorships:
                     moved.pop(mentorship, None)
     return rows, replace(facts, generations=generations, moved=moved)

@@ -591,8 +591,18 @@ class Machine(RuleBasedStateMachine):
             if stored.event.uid in rows:
                 values = merge.fields(stored.event)
                 for name, value in self.wrote.get(stored.event.uid, {}).items():
-                    if not merge.past(name, self.now):
-                        assert values.get(name) == value, f"{rows[stored.event.uid].ref}: {name} was a person's"
+                    if name == "time" and stored.event.recurrence:
+                        assert self.same_rhythm(stored.event, value), f"time of {rows[stored.event.uid].ref}, which a person wrote"
+                    elif not merge.past(name, self.now):
+                        where = f"{name} of {rows[stored.event.uid].ref}, which a person wrote"
+                        assert values.get(name) == value, where
+
+    def same_rhythm(self, event: Event, wrote: object) -> bool:
+        """Tell whether a series takes place at the hour that a person chose; its first meeting may have become a day off."""
+        assert isinstance(wrote, tuple)
+        start, minutes = wrote
+        apart = event.start.replace(tzinfo=None) - start.astimezone(event.start.tzinfo).replace(tzinfo=None)
+        return event.minutes == minutes and apart % timedelta(weeks=2) == timedelta()
 
     def people_know_what_stands(self, found: list[Stored]) -> None:
         for person in (*MENTEES, *MENTORS):

@@ -106,7 +106,7 @@ class Calendar(Protocol):
 
         Fields are named by ``beklijf.merge``: time, recurrence, single (all singles are written), place, people, title, text,
         alarms. An empty set only raises SEQUENCE (an announcement). Attendees whom the server said
-        it can't reach get SCHEDULE-AGENT=CLIENT, whatever *agent* is, and keep it. Raises `Conflict` when the etag is no longer
+        it can't reach get SCHEDULE-AGENT=CLIENT, whatever *agent* is. Raises `Conflict` when the etag is no longer
         ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, unless ``time`` or
         ``recurrence`` is among the fields: then all answers go back to open.
         """

@@ -64,10 +64,12 @@ def finish(component: Component, *, sequence: int, stamp: datetime, agent: Agent
     component.pop("X-MICROSOFT-CDO-APPT-SEQUENCE", None)  # Exchange believes it rather than SEQUENCE
     for person in _listed(component, "ATTENDEE"):
         # The server sends unless told otherwise. NONE is written as CLIENT, since sabre servers (Nextcloud, Baikal) take NONE
-        # for SERVER. Whom the server said it can't reach stays ours to write to, also once it has forgotten saying so.
+        # for SERVER. Whom the server said it can't reach is ours to write to.
         unreachable = str(person.params.get("SCHEDULE-STATUS", "")).startswith(_UNREACHABLE)
         if agent is not Agent.SERVER or unreachable:
             person.params["SCHEDULE-AGENT"] = "CLIENT"
+        else:
+            person.params.pop("SCHEDULE-AGENT", None)
 
 
 def set_words(components: list[Component], field: str, value: str) -> None:
