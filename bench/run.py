@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,13 +31,14 @@ PATIENT = 1_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=PARTS, metavar="PART", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 1_000, 10_000], metavar="N", help="mentorships")
     parser.add_argument("--servers", nargs="*", default=["radicale", "xandikos"], help="default: both")
     parser.add_argument("--events", type=int, default=300, help="of a first write")
     parser.add_argument("--rounds", type=int, default=5, help="of a first write")
     chosen = parser.parse_args()
-    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, {platform.system()} {platform.release()}")
+    machine = f"{platform.system()} {platform.release()}, {os.cpu_count()} CPUs"
+    print(f"Python {platform.python_version()} on {machine}, load {os.getloadavg()[0]:.1f}", flush=True)
     with TemporaryDirectory(prefix="beklijf-bench-") as name:
         folder = Path(name)
         if "scale" in chosen.parts:
@@ -82,7 +82,7 @@ def _scale(folder: Path, sizes: Sequence[int], servers: Sequence[str]) -> None:
         "A quiet tick",
         ["calendar", "mentorships", "events in it", "quiet tick", "requests", "first tick of a process"],
         [
-            [quiet.calendar, f"{each.size:,}", f"{quiet.events:,}", quiet.cost, quiet.requests, quiet.start]
+            [quiet.calendar, f"{each.size:,}", f"{quiet.events:,}", quiet.cost, f"{quiet.requests:g}", quiet.start]
             for each in found
             for quiet in each.quiet
         ],
@@ -134,4 +134,4 @@ def _commands(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,8 +6,8 @@ import shutil
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Self
 
 import niquests
 import servers
@@ -28,6 +28,7 @@ from beklijf.reconcile import Engine
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from email.message import EmailMessage
+    from pathlib import Path
 
     from beklijf.calendars import Calendar
     from beklijf.domain import Letter, Programme
@@ -44,7 +45,7 @@ class Quiet:
     calendar: str
     events: int
     cost: Cost
-    requests: int
+    requests: float
     start: Cost
     """The first tick of a process, which reads everything."""
 
@@ -83,7 +84,10 @@ class Nobody:
 
 
 def measure(size: int, folder: Path, on: Sequence[str]) -> Scale:
-    """Return everything about *size*, with the servers named *on*; a small organisation goes first, so that what is loaded once is not counted."""
+    """Return everything about *size*, with the servers named *on*.
+
+    A small organisation goes first, so that what is loaded once is not counted.
+    """
     _warm_up(folder / "warm")
     scale = Scale(size)
     path = town.build(folder / "town", size)
@@ -137,13 +141,12 @@ def _plan(scale: Scale, config: Config) -> None:
         tracks, scale.costs["tracks"] = timed(lambda: planning.plan_tracks(config.organisation, config.trainings, facts, holidays))
         wishes = [wish for track in tracks.values() for wish in track.wishes]
         limits = {training.id: training.method.limits for training in config.trainings}
-        letters, scale.costs["letters"] = timed(
-            lambda: correspondence.schedule(
-                wishes, organisation=config.organisation, holidays=holidays, limits=limits, sent=(), now=town.JOINING
-            )
+        schedule = partial(
+            correspondence.schedule, wishes, organisation=config.organisation, holidays=holidays, limits=limits, sent=(), now=town.JOINING
         )
+        letters, scale.costs["letters"] = timed(schedule)
         scale.counts = {"items": sum(len(track.items) for track in tracks.values()), "letters": len(letters)}
-        del tracks, wishes, letters
+        del tracks, wishes, letters, schedule
         survey, scale.costs["plan"] = timed(lambda: engine.plan(town.JOINING))
         scale.counts["changes"] = len(survey.plan.changes)
         scale.memory["plan"] = peak_memory()
@@ -190,26 +193,27 @@ def _quiet(name: str, engine: Engine, scale: Scale) -> Quiet:
     with _Counter() as counter:
         for _ in range(QUIET_TICKS):
             now += HEARTBEAT
-            outcome, cost = timed(lambda now=now: engine.tick(now))  # type: ignore[misc]  # a default's type is not inferred
+            outcome, cost = timed(partial(engine.tick, now))
             if outcome.plan is not None or outcome.errors:
                 raise AssertionError(f"{name}: a tick that should have been quiet was not")
             costs.append(cost)
-    return Quiet(name, scale.counts["events"], median_cost(costs), counter.requests // QUIET_TICKS, start)
+    return Quiet(name, scale.counts["events"], median_cost(costs), counter.requests / QUIET_TICKS, start)
 
 
 class _Counter:
     """Counts what the CalDAV backend's HTTP library sends, repeated logins and redirects included."""
 
-    def __enter__(self) -> _Counter:
+    def __enter__(self) -> Self:
         self.requests = 0
         self._send = niquests.Session.send
         counter, send = self, self._send
 
-        def counting(*arguments: Any, **named: Any) -> Any:
+        def counting(session: niquests.Session, request: niquests.PreparedRequest, **named: object) -> niquests.Response:
             counter.requests += 1
-            return send(*arguments, **named)
+            return send(session, request, **named)
 
-        niquests.Session.send = counting  # type: ignore[method-assign]  # the one place that all its requests pass
+        # the one place that all its requests pass; its own signature is not to be copied
+        niquests.Session.send = counting  # type: ignore[assignment, method-assign]  # see above
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import bcrypt
@@ -78,7 +78,7 @@ class Wire:
             self._connection = HTTPConnection("127.0.0.1", port, timeout=600)
         self._login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

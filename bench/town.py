@@ -7,7 +7,10 @@ live in another zone, pairs without an hour of their own. The same size gives th
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GROUP = 24
 """Mentorships of one training."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import servers
@@ -87,7 +88,7 @@ def _round(server: servers.Server, config: Config, wanted: list[Event], number: 
             block = slice(first, first + BLOCK)
             turns = (write, put) if first // BLOCK % 2 else (put, write)
             for turn in turns:
-                _, cost = timed(lambda turn=turn, block=block: turn(block))  # type: ignore[misc]  # a default's type is not inferred
+                _, cost = timed(partial(turn, block))
                 if turn is write:
                     ours += cost
                 else:

@@ -98,13 +98,13 @@ class Agendas:
     def opening(self, person: Person, day: date, joined: datetime | None, before: datetime | None = None) -> datetime:
         """Return the letter hour of the first working day from *day* on that is not before the joining.
 
-        Who is away until the meeting itself is asked all the same: with *before*, an absence that lasts too long is no reason.
+        Who does not work until the meeting itself is asked all the same: with *before*, a day on which others work will do.
         """
         if joined is not None:
             day = max(day, joined.astimezone(person.zone).date())
         own = self.working.of(person)
-        for absent_too in (False, True):
-            days = replace(own, away=()) if absent_too else own
+        for anybody in (False, True):
+            days = replace(own, weekdays=self.organisation.office_hours.days, away=()) if anybody else own
             for candidate in days.from_day(day):
                 hour = datetime.combine(candidate, self.organisation.letter_hour, person.zone)
                 if before is not None and hour >= before:

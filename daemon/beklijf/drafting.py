@@ -240,9 +240,10 @@ class _Drafting:
         seen = canonical.load(row.seen)
         stored = self.world.current.stored.get(row.uid)
         to_come = max(canonical.meetings(stored.event if stored else seen) or (self.now,)) > self.now
-        if row.state == "deleted" or (row.state == "intended" and stored is None) or not to_come:
+        absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.told is None))
+        if absent or not to_come:
             self.records.append(replace(row, state="closed"))
-        elif row.uid in self.world.current.gone:
+        elif row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
             self._withdraw(row, why="no longer planned", gone=True)
         elif not self._rests(row.ref):
             self._withdraw(row, why="no longer planned", server=stored.event if stored else seen)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import open_calendar
-from beklijf.ledger import Ledger
+from beklijf.ledger import Ledger, translated
 from beklijf.letters import Letters
 from beklijf.mailers import open_mailer
 from beklijf.reconcile import Engine
@@ -25,6 +26,9 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     mailer = open_mailer(config.mail)
     try:
         yield Engine(config, ledger=ledger, calendar=calendar, mailer=mailer, letters=Letters(config.mail.templates))
+    except sqlite3.DatabaseError as error:  # a damaged file may show only when it is read
+        with translated(config.service.state):
+            raise error from None
     finally:
         mailer.close()
         calendar.close()

@@ -141,6 +141,8 @@ def test_a_broken_config_gives_one_line_for_each_problem_with_its_line_and_a_hin
     edit(folder, r"letter_hour = 09:00:00", 'letter_hour = "nine"')
 
     assert cli.main(["plan"]) == 78
+    capsys.readouterr()
+    assert cli.main(["run"]) == 78
 
     said = capsys.readouterr()
     assert said.out == ""
@@ -311,6 +313,8 @@ def test_what_the_guard_holds_is_shown_and_goes_on_only_under_its_own_name(runni
     said = capsys.readouterr()
     assert cli.main(["apply", "--approve", "12345678"]) == 3
     refused = capsys.readouterr().err
+    assert cli.main(["status"]) == 3
+    status = capsys.readouterr().out
     assert len(list(calendar.glob("*.ics"))) == events
     assert cli.main(["apply", "--approve", plan["plan"]]) == 0
 
@@ -318,6 +322,7 @@ def test_what_the_guard_holds_is_shown_and_goes_on_only_under_its_own_name(runni
     assert {held["action"] for held in plan["held"]} == {"withdraw"}
     assert f"beklijf apply --approve {plan['plan']}" in said.out
     assert "guard.max_withdrawals = 0" in said.out
+    assert f"beklijf apply --approve {plan['plan']}" in status
     assert max(map(len, said.out.splitlines())) <= 80
     assert f"12345678 is not what is held now, so nothing was done; held is {plan['plan']}" in refused
     assert len(list(calendar.glob("*.ics"))) == events - len(plan["held"])
@@ -344,6 +349,17 @@ def test_a_foreign_state_file_is_error_74(folder: Path, capsys: pytest.CaptureFi
     assert cli.main(["check"]) == 74
 
     assert "beklijf.sqlite3" in capsys.readouterr().err
+
+
+def test_a_damaged_state_file_is_error_74_too(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = running / "var/beklijf.sqlite3"
+    whole = state.read_bytes()
+    state.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+
+    for command in ("plan", "status", "apply", "check"):
+        assert cli.main([command]) == 74
+
+    assert "restore it from a backup" in capsys.readouterr().err
 
 
 def test_a_calendar_that_refuses_is_told_and_the_letters_go_out_all_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -557,8 +557,10 @@ class Machine(RuleBasedStateMachine):
         plan = self.engine.plan(self.now).plan
         assert [f"{c.action} {c.ref}" for c in plan.changes] == []
         assert [f"{h.change.action} {h.change.ref}: {h.reason}" for h in plan.held] == []
-        found = self.events()
         rows = self.ledger.rows()
+        found = [stored for stored in self.events() if stored.event.uid in rows]
+        said = " ".join(map(str, plan.problems))
+        assert [s.event.uid for s in self.events() if s not in found and s.event.uid not in said] == [], "an orphan nobody hears of"
         assert {name: (self.place / name).read_bytes() for name in FOREIGN} == FOREIGN
         self.each_item_stands_once(found)
         self.nothing_went_out_twice()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -15,6 +16,9 @@ from beklijf.entries import Entry, Stopped, called, entry_json
 from beklijf.errors import Problem
 from beklijf.plan import Action
 from beklijf.report import Report, Words, as_json, grouped_lines, plan_lines, single_lines
+
+if TYPE_CHECKING:
+    from beklijf.entries import Json
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 12, 7, 12, 0, tzinfo=AMSTERDAM)
@@ -150,13 +154,14 @@ def test_the_json_of_a_plan_is_the_documented_one() -> None:
 
     found = json.loads(json.dumps(as_json(report)))
 
-    assert found == {
+    expected: dict[str, Json] = {
         "plan": "3f9a1c2e",
         "changes": [entry_json(SERIES)],
         "held": [{**entry_json(LETTER), "reason": "the clock went back", "until": "approved"}],
         "problems": [{"what": "refused", "where": "mail", "file": "config.toml", "line": 3, "hint": "mend it", "warning": False}],
         "next": None,
     }
+    assert found == expected
 
 
 def test_items_are_called_what_people_call_them() -> None:
