@@ -76,7 +76,7 @@ def _scale(folder: Path, sizes: Sequence[int], servers: Sequence[str]) -> None:
         rows,
         f"At {last.size:,}: {last.counts['items']:,} events on the tracks, {last.counts['letters']:,} letters; the first plan has "
         f"{last.counts['changes']:,} changes, the one of the invitations {last.counts['invitations']:,}.",
-        f"The error: `{Path(last.said.rpartition('(')[2]).name.join(last.said.rpartition('(')[:2])}`",
+        f"The error: `{last.said}`",
     )
     print_table(
         "A quiet tick",

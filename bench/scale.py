@@ -129,7 +129,7 @@ def _error(path: Path) -> str:
     try:
         configs.load(path)
     except ConfigError as error:
-        return "; ".join(f"{problem}" for problem in error.problems)
+        return "; ".join(str(problem).replace(f"{path.parent}/", "") for problem in error.problems)
     raise AssertionError("the error was not found")
 
 

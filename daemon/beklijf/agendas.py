@@ -96,8 +96,9 @@ class Agendas:
         return hours.start <= local.time() and until <= hours.end.hour * 60 + hours.end.minute
 
     def opening(self, person: Person, day: date, joined: datetime | None, before: datetime | None = None) -> datetime:
-        """Return the letter hour of the first working day from *day* on that is not before the joining.
+        """Return the letter hour of the first working day from *day* and from the day of joining on.
 
+        On the day of joining itself it may have passed: then it opens at once, as a letter that is due then goes out at once.
         Who does not work until the meeting itself is asked all the same: with *before*, a day on which others work will do.
         """
         if joined is not None:
@@ -109,8 +110,7 @@ class Agendas:
                 hour = datetime.combine(candidate, self.organisation.letter_hour, person.zone)
                 if before is not None and hour >= before:
                     break
-                if joined is None or hour >= joined:
-                    return hour
+                return hour
         return datetime.combine(day, self.organisation.letter_hour, person.zone)
 
     def caught_up(self, person: Person, day: date, joined: datetime | None) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from beklijf.errors import ConfigError, Problem
@@ -27,13 +28,16 @@ _LONGEST = 400
 
 def public_holidays(country: str, years: Iterable[int]) -> frozenset[date]:
     """Return the public holidays of a country (``NL``) or a part of it (``DE-BY``); none for an empty name."""
-    if not country:
-        return frozenset()
+    return _holidays(country, tuple(sorted(years))) if country else frozenset()
+
+
+@lru_cache(maxsize=64)
+def _holidays(country: str, years: tuple[int, ...]) -> frozenset[date]:
     import holidays  # noqa: PLC0415 (on first use: commands that plan nothing start faster without it)
 
     state, _, part = country.partition("-")
     try:
-        return frozenset(holidays.country_holidays(state, subdiv=part or None, years=sorted(years)))
+        return frozenset(holidays.country_holidays(state, subdiv=part or None, years=years))
     except NotImplementedError as error:
         hint = 'a country code such as "NL", or "" for none'
         raise ConfigError([Problem(where="organisation.holidays", what=f'no holidays are known for "{country}"', hint=hint)]) from error

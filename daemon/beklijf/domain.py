@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NewType
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
     from datetime import date, datetime, time
     from zoneinfo import ZoneInfo
@@ -93,8 +94,8 @@ class Meets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    date: date
-    key: date
+    date: dt.date
+    key: dt.date
     """The first date that this session ever had."""
 
 

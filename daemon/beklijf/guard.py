@@ -52,7 +52,8 @@ def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> 
     vanished = [rows[uid] for uid in sorted(current.gone) if rows[uid].state == "live" and _to_come(rows[uid], watch.now)]
     older = [rows[uid] for uid, stored in sorted(current.stored.items()) if uid in rows and stored.sequence < rows[uid].sequence]
     held: list[Held] = []
-    if len(vanished) > watch.settings.max_withdrawals:
+    standing = sum(row.state == "live" and _to_come(row, watch.now) for row in rows.values()) if len(vanished) > 1 else 0
+    if len(vanished) > watch.settings.max_withdrawals or len(vanished) == standing > 1:
         reason = f"{len(vanished)} of our events vanished from the calendar at once"
         held += [Held(change=_concern(row, Action.WITHDRAW, "gone from the calendar", watch.now), reason=reason) for row in vanished]
     reason = "the calendar has an older state of it than we wrote: was the server restored?"
@@ -150,7 +151,8 @@ def _renamed(changes: list[Change], training: Training) -> str:
             for contact in canonical.load(change.work.row.asked).people:
                 new = names.get(contact.name.casefold())
                 if new and contact.email.casefold() not in people:
-                    return f'{contact.name} leaves as {contact.email} and is there as {new}: if that is one person, write was = ["{contact.email}"]'
+                    both = f"{contact.name} leaves as {contact.email} and is there as {new}"
+                    return f'{both}: if that is one person, write was = ["{contact.email}"]'
     return ""
 
 

@@ -144,7 +144,7 @@ def make_pairs(timelines: Iterable[Timeline], facts: Facts, agendas: Agendas) ->
 def _member(mentorship: Mentorship, timeline: Timeline, facts: Facts, agendas: Agendas) -> Member:
     rule = timeline.training.method.series
     joined, mentee = facts.joined.get(mentorship.key), mentorship.mentee
-    earliest = agendas.opening(mentee, day_of(joined, mentee), joined) if joined else None
+    earliest = _earliest(mentee, joined, agendas) if joined else None
     [(anchor, _)] = timeline.anchors(rule.anchor)
     first = anchor + DAY * rule.window[0]
     return Member(
@@ -156,6 +156,13 @@ def _member(mentorship: Mentorship, timeline: Timeline, facts: Facts, agendas: A
         last=timeline.last + DAY * rule.until,
         begun=facts.begun.get(Ref(f"{mentorship.key}/{rule.id}")),
     )
+
+
+def _earliest(mentee: Person, joined: datetime, agendas: Agendas) -> datetime:
+    """Return the first letter hour after the joining: nobody is invited in the morning for the afternoon."""
+    day = day_of(joined, mentee)
+    hour = agendas.opening(mentee, day, None)
+    return hour if hour >= joined else agendas.opening(mentee, day + DAY, None)
 
 
 def _overlapping(members: list[Member]) -> Iterator[list[Member]]:

@@ -54,7 +54,7 @@ def plan_tracks(
         letters = planned_letters(line) if line else ()
         for mentorship in training.mentorships:
             key = mentorship.key
-            wanted = tuple(wishes(letters, mentorship, facts.joined.get(key), agendas.working))
+            wanted = tuple(wishes(letters, mentorship, facts, agendas.working))
             tracks[key] = _track(*by_key[key], items[key], wanted) if line else _undated(mentorship)
     return tracks
 

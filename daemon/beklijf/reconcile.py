@@ -60,8 +60,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a tick is watched: *stop* is asked between two changes, *done* is called after each."""
+    """How a tick is watched: *stop* is asked between two changes, *done* is called after each; patient: servers may rest."""
 
+    patient: bool
     stop: Callable[[], bool] = lambda: False
     done: Callable[[], None] = lambda: None
 
@@ -114,7 +115,7 @@ class Engine:
         self._note(survey, changes, now)
         letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
         rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
-        pace = Pace(stop=stop, done=done)
+        pace = Pace(patient=patient, stop=stop, done=done)
         self._apply(letters, survey, outcome, pace)
         self._deliver(survey, outcome, pace)
         self._apply(sorted(rest, key=_order), survey, outcome, pace)
@@ -261,7 +262,7 @@ class Engine:
     def _deliver(self, survey: Survey, outcome: Outcome, pace: Pace) -> None:
         now = survey.now
         trouble = self.ledger.troubles().get("mail")
-        if trouble and trouble.retry_at > now:
+        if pace.patient and trouble and trouble.retry_at > now:
             outcome.delivered.down = Transient(trouble.what)
             return
         result = self.delivery.deliver(survey.programme, now, stop=pace.stop, done=pace.done)
@@ -303,12 +304,13 @@ class Engine:
         self._trouble("calendar", error, now)
 
     def _trouble(self, target: str, error: BackendError, now: datetime) -> None:
-        attempts = 1 + (trouble.attempts if (trouble := self.ledger.troubles().get(target)) else 0)
+        before = self.ledger.troubles().get(target)
+        attempts, since = (before.attempts + 1, before.since) if before else (1, now)
         wait = back_off(attempts)
         if isinstance(error, Transient) and error.retry_after:
             wait = max(wait, timedelta(seconds=error.retry_after))
         with self.ledger.write():
-            self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, retry_at=now + wait))
+            self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 

@@ -93,6 +93,7 @@ CREATE TABLE trouble (              -- targets that refused: retried with back-o
     target TEXT PRIMARY KEY,
     what TEXT NOT NULL,
     attempts INTEGER NOT NULL,
+    since TEXT NOT NULL,
     retry_at TEXT NOT NULL
 ) STRICT;
 

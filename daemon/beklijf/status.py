@@ -241,7 +241,13 @@ def as_json(status: Status) -> dict[str, Json]:
         "last_tick": instant(status.last_tick),
         "next": instant(status.next),
         "servers": [
-            {"target": each.target, "what": each.what, "attempts": each.attempts, "retry_at": instant(each.retry_at)}
+            {
+                "target": each.target,
+                "what": each.what,
+                "attempts": each.attempts,
+                "since": instant(each.since),
+                "retry_at": instant(each.retry_at),
+            }
             for each in status.servers
         ],
         "trainings": [
@@ -297,8 +303,8 @@ def lines(status: Status, words: Words) -> Iterator[str]:
     yield f"{words.moment(status.now)} ({words.zone.key}); last tick: {last}"
     yield INVITE[status.invitations]
     for server in status.servers:
-        again = words.moment(server.retry_at)
-        yield from wrapped(f"{server.target} is down after {server.attempts} tries, next try {again}: {server.what}", "", "  ")
+        since, again = words.moment(server.since), words.moment(server.retry_at)
+        yield from wrapped(f"{server.target} is down since {since}, next try {again}: {server.what}", "", "  ")
     for training, standings in status.trainings:
         yield ""
         yield f"{training.name} ({training.id}){'' if training.live else ', a draft: nothing is sent'}"

@@ -12,10 +12,10 @@ from beklijf.domain import Ref, Role, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date, datetime
+    from datetime import date
 
     from beklijf.days import WorkingDays
-    from beklijf.domain import LetterRule, Mentorship, Session
+    from beklijf.domain import Facts, LetterRule, Mentorship, Session
     from beklijf.timeline import Timeline
 
 
@@ -43,11 +43,12 @@ def planned_letters(timeline: Timeline) -> tuple[Planned, ...]:
     return tuple(letters)
 
 
-def wishes(letters: tuple[Planned, ...], mentorship: Mentorship, joined: datetime | None, working: WorkingDays) -> Iterator[Wish]:
-    """Yield the letters of one mentorship: what lies ahead of its joining, and what is always sent on joining."""
+def wishes(letters: tuple[Planned, ...], mentorship: Mentorship, facts: Facts, working: WorkingDays) -> Iterator[Wish]:
+    """Yield the letters of one mentorship: what lies ahead when their receiver joins it, and what is always sent on joining."""
     for letter in letters:
         rule = letter.rule
         person = mentorship.mentee if rule.role is Role.MENTEE else mentorship.mentor
+        joined = facts.arrived.get((mentorship.key, person.key), facts.joined.get(mentorship.key))
         days = rule.at.days
         due = working.of(person).after(letter.anchor, days) if rule.at.working else letter.anchor + DAY * days
         if joined is not None and due < (day := day_of(joined, person)):

@@ -526,10 +526,10 @@ def test_a_portion_opens_on_the_next_working_day_in_the_mentees_zone() -> None:
     assert item(track, "series").opens == datetime(2026, 12, 17, 9, tzinfo=ZoneInfo("America/New_York"))
 
 
-def test_nothing_opens_before_joining() -> None:
+def test_what_is_late_opens_on_the_day_of_joining_even_when_its_hour_has_passed() -> None:
     track = plan(training("12 Jan"), facts=joined("1 Jan"))[KEY]
 
-    assert item(track, "series").opens == datetime(2027, 1, 4, 9, tzinfo=AMSTERDAM)
+    assert item(track, "series").opens == datetime(2027, 1, 1, 9, tzinfo=AMSTERDAM)
 
 
 def test_what_had_opened_when_people_joined_is_caught_up_and_the_rest_comes_with_time() -> None:

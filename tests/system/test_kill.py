@@ -1,0 +1,298 @@
+"""SIGKILL at random points of a tick, a hundred times: what remains is finished, and nothing is there twice.
+
+A tick runs in a child of a process that has everything loaded, so that a kill lands in the work and not in imports. Every
+town is compared with one that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import mailbox
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from beklijf import canonical, config
+from beklijf.calendars import ics
+from beklijf.messages import parse
+from beklijf.opening import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    class Taken(Protocol):
+        recipient: str
+        content: bytes
+        message_id: str
+
+    class Post(Protocol):
+        taken: list[Taken]
+
+    class Office(Protocol):
+        """A mail server as ``conftest`` starts it."""
+
+        toml: str
+        post: Post
+
+
+KILLS = 100
+KILLS_ON_SERVERS = 12
+PAIRS = 20
+
+NURSERY = """
+import logging, os, signal, sys, time, traceback
+from datetime import datetime
+from pathlib import Path
+from beklijf import config
+from beklijf.opening import opened
+import beklijf.calendars.caldav, beklijf.calendars.folder, beklijf.mailers.folder, beklijf.mailers.smtp
+
+def tick(path, now, log):
+    logging.basicConfig(filename=log, level=logging.INFO)
+    with opened(config.load(Path(path))) as engine:
+        return len(engine.tick(datetime.fromisoformat(now), patient=False).done)
+
+for line in sys.stdin:
+    budget, *arguments = line.rstrip().split("\\t")
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(min(tick(*arguments), 1))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(70)
+    while not (ended := os.wait4(child, os.WNOHANG))[0]:
+        if time.clock_gettime(~child << 3 | 2) > float(budget):  # its own CPU clock (clock_getcpuclockid), whatever else runs
+            os.kill(child, signal.SIGKILL)
+            ended = os.wait4(child, 0)
+            break
+        time.sleep(0.001)
+    print(os.waitstatus_to_exitcode(ended[1]), ended[2].ru_utime + ended[2].ru_stime, flush=True)
+"""
+
+
+class Nursery:
+    """The process whose children tick."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.say, self.hear = self.process.stdin, self.process.stdout
+
+    def tick(self, town: Town, *, kill_after: float = float("inf")) -> tuple[int, float]:
+        """Let a child tick, and return how it ended and how much CPU it took; *kill_after* so many seconds of that it is killed.
+
+        It ends with 1 when it did something, with 0 when there was nothing to do.
+        """
+        self.say.write(f"{kill_after}\t{town.folder / 'config.toml'}\t{town.now.isoformat()}\t{town.folder / 'log'}\n")
+        self.say.flush()
+        code, seconds = self.hear.readline().split()
+        assert int(code) in {0, 1, -signal.SIGKILL}
+        return int(code), float(seconds)
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.say.close()
+    made.process.wait(10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    pairs: int = PAIRS
+    place: str = "Zaal 1"
+    closed: str = ""
+
+    def toml(self, backends: str) -> str:
+        parts = [
+            '[organisation]\nname = "Gemeente Voorbeeld"\ntime_zone = "Europe/Amsterdam"\nlanguage = "nl"\nholidays = ""',
+            f"closed = [{self.closed}]\nletter_hour = 09:00:00",
+            'coordinator = { name = "Marieke Smit", email = "opleidingen@voorbeeld.example" }',
+            f'{backends}\n[service]\nstate = "state.sqlite3"\n[guard]\nmax_people = 1000\nmax_withdrawals = 1000',
+        ]
+        for n in range(PAIRS):
+            parts += [f'[[person]]\nname = "{who.title()} {n}"\nemail = "{who}{n}@voorbeeld.example"' for who in ("mentee", "mentor")]
+        parts.append('[[training]]\nid = "t"\nname = "Helder schrijven"\npurpose = "brieven die iedereen begrijpt"')
+        parts.append(f'sessions = [2027-01-12, 2027-02-16]\nstate = "live"\nmeets = {{ day = "thu", at = 10:00:00 }}\nplace = "{self.place}"')
+        for n in range(self.pairs):
+            parts.append(f'[[training.mentorship]]\nmentee = "mentee{n}@voorbeeld.example"\nmentor = "mentor{n}@voorbeeld.example"')
+        return "\n".join(parts) + "\n"
+
+
+WELCOME = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
+STORY = (
+    (timedelta(), Words()),  # 40 welcome letters
+    (timedelta(days=1), Words()),  # 40 events, 80 invitations
+    (timedelta(days=2), Words(place="Zaal 2")),  # 40 updates, 80 messages
+    (timedelta(days=3), Words(place="Zaal 2", closed="2027-02-04")),  # a meeting of each series cancelled, a stand-in for it
+    (timedelta(days=4), Words(place="Zaal 2", closed="2027-02-04", pairs=PAIRS - 6)),  # 6 pairs taken out
+)
+FOLDERS = (
+    '[calendar]\nkind = "folder"\npath = "calendars"\norganizer = { name = "Mentorprogramma", email = "mentor@voorbeeld.example" }\n'
+    '[mail]\nkind = "folder"\npath = "outbox"'
+)
+
+
+@dataclass(kw_only=True)
+class Town:
+    folder: Path
+    backends: str = FOLDERS
+    now: datetime = WELCOME
+    kills: int = 0
+
+    def writes(self, words: Words) -> None:
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "config.toml").write_text(words.toml(self.backends), encoding="utf-8")
+
+    def finish(self, nursery: Nursery) -> float:
+        """Tick until nothing is left to do, and return what such a tick takes; a change that was cut in half is told after ten minutes."""
+        for _ in range(10):
+            self.now += timedelta(minutes=11)
+            done, seconds = nursery.tick(self)
+            if not done:
+                return seconds
+        raise AssertionError("there is always something left to do")
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+
+Pace = list[tuple[float, float]]
+"""What each tick of the story takes: with all its work, and with nothing to do."""
+
+
+def undisturbed(town: Town, nursery: Nursery) -> Pace:
+    pace = []
+    for later, words in STORY:
+        town.now = WELCOME + later
+        town.writes(words)
+        _, whole = nursery.tick(town)
+        pace.append((whole, town.finish(nursery)))
+    return pace
+
+
+def disturbed(town: Town, nursery: Nursery, pace: Pace, dice: random.Random, *, kills: int) -> None:
+    """Live through the story with kills all over each tick: each child gets on with a few times its share of the work."""
+    share = -(-kills // len(STORY))
+    for (later, words), (whole, quiet) in zip(STORY, pace, strict=True):
+        town.now = WELCOME + later
+        town.writes(words)
+        for _ in range(share):
+            code, _ = nursery.tick(town, kill_after=dice.uniform(0.5 * quiet, quiet + 3 * (whole - quiet) / share))
+            if code >= 0:
+                break
+            town.kills += 1
+        town.finish(nursery)
+
+
+@dataclass(frozen=True)
+class End:
+    """What a town comes to: events as people see them, letters by name, and what was told to whom."""
+
+    events: dict[str, str]
+    letters: frozenset[str]
+    told: Counter[tuple[str, str, str, str]]
+    """Method, UID, meeting, receiver."""
+
+
+def end_of(town: Town, mails: list[EmailMessage]) -> End:
+    with opened(config.load(town.folder / "config.toml")) as engine:
+        stored = engine.calendar.changes(None).changed
+        assert engine.plan(town.now).plan.changes == ()
+        refs = Counter(row.ref for row in engine.ledger.rows().values() if row.state == "live")
+        uids = {row.uid for row in engine.ledger.rows().values()}
+        assert set(refs.values()) == {1}
+        assert engine.ledger.db.execute("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'dropped')").fetchone()[0] == 0
+    events = {s.event.uid: canonical.dump(s.event) for s in stored}
+    assert len(events) == len(stored)
+    assert events.keys() == uids
+    told = [said for mail in mails if (said := _told(mail))]
+    return End(events, frozenset(str(mail["Message-ID"]) for mail in mails if not _told(mail)), Counter(told))
+
+
+def _told(mail: EmailMessage) -> tuple[str, str, str, str] | None:
+    for part in mail.walk():
+        if part.get_content_type() == "text/calendar":
+            calendar = ics.parse(part.get_content().encode())
+            event = next(c for c in calendar.subcomponents if c.name == "VEVENT")
+            single = str(event["RECURRENCE-ID"].dt) if "RECURRENCE-ID" in event else ""
+            return str(calendar["METHOD"]), str(event["UID"]), single, str(mail["To"].addresses[0].addr_spec)
+    return None
+
+
+def maildir(town: Town) -> list[EmailMessage]:
+    box = mailbox.Maildir(town.folder / "outbox", factory=None)
+    return [parse(box.get_bytes(key)) for key in box.iterkeys()]
+
+
+def repeated(town: Town) -> list[str]:
+    """Return the rows that the log says were found ``sending``."""
+    return re.findall(r"sending again after a crash, under the same Message-ID: (.*)", town.log())
+
+
+def test_a_hundred_kills_leave_each_event_and_each_mail_once(tmp_path: Path, nursery: Nursery) -> None:
+    calm = Town(folder=tmp_path / "calm")
+    pace = undisturbed(calm, nursery)
+    wanted = end_of(calm, maildir(calm))
+    dice = random.Random(40)  # noqa: S311  # a search, not a secret
+    kills, found_sending, rounds = 0, 0, 0
+
+    while kills < KILLS:
+        rounds += 1
+        town = Town(folder=tmp_path / f"town{rounds}")
+        disturbed(town, nursery, pace, dice, kills=KILLS)
+        mails = maildir(town)
+        end = end_of(town, mails)
+        kills += town.kills
+        found_sending += len(repeated(town))
+
+        assert end.events == wanted.events
+        assert end.letters == wanted.letters
+        assert end.told == wanted.told
+        names = [str(mail["Message-ID"]) for mail in mails]
+        assert len(names) == len(set(names))
+        assert len(repeated(town)) <= town.kills
+        shutil.rmtree(town.folder)
+
+    print(f"{kills} kills in {rounds} towns, {found_sending} rows found sending, ticks of {pace} s")  # noqa: T201
+
+
+def test_kills_between_real_servers_send_at_most_the_one_mail_twice_that_was_on_its_way(
+    tmp_path: Path, nursery: Nursery, radicale: str, office: Office
+) -> None:
+    def on_servers(name: str) -> Town:
+        login = f'url = "{radicale}{name}/"\nuser = "{name}"\npassword = {{ file = "password" }}\nname = "Mentorprogramma"'
+        organizer = 'organizer = { name = "Mentorprogramma", email = "mentor@voorbeeld.example" }'
+        town = Town(folder=tmp_path / name, backends=f'[calendar]\nkind = "caldav"\n{login}\n{organizer}\n{office.toml}')
+        town.folder.mkdir()
+        (town.folder / "password").write_text("any\n", encoding="utf-8")
+        return town
+
+    calm, town = on_servers("calm"), on_servers("town")
+    pace = undisturbed(calm, nursery)
+    wanted = end_of(calm, [parse(taken.content) for taken in office.post.taken])
+    office.post.taken.clear()
+
+    disturbed(town, nursery, pace, random.Random(40), kills=KILLS_ON_SERVERS)  # noqa: S311  # as above
+
+    first = {taken.message_id: taken for taken in reversed(office.post.taken)}
+    end = end_of(town, [parse(taken.content) for taken in first.values()])
+    twice = Counter(taken.message_id for taken in office.post.taken) - Counter(first)
+    assert end == wanted
+    assert town.kills > 0
+    assert sum(twice.values()) <= len(repeated(town)) <= town.kills
+    for name in twice:
+        assert len({taken.content for taken in office.post.taken if taken.message_id == name}) == 1
