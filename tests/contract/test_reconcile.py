@@ -701,3 +701,15 @@ def test_letters_go_out_while_the_calendar_is_down(tmp_path: Path) -> None:
     assert sorted(str(mail["To"].addresses[0].addr_spec) for mail in town.mails()) == [KARIM, SANNE]
     assert [trouble.target for trouble in town.engine.ledger.troubles().values()] == ["calendar"]
     town.stop()
+
+
+def test_a_mentor_who_takes_over_is_welcomed(tmp_path: Path) -> None:
+    town = _folder(tmp_path)
+    town.invited()
+
+    town.words.pairs = ((SANNE, NOOR),)
+    town.changed()
+
+    letters = [mail for mail in town.mails() if not _calendar_part(mail)]
+    assert [str(mail["To"].addresses[0].addr_spec) for mail in letters] == [NOOR]
+    town.stop()
