@@ -56,8 +56,7 @@ def _scale(folder: Path, sizes: Sequence[int], servers: Sequence[str]) -> None:
         "load, one error": "load it with one error",
         "tracks": "plan all tracks",
         "letters": "schedule all letters",
-        "plan": "`plan`, empty calendar",
-        "plan of invitations": "`plan`, the day all are invited",
+        "plan": "`plan`, all to be welcomed and invited",
         "plan of a full calendar": "`plan`, full calendar, nothing to do",
     }
     rows: list[list[object]] = [[name, *(each.costs[key] for each in found)] for key, name in names.items()]
@@ -74,8 +73,8 @@ def _scale(folder: Path, sizes: Sequence[int], servers: Sequence[str]) -> None:
         "Planning",
         ["mentorships", *(f"{size:,}" for size in sizes), *growth],
         rows,
-        f"At {last.size:,}: {last.counts['items']:,} events on the tracks, {last.counts['letters']:,} letters; the first plan has "
-        f"{last.counts['changes']:,} changes, the one of the invitations {last.counts['invitations']:,}.",
+        f"At {last.size:,}: {last.counts['items']:,} events on the tracks, {last.counts['letters']:,} letters; "
+        f"the first plan has {last.counts['changes']:,} changes.",
         f"The error: `{last.said}`",
     )
     print_table(

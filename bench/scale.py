@@ -161,10 +161,6 @@ def _fill(scale: Scale, config: Config) -> None:
         calendar = FolderCalendar(config.calendar, config.calendar.organizer.email, durable=False)
         engine = _engine(config, ledger, calendar, Blank())
         engine.tick(town.JOINING)
-        survey, scale.costs["plan of invitations"] = timed(lambda: engine.plan(town.INVITED))
-        scale.counts["invitations"] = len(survey.plan.changes)
-        del survey
-        engine.tick(town.INVITED)
         scale.counts["events"] = len(ledger.rows())
 
 
@@ -172,7 +168,7 @@ def _folder(scale: Scale, config: Config) -> None:
     with closing(Ledger(config.service.state)) as ledger:
         engine = _engine(config, ledger)
         scale.quiet.append(_quiet("folder", engine, scale))
-        survey, scale.costs["plan of a full calendar"] = timed(lambda: engine.plan(town.INVITED + HEARTBEAT * (QUIET_TICKS + 3)))
+        survey, scale.costs["plan of a full calendar"] = timed(lambda: engine.plan(town.JOINING + HEARTBEAT * (QUIET_TICKS + 3)))
         if survey.plan.changes:
             raise AssertionError("the calendar was not as the ledger knows it")
     scale.memory["ticks"] = peak_memory()
@@ -180,7 +176,7 @@ def _folder(scale: Scale, config: Config) -> None:
 
 def _quiet(name: str, engine: Engine, scale: Scale) -> Quiet:
     """Tick until nothing is new, and then some more; each of those must plan nothing."""
-    now = town.INVITED + HEARTBEAT
+    now = town.JOINING + HEARTBEAT
     outcome, start = timed(lambda: engine.tick(now))
     for _ in range(3):
         if outcome.plan is None:

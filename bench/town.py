@@ -18,8 +18,7 @@ MENTEES = 3
 """Of one mentor."""
 FIRST = date(2027, 2, 2)
 JOINING = datetime(2027, 1, 11, 9, 0, tzinfo=UTC)
-"""A Monday, three weeks before the first sessions: all are welcomed on this day and invited on the next."""
-INVITED = JOINING + timedelta(days=1)
+"""A Monday, three weeks before the first sessions: all are welcomed and invited on this day."""
 
 _MAIN = """include = ["trainings/*.toml"]
 

@@ -84,7 +84,7 @@ class Applier:
         row = work.row
         telling = bool(change.tells) or (self.sender == "server" and work.fields & merge.TOLD)
         sequence = row.sequence + 1 if telling or not work.fields else row.sequence
-        stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=sequence, agent=self._agent())
+        stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=sequence, agent=self._agent(), stamp=now)
         self._record(replace(row, asked=canonical.dump(work.asked), changed_at=None), stored, change.tells, now)
         return frozenset({stored.href})
 
@@ -99,7 +99,7 @@ class Applier:
                 else:
                     fields = merge.differences(canonical.load(row.seen), work.ended)
                     names = frozenset(merge.name(field) for field in fields)
-                    self.calendar.update(_stored(work.row), work.ended, names, sequence=row.sequence, agent=self._agent())
+                    self.calendar.update(_stored(work.row), work.ended, names, sequence=row.sequence, agent=self._agent(), stamp=now)
             except Missing:
                 pass  # a human was faster; what remains is to tell the others
         with self.ledger.write():
@@ -112,10 +112,10 @@ class Applier:
 
     def _record(self, row: Row, stored: Stored, tells: Sequence[Tell], now: datetime) -> None:
         """Note what the calendar holds now, and put into the outbox what people are to be told about it."""
-        if self.sender == "server" and _unreachable(stored):  # the calendar says that these are ours to invite
+        if self.sender == "server" and stored.unreachable:  # the calendar says that these are ours to invite
             stored = self.calendar.update(stored, stored.event, frozenset(), sequence=stored.sequence, agent=Agent.SERVER, stamp=now)
         seen = canonical.dump(stored.event)
-        unreachable = tuple(sorted({*row.ours, *_unreachable(stored)}))
+        unreachable = tuple(sorted(stored.unreachable.union(row.ours)))
         if self.sender == "server":
             tells = [tell for tell in tells if tell.contact.email.casefold() in unreachable]
         elif self.sender == "none":
@@ -164,13 +164,7 @@ class Applier:
 
 def sender_seen(events: Iterable[Stored]) -> str:
     """Return who invites, by what the calendar says of deliveries: the server if it delivered anything, else we do."""
-    delivered = any(status.startswith(("1.", "2.")) for stored in events for status in stored.delivery.values())
-    return "server" if delivered else "mail"
-
-
-def _unreachable(stored: Stored) -> list[str]:
-    """Return whom the server said it can't reach: we invite them."""
-    return [address for address, status in stored.delivery.items() if status.startswith(("3.7", "5."))]
+    return "server" if any(stored.reached for stored in events) else "mail"
 
 
 def _stored(row: Row) -> Stored:

@@ -28,7 +28,7 @@ from beklijf.ledger import Row
 from beklijf.plan import Action, Cause, Change, Create, Draft, Withdraw, World, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from beklijf.calendars import Stored
     from beklijf.domain import Event, Item, Ref
@@ -108,7 +108,7 @@ class _Drafting:
                 item,
                 work=Create(row=self._row(item, event), event=event),
                 cause=cause or (Cause.CHANGE if item.caught_up else Cause.DUE),
-                tells=telling.tells(None, event, now=self.now),
+                tells=self._by_us(telling.tells(None, event, now=self.now)),
                 why=item.why,
             )
         )
@@ -136,6 +136,7 @@ class _Drafting:
                 href=stored.href,
                 etag=stored.etag,
                 sequence=stored.sequence,
+                ours=tuple(sorted(stored.unreachable)),
             )
         )
 
@@ -181,6 +182,7 @@ class _Drafting:
         changed_at = row.changed_at
         if telling.told_fields(merged.theirs, self.now) or (row.state == "deleted"):
             changed_at = self.now
+        ours = stored.unreachable.union(row.ours) if stored and self.world.sender == "server" else row.ours
         noted = replace(
             row,
             state="live",
@@ -191,7 +193,8 @@ class _Drafting:
             sequence=max(stored.sequence, row.sequence) if stored else row.sequence,
             changed_at=changed_at,
             refused=tuple(sorted(set(row.refused) & merge.human_fields(merged.asked, merged.seen) | merged.refused)),
-            told=canonical.dump(server) if self.world.sender == "server" else row.told,
+            told=canonical.dump(server) if self.world.sender == "server" and not ours else row.told,
+            ours=tuple(sorted(ours)),
         )
         self._announce(item, noted, merged, row)
 
@@ -199,7 +202,7 @@ class _Drafting:
         """Write what is ours, tell what has stood long enough, note the rest."""
         told = None if noted.told is None else canonical.load(noted.told)
         same = noted.persons == tuple(p.key for p in item.people)
-        tells = telling.tells(told, merged.seen, now=self.now, same_persons=same) if self.world.sender in (None, "mail") else ()
+        tells = self._by_us(telling.tells(told, merged.seen, now=self.now, same_persons=same), noted.ours)
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
         now_told = replace(noted, persons=tuple(p.key for p in item.people), hour=self._hour(item))
         if not tells and not merged.write:
@@ -268,7 +271,7 @@ class _Drafting:
                 why=why,
                 cause=Cause.CHANGE,
                 work=Withdraw(row=row, ended=ended, gone=gone),
-                tells=telling.tells(told, ended, now=self.now) if ended else telling.cancels(told),
+                tells=self._by_us(telling.tells(told, ended, now=self.now) if ended else telling.cancels(told), row.ours),
             )
         )
 
@@ -276,7 +279,7 @@ class _Drafting:
         """Note that a human deleted the event; the others are told once that has stood for a while."""
         seen = canonical.load(row.seen)
         deleted = replace(row, state="deleted", changed_at=self.now)
-        if max(canonical.meetings(seen) or (self.now,)) <= self.now or self.world.sender == "server":
+        if max(canonical.meetings(seen) or (self.now,)) <= self.now or (self.world.sender == "server" and not row.ours):
             deleted = replace(deleted, told=None, changed_at=None)
         self.records.append(deleted)
         if deleted.told:
@@ -302,7 +305,7 @@ class _Drafting:
                 why="deleted by a person in the calendar; restore brings it back",
                 cause=Cause.HUMAN,
                 work=Withdraw(row=row, gone=True, state="deleted"),
-                tells=telling.cancels(told),
+                tells=self._by_us(telling.cancels(told), row.ours),
             )
         )
 
@@ -327,7 +330,14 @@ class _Drafting:
         self.later.append(until)
         return True
 
+    def _by_us(self, tells: tuple[Tell, ...], ours: Collection[str] = ()) -> tuple[Tell, ...]:
+        """Leave out whom a server tells; whether it can reach somebody new, only the write itself shows (``apply``)."""
+        if self.world.sender == "server":
+            return tuple(tell for tell in tells if tell.about == "invitation" or tell.contact.email.casefold() in ours)
+        return () if self.world.sender == "none" else tells
+
     def _change(self, action: Action, item: Item, *, work: Create | Write, cause: Cause, tells: tuple[Tell, ...], why: str) -> Change:
+        listed = () if self.world.sender == "server" and (isinstance(work, Create) or work.fields) else tells
         return Change(
             action=action,
             kind=item.kind,
@@ -336,11 +346,11 @@ class _Drafting:
             ref=item.ref,
             start=next((at for at in item.starts if at > self.now), item.starts[0]),
             at=self.now,
-            to=tuple(dict.fromkeys(tell.contact.email for tell in tells)) or tuple(p.email for p in item.people),
+            to=tuple(dict.fromkeys(tell.contact.email for tell in listed)) or tuple(p.email for p in item.people),
             why=why,
             cause=cause,
             work=work,
-            tells=tells if self.world.sender in (None, "mail") else (),
+            tells=tells,
         )
 
     def _row(self, item: Item, event: Event) -> Row:

@@ -102,10 +102,10 @@ class Ledger:
         self.db.row_factory = sqlite3.Row
         with translated(path):
             self.db.execute("PRAGMA foreign_keys = ON")
-            if not read_only:
+            self._migrate()
+            if not read_only:  # only now: the mode is written into the file, and it might have been another program's
                 self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-            self._migrate()
 
     def _migrate(self) -> None:
         (application,) = self.db.execute("PRAGMA application_id").fetchone()

@@ -162,7 +162,8 @@ def rebase(desired: Event, onto: Event, now: datetime) -> Event | None:
     if not set(ahead) <= set(places):
         return None
     past = tuple(single for single in onto.singles if single.at <= now)
-    off = tuple(Single(at, None) for at in places if at > now and at not in taking_place)
+    # a series that had ended and goes on longer gets no meetings in between after the fact
+    off = tuple(Single(at, None) for at in places if (at > now and at not in taking_place) or onto.recurrence.last < at <= now)
     return replace(desired, start=onto.start, recurrence=carrier.recurrence, singles=past + off)
 
 

@@ -181,8 +181,9 @@ class Engine:
                     self.ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
             if changes is None:
                 return
-            if survey.plan.adopted and self.applier.sender is None:
-                self.ledger.set("sender", sender_seen(changes.changed))
+            known = survey.rows.keys() | {row.uid for row in survey.plan.adopted}
+            if self.applier.sender is None and (found := [s for s in changes.changed if s.event.uid in known]):
+                self.ledger.set("sender", sender_seen(found))  # a lost ledger, or a crash right after the first event
             for row in survey.plan.adopted:
                 self.ledger.put(row)
                 if row.generation > 1:
@@ -198,6 +199,8 @@ class Engine:
             self.ledger.taken_up(decision, now)
         for uid in before.keys() - survey.rows.keys():
             self.ledger.conclude(before[uid], now)
+        for ref, generation in survey.facts.generations.items():
+            self.ledger.carry(ref, generation.number, generation.since)
         for uid, row in survey.rows.items():
             if row != before[uid]:
                 self.ledger.put(row)

@@ -186,7 +186,8 @@ def restored(rows: Mapping[str, Row], facts: Facts, decisions: Iterable[Decision
             continue
         for row in [row for row in rows.values() if row.ref == decision.subject]:
             if row.state == "deleted":
-                del rows[row.uid]
+                if row.told is None:  # else it stays until its attendees have been told that this one is off
+                    del rows[row.uid]
                 generations[row.ref] = Generation(number=row.generation + 1, since=now)
                 continue
             asked, seen = canonical.load(row.asked), canonical.load(row.seen)

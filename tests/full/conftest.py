@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 NEEDED = ("mmdebstrap", "unshare")
 
-sys.path.append(str(HERE.parent / "contract"))  # what is shown of every backend there is inherited here, for more servers
+sys.path.append(str(HERE.parents[1]))  # tests.contract: what is shown of every backend there is inherited here, for more servers
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ class Office:
         """Return the ``[mail]`` of a config that sends by this server."""
         return (
             f'[mail]\nkind = "smtp"\nhost = "127.0.0.1"\nport = {self.port}\nsecurity = "starttls"\nuser = "{USER}"\n'
-            f'password = {{ file = "{self.folder / "password"}" }}\nca = "{self.ca}"\nper_minute = 60000\n'
+            f'password = {{ file = "{self.folder / "password"}" }}\nca = "{self.ca}"\nper_minute = 10000\n'
         )
 
     def open(self) -> None:

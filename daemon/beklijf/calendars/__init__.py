@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from beklijf.domain import Event
     from beklijf.settings import CalendarSettings
 
+REACHED = ("1.", "2.")
+UNREACHABLE = ("3.", "5.")
+"""How a SCHEDULE-STATUS begins that says: delivered, or not (RFC 6638 section 3.2.9)."""
+
 NO_STAMP = datetime(2026, 1, 1, tzinfo=UTC)
 """DTSTAMP where the caller has no clock: the same event then gives the same bytes."""
 
@@ -49,6 +53,16 @@ class Stored:
     """SCHEDULE-STATUS by attendee address, where a server sends invitations (``1.2``, ``3.7``)."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """PARTSTAT by attendee address."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the server said of anybody that it delivered."""
+        return any(status.startswith(REACHED) for status in self.delivery.values())
+
+    @property
+    def unreachable(self) -> frozenset[str]:
+        """Whom the server said it can't reach: theirs are ours to send."""
+        return frozenset(address for address, status in self.delivery.items() if status.startswith(UNREACHABLE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

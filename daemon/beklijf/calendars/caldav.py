@@ -97,15 +97,11 @@ class CaldavCalendar:
     def update(
         self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
     ) -> Stored:
-        data, etag = self._load(stored.href)
-        if etag != stored.etag:
-            raise Conflict(f"{stored.href}: changed since it was read")
-        new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
-        answer = self._put(stored.href, new, **_if_match(etag))
-        self._connection.refuse(answer, f"changing {wanted.title!r}")
-        if etag := self._as_sent(answer, agent):
-            return ics.stored(new, href=stored.href, etag=etag)
-        return self.fetch(stored.href)
+        written, invited = self._patch(stored, wanted, fields, sequence, agent, stamp)
+        if invited and agent is not Agent.SERVER:
+            # Whom it invited before, the server now sends a CANCEL one SEQUENCE further (Cyrus): ours must count for more.
+            written, _ = self._patch(self.fetch(stored.href), wanted, frozenset(), sequence + 2, agent, stamp)
+        return written
 
     def delete(self, stored: Stored) -> None:
         condition = _if_match(stored.etag)
@@ -253,6 +249,21 @@ class CaldavCalendar:
 
     def _url(self, href: str) -> str:
         return urljoin(self._calendar(), href)
+
+    def _patch(
+        self, stored: Stored, wanted: Event, fields: frozenset[str], sequence: int, agent: Agent, stamp: datetime
+    ) -> tuple[Stored, bool]:
+        """Return what the calendar holds after the write, and whether before it the server had invited anybody."""
+        data, etag = self._load(stored.href)
+        if etag != stored.etag:
+            raise Conflict(f"{stored.href}: changed since it was read")
+        invited = ics.stored(data, href=stored.href, etag=etag).reached
+        new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
+        answer = self._put(stored.href, new, **_if_match(etag))
+        self._connection.refuse(answer, f"changing {wanted.title!r}")
+        if etag := self._as_sent(answer, agent):
+            return ics.stored(new, href=stored.href, etag=etag), invited
+        return self.fetch(stored.href), invited
 
     def _put(self, href: str, data: bytes, **condition: str) -> Answer:
         return self._connection.request("PUT", self._url(href), data.decode(), Content_Type="text/calendar; charset=utf-8", **condition)

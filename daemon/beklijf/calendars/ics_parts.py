@@ -15,7 +15,7 @@ import icalendar
 from icalendar import Alarm, Calendar, Component, vCalAddress, vDDDTypes, vDuration, vRecur, vText
 
 from beklijf import timezones
-from beklijf.calendars import Agent
+from beklijf.calendars import UNREACHABLE, Agent
 from beklijf.calendars.ics_reader import WEEKDAYS, Property, address, alarms, attendees, minutes_before, plain_text, text
 from beklijf.domain import Contact
 from beklijf.errors import Refused
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Clock: TypeAlias = "tuple[tzinfo, str]"
 WORDS = {"title": "SUMMARY", "text": "DESCRIPTION", "place": "LOCATION"}
-_UNREACHABLE = ("3.", "5.")
 
 
 def whole(event: Event) -> Component:
@@ -65,9 +64,11 @@ def finish(component: Component, *, sequence: int, stamp: datetime, agent: Agent
     for person in _listed(component, "ATTENDEE"):
         # The server sends unless told otherwise. NONE is written as CLIENT, since sabre servers (Nextcloud, Baikal) take NONE
         # for SERVER. Whom the server said it can't reach is ours to write to.
-        unreachable = str(person.params.get("SCHEDULE-STATUS", "")).startswith(_UNREACHABLE)
+        unreachable = str(person.params.get("SCHEDULE-STATUS", "")).startswith(UNREACHABLE)
         if agent is not Agent.SERVER or unreachable:
             person.params["SCHEDULE-AGENT"] = "CLIENT"
+            if not unreachable:
+                person.params.pop("SCHEDULE-STATUS", None)  # what the server delivered once is no longer so
         else:
             person.params.pop("SCHEDULE-AGENT", None)
 

@@ -1,0 +1,481 @@
+"""The README against what it is about: commands, exit codes, JSON, settings, examples, the picture, and the method's points.
+
+The examples are printed by the program. After a change that is meant:
+BEKLIJF_GOLDEN=write python -m pytest tests/system/test_readme.py, and read the diff.
+"""
+
+from __future__ import annotations
+
+import ast
+import email
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from email import policy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import icalendar
+import pytest
+
+import beklijf
+from beklijf import canonical, cli, config, init, messages, overview, report, service, status
+from beklijf.arguments import CODES, parser
+from beklijf.calendars import ics
+from beklijf.ledger import Trouble
+from beklijf.opening import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import EmailMessage
+
+    from beklijf.domain import Event
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "config.example.toml"
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+CALENDAR = Path("var/calendars/mentor@voorbeeld.example")
+TRAINING = "coachend-leidinggeven"
+EMILY, FATIMA = (f"{TRAINING}/{name}@voorbeeld.example" for name in ("emily.clarke", "fatima.elamrani"))
+FIRST, SECOND, LAST = date(2026, 12, 8), date(2027, 1, 12), date(2027, 2, 16)
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the example as it stands, dates and all."""
+    shutil.copy(EXAMPLE, tmp_path / "config.toml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "config.toml"
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def week(example: Path) -> Path:
+    """Return the example after the first week in which it had something to do."""
+    with opened(config.load(example)) as engine:
+        for day in range(9, 17):
+            engine.tick(datetime(2026, 11, day, 9, tzinfo=AMSTERDAM))
+    return example
+
+
+@pytest.fixture
+def lately(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Return an example that has been at work for a week by the real clock."""
+    monkeypatch.chdir(tmp_path)
+    cli.main(["init"])
+    capsys.readouterr()
+    with opened(config.load(tmp_path / "config.toml")) as engine:
+        for days in range(6, -1, -1):
+            engine.tick(service.clock() - timedelta(days=days))
+    return tmp_path / "config.toml"
+
+
+def section(heading: str) -> str:
+    """Return what stands under a heading, up to the next one of its rank."""
+    rank = heading.split(maxsplit=1)[0]
+    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{rank} |\Z)", README, re.DOTALL | re.MULTILINE)
+    assert found, heading
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of the tables in *text*, without their heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    heads = {index + offset for index, line in enumerate(lines) if line.startswith("| ---") for offset in (-1, 0)}
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for index, line in enumerate(lines) if index not in heads]
+
+
+# -- commands, codes, settings, links ----------------------------------------------------------------------------------
+
+
+def test_the_table_of_commands_has_every_command_with_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    documented = {cells[0].strip("`").split()[1]: cells[0] for cells in rows(section("## Commands")) if cells[0].startswith("`beklijf")}
+
+    assert list(documented) == list(cli.COMMANDS)
+    for name, usage in documented.items():
+        with pytest.raises(SystemExit):
+            parser().parse_args([name, "--help"])
+        known = set(re.findall(r"--[a-z]+", capsys.readouterr().out.partition("examples:")[0])) - {"--help", "--config"}
+        assert set(re.findall(r"--[a-z]+", usage.strip("`"))) == known, name
+
+
+def test_the_exit_codes_are_those_of_the_help_and_in_its_order_of_gravity() -> None:
+    codes = [int(cells[0]) for cells in rows(section("## Commands").partition("\n### ")[0]) if cells[0].isdigit()]
+
+    assert sorted(codes) == sorted({*map(int, re.findall(r"(?<!\S)\d+(?=  )", CODES))})
+    assert f"the first of {', '.join(str(code) for code in cli.WORST_FIRST if code != 64)} wins" in README
+
+
+def test_every_setting_stands_in_the_example_or_in_the_readme() -> None:
+    shown = EXAMPLE.read_text(encoding="utf-8")
+    explained = " ".join(re.findall(r"`[^`\n]+`", section("### Settings") + section("### Secrets") + section("## For the coordinator")))
+
+    missing = [key for key in settings() if not re.search(rf"(^|[\[{{ ]){key}( =|\])", shown, re.MULTILINE) and key not in explained]
+
+    assert missing == []
+
+
+def settings() -> Iterator[str]:
+    """Yield every key that the config may have, as the code asks for it."""
+    for name in ("config", "installation", "people", "trainings", "addresses", "reading"):
+        tree = ast.parse(Path(beklijf.__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
+            asks = isinstance(call.func, ast.Attribute) and call.func.attr in {"get", "need", "each", "table", "tables_of"}
+            if asks and isinstance(call.args[0], ast.Constant):
+                yield str(call.args[0].value)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            file, _, anchor = target.partition("#")
+            assert (ROOT / (file or name)).exists(), target
+            assert not anchor or anchor in anchors(ROOT / (file or name)), target
+
+
+def anchors(file: Path) -> set[str]:
+    """Return what GitHub makes of the headings."""
+    heads = [line.lstrip("# ").lower() for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    return {re.sub(r"[^a-z0-9 -]", "", head).replace(" ", "-") for head in heads}
+
+
+def test_imports_run_one_way_through_the_layers_of_contributing() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| layer |")[2].partition("\n\n")[0]
+    layers = {name: number for number, line in enumerate(table.splitlines()) for name in re.findall(r"`(\w+)`", line)}
+    package = Path(beklijf.__file__).parent
+    modules = {path: path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")}
+
+    assert {*modules.values()} - {"__init__", "__main__"} == layers.keys()
+    upward = [
+        f"{name} imports {other}"
+        for path, name in modules.items()
+        if name in layers
+        for other in ours(path)
+        if layers[other] > layers[name]
+    ]
+    assert upward == []
+
+
+def ours(path: Path) -> Iterator[str]:
+    """Yield our own modules that *path* imports when it runs; imports inside a function count, those for types don't."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for block in [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]:
+        block.body.clear()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "beklijf":
+            yield from (alias.name for alias in node.names if alias.name != "__version__")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("beklijf."):
+            yield str(node.module).split(".")[1]
+
+
+def test_the_picture_is_what_a_rehearsal_gives() -> None:
+    drawn = subprocess.run([sys.executable, ROOT / "docs/track.py"], capture_output=True, check=True).stdout
+
+    assert (ROOT / "docs/track.svg").read_bytes() == drawn
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def documented(name: str) -> set[str]:
+    [block] = re.findall(rf"^```json {name}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    return paths(json.loads(block))
+
+
+def paths(value: object, at: str = "") -> set[str]:
+    """Return every key as ``held[].why``."""
+    match value:
+        case dict():
+            return {path for key, inner in value.items() for path in {f"{at}.{key}", *paths(inner, f"{at}.{key}")}}
+        case list():
+            return {path for inner in value for path in paths(inner, f"{at}[]")}
+        case _:
+            return set()
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:  # noqa: ANN401 - JSON is whatever it is
+    cli.main([*arguments, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def forget(file: Path, text: str, instead: str) -> None:
+    before = file.read_text(encoding="utf-8")
+    assert text in before
+    file.write_text(before.replace(text, instead), encoding="utf-8")
+
+
+def test_the_json_of_plan_and_apply_has_the_documented_keys(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with opened(config.load(example)) as engine:
+        for day in (9, 10):
+            engine.tick(datetime(2026, 11, day, 9, tzinfo=AMSTERDAM))
+    forget(example, "max_people = 60", "max_people = 1")
+    forget(example, "Kies samen een plek", "Kamer 3")  # held
+    forget(example, 'wed", at = 11:00:00', 'wed", at = 08:00:00')  # outside office hours: a problem
+
+    plan = said(capsys, "plan", "--at", "2026-11-16 10:00", "--until", "2026-12-31")
+    applied = said(capsys, "apply")
+
+    assert paths(plan) == documented("plan")
+    assert paths(applied) <= documented("plan")
+    assert applied.keys() == plan.keys()
+
+
+def test_the_json_of_a_rehearsal_has_the_documented_keys(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del example
+
+    assert paths(said(capsys, "rehearse", "--into", "rehearsal", "--until", "2026-11-30")) == documented("rehearse")
+
+
+def test_the_json_of_status_has_the_documented_keys(lately: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change_by_hand(lately)
+    now = service.clock()
+    with opened(config.load(lately)) as engine, engine.ledger.write():
+        for target in ("mail", f"{EMILY}/series"):  # down, and refused
+            later = now + timedelta(minutes=5)
+            engine.ledger.note_trouble(Trouble(target=target, what="no", attempts=1, since=now, retry_at=later))
+    forget(lately, "max_people = 60", "max_people = 1")
+    forget(lately, "Kies samen een plek", "Kamer 3")  # held
+
+    found = paths(said(capsys, "status"))
+
+    remarks = {"waiting", "failed", "held", "changed", "lapsed"}
+    shown = {"failed", "held", "changed"}
+    unseen = {f".staff.{name}[]" for name in remarks} | {f".trainings[].mentorships[].{name}[]" for name in remarks - shown}
+    assert found <= documented("status")
+    assert {path for path in documented("status") - found if path.rpartition(".")[0] not in unseen} == set()
+
+
+# -- examples ----------------------------------------------------------------------------------------------------------
+
+
+def change_by_hand(example: Path) -> None:
+    """Move Emily's goals meeting by a day and two hours, and delete Fatima's: as people do in a calendar program."""
+    with opened(config.load(example), read_only=True) as engine:
+        hrefs = {row.ref: row.href for row in engine.ledger.rows().values()}
+    (CALENDAR / hrefs[f"{FATIMA}/goals"]).unlink()  # type: ignore[index]  # a Ref is a str
+    file = CALENDAR / hrefs[f"{EMILY}/goals"]  # type: ignore[index]  # a Ref is a str
+    calendar = icalendar.Calendar.from_ical(file.read_bytes())
+    [event] = calendar.walk("VEVENT")
+    for name in ("DTSTART", "DTEND"):
+        event.add(name, event.pop(name).dt + timedelta(days=1, hours=2))
+    file.write_bytes(calendar.to_ical())
+
+
+def standing(example: Path) -> str:
+    """Return what ``status`` says on 16 November; the command itself asks the clock."""
+    change_by_hand(example)
+    loaded, now = config.load(example), datetime(2026, 11, 16, 10, tzinfo=AMSTERDAM)
+    words = report.Words.of(loaded, now)
+    with opened(loaded, read_only=True) as engine:
+        return "\n".join(status.lines(status.status(engine, engine.plan(now), words), words)) + "\n"
+
+
+def first_screen() -> str:
+    """Return what ``make run`` says on 23 November."""
+    now = datetime(2026, 11, 23, 15, 21, tzinfo=AMSTERDAM)
+    loaded = config.load(init.write_example(Path("demo"), now.date()))
+    with opened(loaded) as engine:
+        outcome = engine.tick(now)
+        return overview.first_screen(outcome, engine.plan(now), loaded)
+
+
+COMMANDS = re.findall(r"^```console\n\$ (.*)\n", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_are_what_the_program_prints(command: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    if command == "make run":
+        request.getfixturevalue("empty")
+        printed = first_screen()
+    elif command == "beklijf status":
+        printed = standing(request.getfixturevalue("week"))
+    else:
+        if "2026-11-16" in command:
+            forget(request.getfixturevalue("week"), "2027-02-16]", "2027-03-02]")
+        else:
+            request.getfixturevalue("example")
+        cli.main(shlex.split(command)[1:])
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        printed = captured.out
+
+    assert command == "make run" or max(map(len, printed.splitlines())) <= 80
+    if os.environ.get("BEKLIJF_GOLDEN") == "write":
+        rewrite(command, printed)
+    else:
+        assert f"```console\n$ {command}\n{printed}```\n" in README
+
+
+def rewrite(command: str, printed: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.compile(rf"^```console\n\$ {re.escape(command)}\n.*?^```\n", re.DOTALL | re.MULTILINE)
+    new = f"```console\n$ {command}\n{printed}```\n"
+    (ROOT / "README.md").write_text(block.sub(lambda _: new, text), encoding="utf-8")
+
+
+# -- the method --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a rehearsal of the example produced, by the name that the README's table uses: ``goals``, ``letter:progress``."""
+
+    changes: list[dict[str, Any]]
+    events: dict[str, Event]
+    letters: dict[str, str]
+
+    def of(self, pair: str, name: str) -> list[dict[str, Any]]:
+        return [change for change in self.changes if pair in change["mentorships"] and short(change) == name]
+
+    def said(self) -> dict[str, list[str]]:
+        """Return the texts of everything, by name."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for change in self.changes:
+            if change["action"] == "send":
+                found[short(change)].append(self.letters[change["key"]])
+            elif change["action"] == "create":
+                event = self.events[change["key"]]
+                found[short(change)].append(flat(f"{event.title} {event.text}"))
+        return found
+
+
+def short(change: dict[str, Any]) -> str:
+    """Return ``letter:session-mentee`` of ``<mentorship>/letter:session-mentee:2026-12-08``."""
+    parts = str(change["item"]).rpartition("/")[2].split(":")
+    return ":".join(parts[:2]) if parts[0] == "letter" else parts[0]
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    into = tmp_path_factory.mktemp("readme") / "rehearsal"
+    command = [sys.executable, "-m", "beklijf", "--config", str(EXAMPLE), "rehearse", "--into", str(into), "--json"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    changes = [change for step in json.loads(done.stdout)["steps"] for change in step["changes"]]
+    found = (ics.stored(file.read_bytes(), href=file.name, etag="").event for file in (into / "calendars").rglob("*.ics"))
+    mails = [email.message_from_bytes(file.read_bytes(), policy=policy.default) for file in (into / "outbox/new").iterdir()]
+    by_id = {str(mail["Message-ID"]): f"{mail['Subject']} {body(mail)}" for mail in mails}
+    keys = [change["key"] for change in changes if change["action"] == "send"]
+    return Rehearsal(
+        changes=changes,
+        events={event.uid.rpartition("-")[0]: event for event in found},
+        letters={key: flat(by_id[messages.message_id(f"mentor@voorbeeld.example {key}", "voorbeeld.example")]) for key in keys},
+    )
+
+
+def body(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+POINTS = {cells[0]: cells for cells in rows(section("## From the method to the calendar"))}
+
+
+def test_the_table_has_every_point_of_the_method() -> None:
+    assert list(POINTS) == [f"G{number}" for number in range(1, 15)]
+    assert "Complete once answers are read" in POINTS["G5"][1]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_what_the_table_names_is_in_a_track_and_says_what_is_quoted(point: str, rehearsal: Rehearsal) -> None:
+    claims = re.findall(r"`([a-z:0-9-]+)`: “([^”]+)”", POINTS[point][2])
+
+    assert len(claims) == POINTS[point][2].count("`") // 2 > 0
+    for name, quote in claims:
+        texts = rehearsal.said()[name]
+        assert texts, f"nothing is called {name}"
+        assert any(quote in text for text in texts), f"{name} says nothing like {quote}"
+
+
+def test_g1_the_track_is_anchored_on_the_session_dates(rehearsal: Rehearsal) -> None:
+    for name in ("letter:session-mentee", "letter:session-mentor"):
+        days = [day(change["at"]) for change in rehearsal.of(EMILY, name)]
+        assert [after - session for after, session in zip(days, (FIRST, SECOND, LAST), strict=True)] == [timedelta(days=1)] * 3
+
+
+def test_g5_the_welcome_letters_explain_before_any_invitation_comes(rehearsal: Rehearsal) -> None:
+    welcomed = max(rehearsal.of(EMILY, name)[0]["at"] for name in ("letter:welcome-mentee", "letter:welcome-mentor"))
+
+    assert welcomed < min(change["at"] for change in rehearsal.changes if change["action"] == "create" and EMILY in change["mentorships"])
+
+
+def test_g6_goals_are_talked_about_before_the_first_session(rehearsal: Rehearsal) -> None:
+    [letter], [meeting] = rehearsal.of(EMILY, "letter:goals"), rehearsal.of(EMILY, "goals")
+
+    assert day(letter["at"]) < day(meeting["start"]) < FIRST
+
+
+def test_g8_an_hour_every_two_weeks_until_forty_days_after_the_last_session(rehearsal: Rehearsal) -> None:
+    [series] = rehearsal.of(EMILY, "series")
+    event = rehearsal.events[series["key"]]
+
+    assert event.minutes == 60
+    assert event.recurrence is not None
+    assert event.recurrence.every == 2
+    assert timedelta(days=40 - 14) < day(event.recurrence.last.isoformat()) - LAST <= timedelta(days=40)
+
+
+def test_g9_repetition_is_spread_over_forty_days_at_widening_distances(rehearsal: Rehearsal) -> None:
+    days = [day(rehearsal.of(EMILY, f"letter:repetition-{number}")[0]["at"]) - LAST for number in (1, 2, 3)]
+
+    assert days[0] == timedelta(days=7)
+    assert days[1] - days[0] < days[2] - days[1]
+    assert timedelta(days=40) <= days[2] < timedelta(days=47)
+
+
+@pytest.mark.parametrize("session", [FIRST, SECOND, LAST])
+def test_g10_every_session_is_looked_back_on(session: date, rehearsal: Rehearsal) -> None:
+    changes = [*rehearsal.of(EMILY, "series"), *rehearsal.of(EMILY, "extra")]
+    meetings = [
+        (at, rehearsal.events[change["key"]].text) for change in changes for at in canonical.meetings(rehearsal.events[change["key"]])
+    ]
+
+    near = [text for at, text in meetings if timedelta(days=3) <= day(at.isoformat()) - session <= timedelta(days=11)]
+
+    assert any(f"look-back on the training of {session:%A %-d %B}" in text.replace("Look-back", "look-back") for text in near)
+
+
+def test_g11_the_mentor_is_reminded_in_a_calendar_of_their_own_until_half_a_year_later(rehearsal: Rehearsal) -> None:
+    [reminder] = rehearsal.of(EMILY, "reminder")
+    event = rehearsal.events[reminder["key"]]
+
+    assert (event.free, [contact.name for contact in event.people]) == (True, ["Grace Adeyemi"])
+    days = [day(at.isoformat()) for at in canonical.meetings(event)]
+    assert len(days) == 5
+    assert timedelta(weeks=25) < days[-1] - LAST <= timedelta(weeks=26, days=4)
+
+
+def test_g14_the_closing_letters_come_half_a_year_later(rehearsal: Rehearsal) -> None:
+    for name in ("letter:closing-mentee", "letter:closing-mentor"):
+        [letter] = rehearsal.of(EMILY, name)
+        assert timedelta(weeks=26) <= day(letter["at"]) - LAST < timedelta(weeks=27)
+
+
+def test_goals_stand_in_letters_and_never_in_a_calendar(rehearsal: Rehearsal) -> None:
+    goal: Callable[[str], bool] = lambda text: "Ask one open question" in flat(text)  # noqa: E731 - a name for one question
+
+    assert any(map(goal, rehearsal.letters.values()))
+    assert not any(goal(event.text + event.title + event.place) for event in rehearsal.events.values())
+
+
+def day(instant: str) -> date:
+    return datetime.fromisoformat(instant).astimezone(AMSTERDAM).date()

@@ -1,0 +1,201 @@
+"""The outbox: each mail once, the newest word replaces what nobody has read, and what is over says no more."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from beklijf.errors import StateError
+from beklijf.ledger import Ledger
+from beklijf.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from beklijf.outbox import Mail
+
+NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
+SANNE, KARIM = "sanne@voorbeeld.example", "karim@voorbeeld.example"
+SINGLE = "2027-02-04T14:00:00+00:00"
+
+
+class Desk:
+    """A ledger and its outbox, each call in a transaction of its own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.outbox = Outbox(ledger)
+
+    def invite(self, method: str = "REQUEST", *, to: str = SANNE, single: str = "", sequence: int = 0, uid: str = "1@beklijf") -> None:
+        with self.ledger.write():
+            payload = {"method": method, "sequence": sequence}
+            self.outbox.add_invitation(uid=uid, single=single, recipient=to, sequence=sequence, payload=payload, now=NOW)
+
+    def send(self, mail: Mail) -> None:
+        with self.ledger.write():
+            self.outbox.claim(mail, content=b"..", message_id="<1@x>")
+            self.outbox.sent(mail)
+
+    def due(self, later: timedelta = timedelta()) -> list[Mail]:
+        return self.outbox.due(NOW + later)
+
+    def names(self) -> list[str]:
+        return [mail.name for mail in self.due()]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with closing(Ledger(None)) as ledger:
+        yield Desk(ledger)
+
+
+def test_a_newer_revision_replaces_one_that_nobody_has_got(desk: Desk) -> None:
+    desk.invite(sequence=0)
+    desk.invite(sequence=1)
+
+    assert desk.names() == [f"REQUEST 1@beklijf  {SANNE} 1"]
+
+
+def test_a_newer_revision_follows_one_that_went_out(desk: Desk) -> None:
+    desk.invite(sequence=0)
+    desk.send(desk.due()[0])
+
+    desk.invite(sequence=1)
+
+    assert desk.names() == [f"REQUEST 1@beklijf  {SANNE} 1"]
+
+
+def test_a_newer_revision_leaves_one_alone_that_may_have_arrived(desk: Desk) -> None:
+    desk.invite(sequence=0)
+    with desk.ledger.write():
+        desk.outbox.claim(desk.due()[0], content=b"..", message_id="<1@x>")
+
+    desk.invite(sequence=1)
+
+    assert [(mail.name[-1], mail.state) for mail in desk.due()] == [("0", "sending"), ("1", "waiting")]
+
+
+def test_what_one_gets_replaces_nothing_of_another_or_of_another_event(desk: Desk) -> None:
+    desk.invite()
+    desk.invite(to=KARIM)
+    desk.invite(uid="2@beklijf")
+
+    assert len(desk.due()) == 3
+
+
+def test_a_cancel_of_something_never_sent_removes_both(desk: Desk) -> None:
+    desk.invite()
+    desk.invite(single=SINGLE, sequence=1)
+
+    desk.invite("CANCEL", sequence=2)
+
+    assert desk.due() == []
+    assert desk.outbox.open_mails() == []
+
+
+def test_a_cancel_of_something_sent_goes_out(desk: Desk) -> None:
+    desk.invite()
+    desk.send(desk.due()[0])
+
+    desk.invite("CANCEL", sequence=1)
+
+    assert desk.names() == [f"CANCEL 1@beklijf  {SANNE} 1"]
+
+
+def test_a_cancel_after_an_attempt_of_unknown_end_goes_out_too(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"..", message_id="<1@x>")
+        desk.outbox.retry(mail, at=NOW + timedelta(minutes=5), note="the connection was lost")
+
+    desk.invite("CANCEL", sequence=1)
+
+    assert desk.names() == [f"CANCEL 1@beklijf  {SANNE} 1"]
+    assert len(desk.due(timedelta(minutes=5))) == 2
+
+
+def test_a_cancel_of_one_meeting_does_not_take_the_series_back(desk: Desk) -> None:
+    desk.invite()
+
+    desk.invite("CANCEL", single=SINGLE, sequence=1)
+
+    assert [name.split()[0] for name in desk.names()] == ["REQUEST", "CANCEL"]
+
+
+def test_news_of_the_whole_replaces_unsent_news_of_one_meeting(desk: Desk) -> None:
+    desk.invite()
+    desk.send(desk.due()[0])
+    desk.invite(single=SINGLE, sequence=1)
+
+    desk.invite(sequence=2)
+
+    assert desk.names() == [f"REQUEST 1@beklijf  {SANNE} 2"]
+
+
+def test_the_same_mail_cannot_be_put_in_twice(desk: Desk) -> None:
+    desk.invite()
+    desk.send(desk.due()[0])
+
+    with pytest.raises((StateError, sqlite3.IntegrityError)):
+        desk.invite()
+
+
+def test_staff_is_told_the_same_thing_once(desk: Desk) -> None:
+    for _ in range(3):
+        with desk.ledger.write():
+            desk.outbox.add_notice("held 1234", recipient=KARIM, payload={}, now=NOW)
+
+    assert desk.names() == [f"notice held 1234 {KARIM}"]
+
+
+def test_a_mail_that_waits_for_another_try_is_due_then_and_keeps_its_bytes(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"the bytes", message_id="<1@x>")
+        desk.outbox.retry(mail, at=NOW + timedelta(minutes=5), note="450 later")
+
+    assert desk.due() == []
+    assert desk.outbox.next_retry() == NOW + timedelta(minutes=5)
+    [again] = desk.due(timedelta(minutes=5))
+    assert (again.content, again.attempts, again.note) == (b"the bytes", 1, "450 later")
+
+
+def test_what_a_crash_left_sending_is_due_at_once(desk: Desk) -> None:
+    desk.invite()
+    with desk.ledger.write():
+        desk.outbox.claim(desk.due()[0], content=b"the bytes", message_id="<1@x>")
+
+    [left] = desk.due()
+
+    assert (left.state, left.content) == ("sending", b"the bytes")
+
+
+def test_a_mail_that_never_reached_a_server_counts_as_not_tried(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"..", message_id="<1@x>")
+        desk.outbox.unclaim(mail)
+
+    assert [(m.state, m.attempts) for m in desk.due()] == [("waiting", 0)]
+
+
+def test_what_is_over_keeps_no_copy_of_what_was_written(desk: Desk) -> None:
+    desk.invite()
+    desk.invite(to=KARIM)
+    one, other = desk.due()
+    desk.send(one)
+    with desk.ledger.write():
+        desk.outbox.failed(other, "550 no such mailbox")
+
+    found = desk.ledger.db.execute("SELECT state, payload, bytes, message_id, note FROM outbox ORDER BY id").fetchall()
+
+    assert tuple(found[0]) == ("sent", "{}", None, "<1@x>", "")
+    assert tuple(found[1]) == ("failed", "{}", None, None, "550 no such mailbox")
+    assert [mail.state for mail in desk.outbox.open_mails()] == ["failed"]
