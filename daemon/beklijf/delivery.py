@@ -1,4 +1,4 @@
-"""Send what the outbox holds: claim, render, hand over, record. Decides when to try again; knows nothing of plans.
+"""Send what the outbox holds: claim, have it rendered, hand over, record. Decides when to try again; knows nothing of plans.
 
 what the mailer says        what happens to the mail                     and to the rest of the outbox
 --------------------------  -------------------------------------------  ---------------------------------------------
@@ -14,19 +14,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf import canonical, invitations, messages
-from beklijf.domain import Contact, Letter, Person, Single
+from beklijf import messages
 from beklijf.errors import BeklijfError, Down, Refused, Transient
-from beklijf.letters import reply_to
+from beklijf.rendering import Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from email.message import EmailMessage
 
-    from beklijf.domain import Event, Programme, Ref, Wish
+    from beklijf.domain import Programme
     from beklijf.errors import BackendError, Problem
     from beklijf.ledger import Ledger
     from beklijf.letters import Letters
@@ -73,13 +73,13 @@ class Delivery:
         """Send what is due, oldest first, until everything is out, the server is down, or *stop* says so."""
         result = Delivered()
         due = self.outbox.due(now)
-        wishes = {wish.ref: wish for track in programme.tracks.values() for wish in track.wishes} if due else {}
+        render = Rendering(self.config, self.letters, programme).message
 
         def send(mails: list[Mail]) -> None:
             for mail in mails:
                 if stop() or result.down:
                     return
-                message = self._message(mail, programme, wishes, now, result)
+                message = self._message(mail, render, now, result)
                 if message is not None:
                     self._send(mail, message, now, result)
                     done()
@@ -93,7 +93,7 @@ class Delivery:
         self._same_for_all(result, now)
         return result
 
-    def _message(self, mail: Mail, programme: Programme, wishes: dict[Ref, Wish], now: datetime, result: Delivered) -> EmailMessage | None:
+    def _message(self, mail: Mail, render: Callable[[Mail], EmailMessage | None], now: datetime, result: Delivered) -> EmailMessage | None:
         """Return the message of a row: the bytes of an earlier attempt, or freshly rendered and claimed."""
         if mail.state == "sending":
             log.warning("sending again after a crash, under the same Message-ID: %s to %s", mail.name, mail.recipient)
@@ -103,7 +103,7 @@ class Delivery:
                 self.outbox.claim(mail, content=mail.content, message_id=str(message["Message-ID"]))
             return message
         try:
-            fresh = self._render(mail, programme, wishes)
+            fresh = render(mail)
         except BeklijfError as error:
             result.problems += [*error.problems]
             with self.ledger.write():
@@ -153,89 +153,3 @@ class Delivery:
                 self.outbox.put_back(mail, at=now + back_off(mail.attempts + 1), note=str(error))
         result.down = Down(f"{self.mailer.target} refuses everybody: {result.failed[0][1]}", hint=result.failed[0][1].hint)
         result.failed.clear()
-
-    # -- rendering -----------------------------------------------------------------------------------------------------
-
-    def _render(self, mail: Mail, programme: Programme, wishes: dict[Ref, Wish]) -> EmailMessage | None:
-        match mail.kind:
-            case "letter":
-                return self._letter(mail, programme, wishes)
-            case "invitation":
-                return self._invitation(mail, programme)
-            case _:
-                return self._notice(mail, programme)
-
-    def _letter(self, mail: Mail, programme: Programme, wishes: dict[Ref, Wish]) -> EmailMessage | None:
-        found = tuple(wishes[ref] for ref in mail.payload["refs"] if ref in wishes)
-        if not found:
-            return None
-        letter = Letter(wishes=found, at=mail.queued)
-        return messages.build(
-            self.letters.letter(letter, programme),
-            sender=self.config.mail.sender,
-            to=Contact(letter.person.name, mail.recipient),
-            reply_to=reply_to(letter, programme),
-            message_id=self._message_id(mail),
-            date=mail.queued,
-            auto=True,
-        )
-
-    def _invitation(self, mail: Mail, programme: Programme) -> EmailMessage:
-        told = mail.payload
-        event = canonical.load(told["event"])
-        single = _single(event, told["single"])
-        contact = Contact(*told["contact"])
-        item = next((i for track in programme.tracks.values() for i in track.items if i.ref == told["ref"]), None)
-        return invitations.invitation(
-            event,
-            method=told["method"],
-            sequence=told["sequence"],
-            stamp=mail.queued,
-            single=None if single is None else single.at,
-            recipient=contact,
-            rendered=self.letters.around(told["about"], event, self._reader(contact), programme, item=item, single=single),
-            message_id=self._message_id(mail),
-            date=mail.queued,
-        )
-
-    def _notice(self, mail: Mail, programme: Programme) -> EmailMessage:
-        said = mail.payload
-        to = Contact(said["name"], mail.recipient)
-        return messages.build(
-            self.letters.notice(programme, to, said["title"], said["lines"], said["command"]),
-            sender=self.config.mail.sender,
-            to=to,
-            reply_to=None,
-            message_id=self._message_id(mail),
-            date=mail.queued,
-            auto=True,
-        )
-
-    def _message_id(self, mail: Mail) -> str:
-        sender = self.config.calendar.organizer if mail.kind == "invitation" else self.config.mail.sender
-        return messages.message_id(f"{self.config.service.installation} {mail.name}", sender.email.rpartition("@")[2])
-
-    def _reader(self, contact: Contact) -> Person:
-        """Return whose language and clock a mail goes by; somebody who left the config reads the organisation's."""
-        address = contact.email.casefold()
-        for person in self.config.persons:
-            if person.email.casefold() == address:
-                return person
-        organisation = self.config.organisation
-        return Person(
-            key=address,
-            name=contact.name or contact.email,
-            email=contact.email,
-            language=organisation.language,
-            zone=organisation.zone,
-            works=organisation.office_hours.days,
-        )
-
-
-def _single(event: Event, at: str) -> Single | None:
-    """Return the meeting of *event* that a row is about; one that is back on its own hour stands at its place."""
-    if not at:
-        return None
-    place = datetime.fromisoformat(at)
-    own = Single(place, place.astimezone(event.start.tzinfo), event.minutes)
-    return next((single for single in event.singles if single.at == place), own)

@@ -171,7 +171,7 @@ class Engine:
     def _note(self, survey: Survey, changes: Changes | None, now: datetime) -> None:
         """Write down what needs no doing: who joined, hours chosen or moved, humans' changes, decisions taken up."""
         with self.ledger.write():
-            if survey.decisions:
+            if survey.decisions and changes is not None:  # taken up without a calendar, an approval would approve nothing
                 self._take_up(survey, now)
             for track in survey.programme.tracks.values():
                 key = track.mentorship.key

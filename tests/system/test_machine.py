@@ -733,3 +733,25 @@ def test_staff_gets_one_mail_about_a_hold_however_often_the_service_ticks(machin
 
     notices = machine.ledger.db.execute("SELECT recipient FROM outbox WHERE kind = 'notice'").fetchall()
     assert sorted(row["recipient"] for row in notices) == ["opleidingen@voorbeeld.example", "servicedesk@voorbeeld.example"]
+
+
+def test_an_approval_waits_for_a_calendar_that_is_away(machine: Machine) -> None:
+    for mentee in MENTEES[:3]:
+        machine.change_the_hour(mentee, "fri", 9 + MENTEES.index(mentee))
+    machine.edit(replace(machine.words, pairs=machine.words.pairs[:1]))
+    held = machine.tick()
+    assert held is not None
+    assert held.plan is not None
+    assert held.plan.held
+
+    with machine.desk.write():
+        machine.desk.decide("approve", held.plan.id, made=machine.now)
+    machine.calendar_fails(["transient"])
+    machine.tick()
+    machine.now += timedelta(minutes=6)
+    outcome = machine.tick()
+
+    assert outcome is not None
+    assert outcome.plan is not None
+    assert outcome.plan.held == ()
+    assert len(outcome.done) >= 4

@@ -17,7 +17,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-import recurring_ical_events  # type: ignore[import-untyped]  # it comes without types
+import recurring_ical_events
 from icalendar import Calendar, Component
 
 from beklijf.calendars import ics
