@@ -164,6 +164,10 @@ class Ledger:
         found = self.db.execute("SELECT * FROM event WHERE state != 'closed'")
         return {row["uid"]: _row(row) for row in found}
 
+    def etags(self) -> dict[str, str]:
+        """Return by which ETag each live event was last seen, by href: a calendar need not read those again."""
+        return {row["href"]: row["etag"] for row in self.db.execute("SELECT href, etag FROM event WHERE state = 'live' AND etag != ''")}
+
     def put(self, row: Row) -> None:
         self.db.execute(
             """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :hour, :state,

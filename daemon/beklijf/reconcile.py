@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from beklijf import canonical
 from beklijf.apply import Applier, sender_seen
+from beklijf.calendars import NOTHING
 from beklijf.delivery import Delivered, Delivery, back_off
 from beklijf.domain import Kind, Meets
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
@@ -88,7 +89,7 @@ class Engine:
 
     def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
         """Return what a tick would do now; writes nowhere."""
-        changes = self.calendar.changes(None)
+        changes = self.calendar.changes(None, self.ledger.etags())
         return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed)
 
     def tick(
@@ -135,7 +136,8 @@ class Engine:
         if self._read_all is None or not timedelta(0) <= now - self._read_all < FULL_READ:
             self._token = None
         try:
-            changes = self._certain(self.calendar.changes(self._token))
+            known = self.ledger.etags() if self._token is None else NOTHING
+            changes = self._certain(self.calendar.changes(self._token, known))
         except BackendError as error:
             self._calendar_fails(error, now, outcome)
             return None

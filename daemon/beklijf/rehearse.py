@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from beklijf.calendars import Changes
+from beklijf.calendars import NOTHING, Changes
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.domain import Kind
 from beklijf.entries import entry, entry_json, instant
@@ -25,7 +25,7 @@ from beklijf.reconcile import Engine
 from beklijf.report import counted, grouped_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from beklijf.domain import Programme
@@ -58,7 +58,7 @@ class Rehearsed:
 class Undisturbed(FolderCalendar):
     """A folder that nobody else writes to while the rehearsal lasts: there is never anything new in it."""
 
-    def changes(self, token: str | None) -> Changes:
+    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         return Changes(token=token or "rehearsal", full=False, changed=())
 
 

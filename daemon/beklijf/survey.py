@@ -147,7 +147,7 @@ def current_state(rows: Mapping[str, Row], changes: Changes) -> Current:
             continue
         stored[found.event.uid] = found
     if changes.full:
-        there = {found.href for found in changes.changed} | changes.unreadable.keys()
+        there = {found.href for found in changes.changed} | changes.unreadable.keys() | changes.unchanged
         gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href not in there}
     else:
         gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href in changes.gone}

@@ -161,6 +161,17 @@ class CalendarContract:
 
         assert (changes.full, changes.changed, changes.gone) == (False, (), ())
 
+    def test_a_full_reading_does_not_read_again_what_is_known_by_its_etag(self, world: World) -> None:
+        meeting, series = world.create(MEETING), world.create(SERIES)
+        known = {stored.href: stored.etag for stored in world.reopened().changes(None).changed}
+        world.edit(series.href, "Zaal 1", "Zaal 2")
+
+        changes = world.reopened().changes(None, known)
+
+        assert changes.full
+        assert [stored.href for stored in changes.changed] == [series.href]
+        assert changes.unchanged == {meeting.href}
+
     def test_only_what_changed_since_the_token_is_returned(self, world: World) -> None:
         world.create(MEETING)
         series = world.create(SERIES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 def _serving(script: Path, root: Path, folder: Path, arguments: list[str], ports: list[int]) -> Iterator[Path]:
     scratch, log = folder / script.stem, folder / f"{script.stem}.log"
     scratch.mkdir()
-    command = [str(shutil.which("unshare")), "--mount", "--pid", "--fork", "--kill-child"]
+    command = [str(shutil.which("unshare")), "--mount", "--pid", "--fork"]
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*command, "sh", str(script), str(root), str(scratch), *arguments],
@@ -80,6 +81,10 @@ def _serving(script: Path, root: Path, folder: Path, arguments: list[str], ports
             _wait_for(port, process, log)
         yield Path(f"/proc/{process.pid}/root{scratch}/root")
     finally:
+        # Not --kill-child: the kernel forgets it when the server gives up its rights. With its first process a namespace ends.
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
         process.kill()
         process.wait(30)
 

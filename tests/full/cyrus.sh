@@ -1,13 +1,14 @@
 #!/bin/sh
 # Cyrus IMAP of Debian 12 as a CalDAV server that really schedules (RFC 6638), in the foreground, on loopback only.
 #
-#   unshare --mount --pid --fork --kill-child sh cyrus.sh ROOT SCRATCH HTTP_PORT IMAP_PORT IMIP USER:PASSWORD ...
+#   unshare --mount --pid --fork sh cyrus.sh ROOT SCRATCH HTTP_PORT IMAP_PORT USER:PASSWORD ...
 #
 # ROOT is a Debian with the packages and is never written to: all that happens goes to a memory file system at SCRATCH that
-# nobody else sees and that ends with the server. IMIP says what becomes of mail to people elsewhere: "sent", or "none".
+# nobody else sees and that ends with the server. Invitations to people elsewhere are kept in /var/spool/imip/sent. Without
+# a notifier, which is how Debian installs it, Cyrus says 1.1 (sent) of them all the same, and sends nothing.
 set -eu
-base=$1 scratch=$2 http=$3 imap=$4 imip=$5
-shift 5
+base=$1 scratch=$2 http=$3 imap=$4
+shift 4
 domain=voorbeeld.example
 
 mount --make-rprivate /
@@ -49,16 +50,11 @@ caldav_historical_age: -1
 lmtpsocket: /run/cyrus/socket/lmtp
 idlesocket: /run/cyrus/socket/idle
 notifysocket: /run/cyrus/socket/notify
-END
-if [ "$imip" = sent ]; then
-    cat >>"$root/etc/imapd.conf" <<END
 imipnotifier: external
 notify_external: /usr/local/bin/imip
 END
-    # what a mail system would get; the log is where the tests look
-    printf '#!/bin/sh\n{ tr -d "\\n"; echo; } >>/var/spool/imip/sent\n' >"$root/usr/local/bin/imip"
-    chmod 755 "$root/usr/local/bin/imip"
-fi
+printf '#!/bin/sh\n{ tr -d "\\n"; echo; } >>/var/spool/imip/sent\n' >"$root/usr/local/bin/imip"
+chmod 755 "$root/usr/local/bin/imip"
 cat >"$root/etc/cyrus.conf" <<END
 START {
   recover cmd="/usr/sbin/cyrus ctl_cyrusdb -r"

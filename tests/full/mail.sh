@@ -1,7 +1,7 @@
 #!/bin/sh
 # Postfix and Dovecot of Debian 12: submission with TLS and login, real mailboxes; in the foreground, on loopback only.
 #
-#   unshare --mount --pid --fork --kill-child sh mail.sh ROOT SCRATCH SUBMISSION SMTPS IMAPS MX CERTIFICATES USER:PASSWORD ...
+#   unshare --mount --pid --fork sh mail.sh ROOT SCRATCH SUBMISSION SMTPS IMAPS MX CERTIFICATES USER:PASSWORD ...
 #
 # ROOT is a Debian with the packages and is never written to: all that happens goes to a memory file system at SCRATCH that
 # nobody else sees and that ends with the server. CERTIFICATES is a folder with server.pem (key and certificate).

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from beklijf import canonical, config, merge
-from beklijf.calendars import NO_STAMP, Agent, ics_reader
+from beklijf.calendars import NO_STAMP, NOTHING, Agent, ics_reader
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.domain import Recurrence, Single
 from beklijf.errors import ConfigError, Conflict, Down, Refused, Transient
@@ -34,7 +34,7 @@ from beklijf.mailers.folder import FolderMailer
 from beklijf.reconcile import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from email.message import EmailMessage
 
     from beklijf.calendars import Changes, Stored
@@ -164,10 +164,10 @@ class FaultyCalendar:
     def check(self) -> str:
         return self.real.check()
 
-    def changes(self, token: str | None) -> Changes:
+    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         if self.faults.coming and self.faults.coming[0] in {"refused", "conflict"}:
             self.faults.coming.pop(0)  # nobody says that of a reading
-        return self.faults.around(lambda: self.real.changes(token))
+        return self.faults.around(lambda: self.real.changes(token, known))
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         return self.faults.around(lambda: self.real.create(event, sequence=sequence, agent=agent, stamp=stamp))
@@ -301,7 +301,7 @@ class Machine(RuleBasedStateMachine):
         self.words = self.good = Words()
         self.wrote: defaultdict[str, dict[str, object]] = defaultdict(dict)
         self.bin: dict[str, bytes] = {}
-        self.now = START
+        self.now = self.latest = START
 
     @initialize()
     def begin(self) -> None:
@@ -373,6 +373,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(minutes=st.one_of(st.integers(1, 4), st.integers(5, 2 * 24 * 60)))
     def the_clock_goes_back(self, minutes: int) -> None:
+        self.latest = max(self.latest, self.now)  # what waits for another try waits for that long
         self.now = max(self.now - timedelta(minutes=minutes), START + timedelta(days=1))
         self.tick()
 
@@ -549,7 +550,7 @@ class Machine(RuleBasedStateMachine):
                 with self.desk.write():
                     self.desk.decide("approve", outcome.plan.id, made=self.now)
                 self.now += timedelta(minutes=1)
-            elif outcome.next and outcome.next <= self.now + timedelta(hours=5):
+            elif outcome.next and outcome.next <= max(self.now, self.latest) + timedelta(hours=5):
                 self.now = max(outcome.next, self.now + timedelta(seconds=1))
             elif outcome.done or outcome.delivered.sent or outcome.errors:
                 self.now += timedelta(minutes=1)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from beklijf.errors import ConfigError, Problem
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 REACHED = ("1.", "2.")
 UNREACHABLE = ("3.", "5.")
 """How a SCHEDULE-STATUS begins that says: delivered, or not (RFC 6638 section 3.2.9)."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 NO_STAMP = datetime(2026, 1, 1, tzinfo=UTC)
 """DTSTAMP where the caller has no clock: the same event then gives the same bytes."""
@@ -76,6 +79,8 @@ class Changes:
     """Hrefs that are no longer there (never used when ``full``)."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """By href, one sentence for each object of ours that cannot be understood; it counts as unchanged."""
+    unchanged: frozenset[str] = frozenset()
+    """When ``full``: the hrefs that are there with the ETag by which they were known."""
 
 
 class Calendar(Protocol):
@@ -93,10 +98,11 @@ class Calendar(Protocol):
         """Connect, read-only, and return one line that says what was found."""
         ...
 
-    def changes(self, token: str | None) -> Changes:
+    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         """Return what happened since ``token``; one request when nothing did.
 
-        None, or a token that the backend no longer knows, gives a full reading. Creates the calendar never.
+        None, or a token that the backend no longer knows, gives a full reading, in which objects that still have the ETag
+        by which they are ``known`` (by href) are not read again. Creates the calendar never.
         """
         ...
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from beklijf.calendars import NO_STAMP, Agent, Changes, Stored, ics
+from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
 from beklijf.calendars.dav import Answer, Connection, path_of
 from beklijf.calendars.discovery import Place, find, make
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
@@ -64,16 +64,16 @@ class CaldavCalendar:
         sends = "the server may send invitations" if place.may_schedule else "the server sends no invitations"
         return f"{self._connection.server}: {name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects; {sends}"
 
-    def changes(self, token: str | None) -> Changes:
+    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         place = self._place()
         if place.calendar is None:
             return Changes(token=_pack({}), full=True, changed=())
         if self._syncs:
-            changes = self._by_token(place.calendar, token)
+            changes = self._by_token(place.calendar, token, known)
             if changes is not None:
                 return changes
             self._syncs = False
-        return self._by_etags(place.calendar, token)
+        return self._by_etags(place.calendar, token, known)
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         href = path_of(f"{urlsplit(self._calendar()).path}{quote(event.uid, safe='@')}.ics")
@@ -137,7 +137,7 @@ class CaldavCalendar:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _by_token(self, calendar: str, token: str | None) -> Changes | None:
+    def _by_token(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes | None:
         """Read by sync-collection; None when the server has none. A token that it refuses means: read everything."""
         before = _unpack(token).get("sync")
         answer = self._connection.sync(calendar, before or "")
@@ -168,16 +168,18 @@ class CaldavCalendar:
         etags.pop(path_of(calendar), None)
         if not after:
             return None
-        objects = self._objects(calendar, etags)
+        unchanged = frozenset() if before else frozenset(href for href, etag in etags.items() if known.get(href) == etag)
+        objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in unchanged})
         return Changes(
             token=token if token and before == after else _pack({"sync": after}),
             full=not before,
             changed=objects.read,
             gone=tuple(sorted(gone | objects.away)) if before else (),
             unreadable=objects.unreadable,
+            unchanged=unchanged,
         )
 
-    def _by_etags(self, calendar: str, token: str | None) -> Changes:
+    def _by_etags(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes:
         before = _unpack(token).get("etags")
         answer = self._connection.propfind(calendar, "d:getetag", "d:resourcetype", depth=1)
         if answer.status != HTTPStatus.MULTI_STATUS:
@@ -186,15 +188,16 @@ class CaldavCalendar:
                 f"{self._connection.server}: the calendar cannot be read ({answer.status})", hint="check calendar.url and its rights"
             )
         etags = _etags(answer, calendar)
-        known = before or {}
-        objects = self._objects(calendar, {href: etag for href, etag in etags.items() if known.get(href) != etag})
-        gone = (known.keys() - etags.keys()) | objects.away
+        same = frozenset(href for href, etag in etags.items() if (known if before is None else before).get(href) == etag)
+        objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in same})
+        gone = ((before or {}).keys() - etags.keys()) | objects.away
         return Changes(
             token=token if token and before == etags else _pack({"etags": etags}),
             full=before is None,
             changed=objects.read,
             gone=tuple(sorted(gone)) if before is not None else (),
             unreadable=objects.unreadable,
+            unchanged=same if before is None else frozenset(),
         )
 
     def _lost(self, answer: Answer) -> Down:

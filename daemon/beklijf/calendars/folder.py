@@ -17,11 +17,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from beklijf.calendars import NO_STAMP, Agent, Changes, Stored, ics
+from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from beklijf.domain import Event
@@ -62,7 +62,7 @@ class FolderCalendar:
             raise Down(f"{place}: may not be written", hint="make it writable for the account that runs beklijf")
         return f"{self.target}: {len(self._listing())} files"
 
-    def changes(self, token: str | None) -> Changes:
+    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         """Compare the folder with what the token remembers of it; a quiet reading opens no file.
 
         Two programs may write a file within one tick of the file system's clock. A time stamp younger than that proves nothing
@@ -75,6 +75,7 @@ class FolderCalendar:
         changed: list[Stored] = []
         gone = [name for name, seen in (before or {}).items() if seen.ours and name not in listing]
         unreadable: dict[str, str] = {}
+        unchanged: set[str] = set()
         for name, (state, modified) in listing.items():
             seen = before.get(name) if before else None
             if seen and seen.state == state and not seen.digest and modified < recently:
@@ -90,7 +91,9 @@ class FolderCalendar:
             now[name] = _Seen(state, digest if modified >= recently else "", ours)
             if seen and seen.state == state and seen.digest == digest:
                 continue
-            if ours:
+            if ours and before is None and known.get(name) == digest:
+                unchanged.add(name)
+            elif ours:
                 _sort(name, data, changed=changed, gone=gone, unreadable=unreadable)
             elif seen and seen.ours:
                 gone.append(name)
@@ -101,6 +104,7 @@ class FolderCalendar:
             changed=tuple(changed),
             gone=() if before is None else tuple(gone),
             unreadable=unreadable,
+            unchanged=frozenset(unchanged),
         )
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
