@@ -71,12 +71,14 @@ class _Drafting:
             if uid not in wanted:
                 self._leave(row)
         self._orphans()
-        letters, later = posting.changes(self.world)
+        assumed = posting.assumed(self.world.letters, {m for row in self.adopted for m in row.mentorships})
+        letters, later = posting.changes(self.world, assumed)
         self.later += later
         return Draft(
             changes=(*self.changes, *letters),
             records=tuple(self.records),
             adopted=tuple(self.adopted),
+            assumed=assumed,
             problems=tuple(self.problems),
             next=min((at for at in self.later if at > self.now), default=None),
         )

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, telling
+from beklijf.errors import Problem
 from beklijf.plan import Action, Cause, Change, Current, Draft, Held, Plan, Resend, Withdraw
 
 if TYPE_CHECKING:
@@ -80,15 +81,19 @@ def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
     held = (*faults, *(Held(change=c, reason=reasons[i], clock=i in clock) for i, c in enumerate(draft.changes) if i in reasons))
     # faults are approved by themselves, and first: what is wished of a broken calendar may be another thing once it is mended
     identity = identify(h.change for h in faults or held) if held else identify(draft.changes)
-    if held and not faults and identity in watch.approved:
+    approved = bool(held) and not faults and identity in watch.approved
+    if approved:
         reasons, held = {}, ()
+    doubts = {} if approved or not watch.enforced else {t: doubt for t in watch.trainings if (doubt := _replaced_session(t, watch))}
     return Plan(
         id=identity,
         changes=tuple(c for i, c in enumerate(draft.changes) if i not in reasons),
         held=held,
-        problems=draft.problems,
+        problems=(*draft.problems, *(Problem(where=t, what=doubt, warning=True) for t, doubt in doubts.items())),
         records=draft.records,
         adopted=draft.adopted,
+        assumed=draft.assumed,
+        doubted=frozenset(doubts),
         next=draft.next,
     )
 
@@ -134,14 +139,23 @@ def _reason(training: str, changes: list[Change], watch: Watch) -> str:
     if withdrawals > watch.settings.max_withdrawals:
         return f"it withdraws {withdrawals} events (guard.max_withdrawals = {watch.settings.max_withdrawals})"
     known, now = watch.known.get(training), watch.trainings.get(training)
-    if known and now:
-        if known.method != now.method.digest:
-            return "the method of a running training changed"
-        sessions = {session.key for session in now.sessions}
-        lost, new = sorted(known.sessions - sessions), sorted(sessions - known.sessions)
-        if lost and new:
-            return f"the session of {lost[0]} vanished and {new[0]} appeared: if it moved, write {{ date = {new[0]}, was = {lost[0]} }}"
+    if known and now and known.method != now.method.digest:
+        return "the method of a running training changed"
+    if doubt := _replaced_session(training, watch):
+        return doubt
     return _renamed(changes, now) if now else ""
+
+
+def _replaced_session(training: str, watch: Watch) -> str:
+    """Notice a session that vanishes while another appears; a session that only moved keeps its letters and its look-back."""
+    known, now = watch.known.get(training), watch.trainings.get(training)
+    if known is None or now is None:
+        return ""
+    sessions = {session.key for session in now.sessions}
+    lost, new = sorted(known.sessions - sessions), sorted(sessions - known.sessions)
+    if not (lost and new):
+        return ""
+    return f"the session of {lost[0]} vanished and {new[0]} appeared: if it moved, write {{ date = {new[0]}, was = {lost[0]} }}"
 
 
 def _renamed(changes: list[Change], training: Training) -> str:

@@ -55,11 +55,19 @@ class Outbox:
 
     def add_letter(self, letter: Letter, *, recipient: str, now: datetime) -> None:
         refs = [wish.ref for wish in letter.wishes]
-        mail = self._insert("letter", letter_name(letter), recipient, {"refs": refs}, now)
+        self._note_letter(letter, self._insert("letter", letter_name(letter), recipient, {"refs": refs}, now), now)
+
+    def _note_letter(self, letter: Letter, mail: int, now: datetime) -> None:
         self._db.executemany(
             "INSERT INTO letter VALUES (?, ?, ?, ?, ?)",
             [(wish.ref, wish.mentorship, letter.person.key, stamp(now), mail) for wish in letter.wishes],
         )
+
+    def assume(self, letter: Letter, *, now: datetime) -> None:
+        """Note a letter as sent by a ledger before this one: its receiver has what it announced."""
+        mail = self._insert("letter", letter_name(letter), letter.person.email, {}, now)
+        self._db.execute("UPDATE outbox SET state = 'dropped', note = 'sent before this ledger began' WHERE id = ?", (mail,))
+        self._note_letter(letter, mail, now)
 
     def add_notice(self, name: str, *, recipient: str, payload: dict[str, Any], now: datetime) -> None:
         """Queue a mail to staff; the same name is never mailed twice."""
@@ -74,8 +82,8 @@ class Outbox:
         A CANCEL for somebody who never got anything of the event removes both: nothing goes out.
         """
         replaced = self._db.execute(
-            """UPDATE outbox SET state = 'dropped' WHERE uid = :uid AND recipient = :recipient AND state = 'waiting' AND attempts = 0
-               AND (single = :single OR :single = '')""",
+            """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
+               AND state = 'waiting' AND attempts = 0 AND (single = :single OR :single = '')""",
             {"uid": uid, "recipient": recipient, "single": single},
         ).rowcount
         (known,) = self._db.execute(

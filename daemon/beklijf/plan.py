@@ -121,6 +121,8 @@ class Draft:
     records: tuple[Row, ...]
     """What the ledger should know without anything being done: humans' changes, what was found to be agreed."""
     adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    """Letters that announced what was adopted: they went out before."""
     problems: tuple[Problem, ...]
     next: datetime | None
     """The first instant at which the answer would differ without new input."""
@@ -148,4 +150,7 @@ class Plan:
     problems: tuple[Problem, ...]
     records: tuple[Row, ...]
     adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    doubted: frozenset[str]
+    """Trainings of which a session vanished while another appeared: remembered as they were until somebody says."""
     next: datetime | None

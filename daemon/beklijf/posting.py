@@ -9,7 +9,7 @@ from beklijf.domain import Kind, Ref
 from beklijf.plan import Action, Cause, Change, Resend, Send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from datetime import datetime
 
     from beklijf.domain import Letter, MentorshipKey
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from beklijf.plan import World
 
 
-def changes(world: World) -> tuple[list[Change], list[datetime]]:
+def assumed(letters: Iterable[Letter], adopted: Container[MentorshipKey]) -> tuple[Letter, ...]:
+    """Return the welcome letters to people whose meetings stood in the calendar already: a lost ledger sent them."""
+    return tuple(letter for letter in letters if all(w.rule.on_joining and w.mentorship in adopted for w in letter.wishes))
+
+
+def changes(world: World, left_out: Container[Letter]) -> tuple[list[Change], list[datetime]]:
     """Return what goes out now, and when something goes out later."""
     found: list[Change] = []
     later: list[datetime] = []
     for letter in world.letters:
-        if letter.lapsed:
+        if letter.lapsed or letter in left_out:
             continue
         if letter.at > world.now:
             later.append(letter.at)

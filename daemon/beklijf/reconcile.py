@@ -11,15 +11,13 @@ import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from beklijf import canonical
-from beklijf.apply import Applier, sender_seen
+from beklijf.apply import Applier
 from beklijf.calendars import NOTHING
 from beklijf.delivery import Delivered, Delivery, back_off
-from beklijf.domain import Kind, Meets
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
-from beklijf.ledger import Known, Trouble, stamp
+from beklijf.ledger import Trouble, stamp
+from beklijf.noting import DONE, know_trainings, note, tell_of_calendar, tell_of_hold
 from beklijf.outbox import Outbox
 from beklijf.plan import Action, Create, Plan, Send
 from beklijf.survey import SOON, Survey, Surveyor
@@ -29,14 +27,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.calendars import Calendar, Changes
-    from beklijf.domain import Contact
-    from beklijf.ledger import Decision, Ledger, Row
+    from beklijf.ledger import Decision, Ledger
     from beklijf.letters import Letters
     from beklijf.mailers import Mailer
     from beklijf.plan import Change
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
+
+PATIENCE = timedelta(hours=1)
+"""A server may be restarted; after so long the administrator gets a mail, and at once when it refuses us."""
 
 FULL_READ = timedelta(days=1)
 """Some servers take any token and say that nothing changed: once a day, and at every start, everything is read."""
@@ -113,7 +113,7 @@ class Engine:
         survey = self.surveyor.survey(now, changes, approved=approve, patient=patient)
         outcome.plan = survey.plan
         outcome.problems += survey.plan.problems
-        self._note(survey, changes, now)
+        note(self.ledger, self.outbox, survey, changes, self.applier.sender)
         letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
         rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
         pace = Pace(patient=patient, stop=stop, done=done)
@@ -148,7 +148,6 @@ class Engine:
         if changes.full:
             self._read_all = now
         self._token = changes.token
-        outcome.problems += [Problem(where="calendar", what=said, warning=True) for said in changes.unreadable.values()]
         return changes
 
     def _certain(self, changes: Changes) -> Changes:
@@ -167,67 +166,6 @@ class Engine:
             return False
         revision, until = self._settled
         return revision == self.ledger.foreign_revision() and (until is None or now < until)
-
-    # -- noting --------------------------------------------------------------------------------------------------------
-
-    def _note(self, survey: Survey, changes: Changes | None, now: datetime) -> None:
-        """Write down what needs no doing: who joined, hours chosen or moved, humans' changes, decisions taken up."""
-        with self.ledger.write():
-            if survey.decisions and changes is not None:  # taken up without a calendar, an approval would approve nothing
-                self._take_up(survey, now)
-            for track in survey.programme.tracks.values():
-                key = track.mentorship.key
-                for person in (track.mentorship.mentee, track.mentorship.mentor):
-                    self.ledger.join(key, person.key, survey.facts.arrived.get((key, person.key), now))
-                if track.proposed and track.meets and key not in survey.facts.chosen:
-                    self.ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
-            if changes is None:
-                return
-            known = survey.rows.keys() | {row.uid for row in survey.plan.adopted}
-            if self.applier.sender is None and (found := [s for s in changes.changed if s.event.uid in known]):
-                self.ledger.set("sender", sender_seen(found))  # a lost ledger, or a crash right after the first event
-            for row in survey.plan.adopted:
-                self.ledger.put(row)
-                if row.generation > 1:
-                    self.ledger.carry(row.ref, row.generation, canonical.load(row.seen).start)
-                log.info("recognised %s in the calendar", row.ref)
-            for row in survey.plan.records:
-                self._record(row, survey, now)
-
-    def _take_up(self, survey: Survey, now: datetime) -> None:
-        """Make people's decisions the ledger's: what was given back, and in which generation it comes back."""
-        before = self.ledger.rows()
-        for decision in survey.decisions:
-            self.ledger.taken_up(decision, now)
-        for uid in before.keys() - survey.rows.keys():
-            self.ledger.conclude(before[uid], now)
-        for ref, generation in survey.facts.generations.items():
-            self.ledger.carry(ref, generation.number, generation.since)
-        for uid, row in survey.rows.items():
-            if row != before[uid]:
-                self.ledger.put(row)
-                if row.kind is Kind.SERIES and canonical.load(row.asked).start != canonical.load(before[uid].asked).start:
-                    self.ledger.forget_moved(row.mentorships)
-
-    def _record(self, row: Row, survey: Survey, now: datetime) -> None:
-        if row.state == "closed":
-            self.ledger.conclude(row, now)
-            return
-        self.ledger.put(row)
-        before = survey.rows.get(row.uid)
-        if (before and before.seen != row.seen) or row.state == "deleted":
-            log.info("%s by a person: %s", "deleted" if row.state == "deleted" else "changed", row.ref)
-        asked, seen = canonical.load(row.asked), canonical.load(row.seen)
-        if row.kind is not Kind.SERIES or row.state != "live" or (asked.start == seen.start and asked.minutes == seen.minutes):
-            return
-        for mentorship in row.mentorships:
-            track = survey.programme.tracks.get(mentorship)
-            if track and track.meets:
-                own = seen.start.tzinfo
-                start = seen.start.astimezone(own if isinstance(own, ZoneInfo) else track.meets.zone)
-                zone = own if isinstance(own, ZoneInfo) else track.meets.zone
-                meets = Meets(weekday=start.weekday(), at=start.time(), minutes=seen.minutes, zone=zone)
-                self.ledger.keep_slot(mentorship, "moved", meets, config=track.mentorship.meets, first=start.date())
 
     # -- doing ---------------------------------------------------------------------------------------------------------
 
@@ -316,45 +254,26 @@ class Engine:
             wait = max(wait, timedelta(seconds=error.retry_after))
         with self.ledger.write():
             self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
+            if target == "calendar" and (isinstance(error, Down) or now - since >= PATIENCE):
+                tell_of_calendar(self.outbox, self.config, error, since, now)
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
     def _conclude(self, survey: Survey, changes: Changes | None, now: datetime, outcome: Outcome, *, stopped: bool) -> None:
         plan = survey.plan
-        held = {h.change.training for h in plan.held}
         with self.ledger.write():
-            for training in survey.programme.trainings.values():
-                if training.id not in held and changes is not None:
-                    known = Known(method=training.method.digest, sessions=frozenset(s.key for s in training.sessions))
-                    self.ledger.know_training(training.id, known)
+            if changes is not None:
+                know_trainings(self.ledger, survey)
             if not any(h.clock for h in plan.held):
                 self.ledger.set("last_tick", stamp(now))
             if plan.held:
-                self._tell_staff(survey, now)
+                tell_of_hold(self.outbox, self.config, plan, now)
         later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.ledger.troubles().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
         clean = not (outcome.done or outcome.delivered.sent or outcome.errors or stopped or changes is None or plan.adopted)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
         if plan.held:
             self._read_all = None  # what is wrong with the calendar is told once by a token, and must be seen until it is mended
-
-    def _tell_staff(self, survey: Survey, now: datetime) -> None:
-        """Mail coordinator and administrator, once per plan, what is held and how to let it go on."""
-        lines = list(dict.fromkeys(f"{h.change.training}: {h.reason}" for h in survey.plan.held))
-        lines += [f"{DONE[h.change.action]}: {h.change.ref} ({', '.join(h.change.to)})" for h in survey.plan.held]
-        organisation = self.config.organisation
-        staff: tuple[Contact, ...] = (organisation.coordinator, organisation.administrator)
-        for contact in staff:
-            payload = {
-                "name": contact.name,
-                "title": survey.plan.id,
-                "lines": lines,
-                "command": f"beklijf apply --approve {survey.plan.id}",
-            }
-            self.outbox.add_notice(f"held {survey.plan.id}", recipient=contact.email, payload=payload, now=now)
-
-
-DONE = {Action.CREATE: "created", Action.UPDATE: "changed", Action.WITHDRAW: "withdrew", Action.SEND: "queued"}
 
 
 def _order(change: Change) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from beklijf import canonical, check, correspondence, events, guard, merge, plan
 from beklijf.days import public_holidays
 from beklijf.domain import Generation, Kind, Programme
 from beklijf.drafting import draft
-from beklijf.errors import ConfigError
+from beklijf.errors import ConfigError, Problem
 from beklijf.facts import read_facts
 from beklijf.plan import Current, Plan, Send, World
 
@@ -111,8 +111,11 @@ class Surveyor:
             resting={t.target: t.retry_at for t in self.ledger.troubles().values()} if patient else {},
         )
         plan = guard.guard(draft(world), faults, watch)
+        if changes is not None and changes.unreadable:
+            unreadable = (Problem(where="calendar", what=said, warning=True) for said in changes.unreadable.values())
+            plan = replace(plan, problems=(*plan.problems, *unreadable))
         if changes is None:
-            plan = replace(plan, changes=tuple(c for c in plan.changes if isinstance(c.work, Send)), records=(), adopted=())
+            plan = replace(plan, changes=tuple(c for c in plan.changes if isinstance(c.work, Send)), records=(), adopted=(), assumed=())
         return Survey(now=now, plan=plan, programme=as_held(programme, rows), facts=facts, rows=rows, letters=letters, decisions=decisions)
 
     def letters(self, programme: Programme, now: datetime) -> tuple[Letter, ...]:

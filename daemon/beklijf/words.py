@@ -119,3 +119,10 @@ def listed(parts: Sequence[str], language: str) -> str:
 
 def reason(why: str, language: str) -> str:
     return REASONS[language].get(why, REASONS[language][""])
+
+
+NOTICES = {
+    "held": {"nl": "wijzigingen wachten op akkoord (plan {})", "en": "changes wait for approval (plan {})"},
+    "down": {"nl": "de agendaserver werkt niet mee", "en": "the calendar server does not cooperate"},
+}
+"""What mails to staff are called."""

@@ -82,9 +82,9 @@ def _serving(script: Path, root: Path, folder: Path, arguments: list[str], ports
         yield Path(f"/proc/{process.pid}/root{scratch}/root")
     finally:
         # Not --kill-child: the kernel forgets it when the server gives up its rights. With its first process a namespace ends.
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
+        if process.poll() is None:
+            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split():
+                os.kill(int(child), signal.SIGKILL)
         process.kill()
         process.wait(30)
 

@@ -142,7 +142,7 @@ def watch(*, people: int = 3, withdrawals: int = 2, approved: str = "", last_tic
 
 
 def looked_at(*changes: Change, by: Watch) -> Plan:
-    return guard(Draft(changes=changes, records=(), adopted=(), problems=(), next=None), (), by)
+    return guard(Draft(changes=changes, records=(), adopted=(), assumed=(), problems=(), next=None), (), by)
 
 
 def crowd(count: int, **more: object) -> list[Change]:
@@ -334,7 +334,7 @@ def test_an_event_that_comes_back_from_the_bin_is_no_older_state_of_the_server()
 def test_a_fault_beside_a_held_wish_can_be_approved_and_the_wish_is_asked_about_after_it() -> None:
     rows = {r.uid: r for r in map(row, range(3))}
     current = Current(gone=frozenset(rows))
-    wishes = Draft(changes=tuple(crowd(4)), records=(), adopted=(), problems=(), next=None)
+    wishes = Draft(changes=tuple(crowd(4)), records=(), adopted=(), assumed=(), problems=(), next=None)
     shown = guard(wishes, look_for_faults(rows, current, watch())[2], watch())
 
     approving = watch(approved=shown.id)
