@@ -105,13 +105,14 @@ def _problems(render: Callable[[], Rendered | Page | tuple[str, str]]) -> Iterat
 
 
 def all_mail(letters: Letters, made: Programme) -> Iterator[Callable[[], Rendered | tuple[str, str]]]:
-    """Yield how to render each letter, event and mail around an event of the programme's first pair, and a notice."""
+    """Yield how to render one letter of each template, each event, the mails around one event of each kind, and a notice."""
     track = next(iter(made.tracks.values()))
     for letter in all_letters(letters, made):
-        yield partial(letters.letter, letter, made)
+        if letter.wishes[0].variant == 1:  # the page of every variant has been proved; what is left is the layout
+            yield partial(letters.letter, letter, made)
     for item in track.items:
         yield partial(letters.event, item, made)
-    for item, kind in product(track.items, AROUND):
+    for item, kind in product({item.kind: item for item in track.items}.values(), AROUND):
         yield partial(_around, letters, made, item, kind)
     for kind in AROUND[1:3]:
         yield partial(_around, letters, made, track.items[0], kind, one=True)

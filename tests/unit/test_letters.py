@@ -94,7 +94,7 @@ def test_the_letters_are_those_of_the_golden_file(language: str, goals: int, men
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_events_and_the_mail_around_them_are_those_of_the_golden_file(language: str) -> None:
     made = proof.programme(METHOD, language=language, mentees=3)
-    letters = len(list(proof.all_letters(LETTERS, made)))
+    letters = sum(letter.wishes[0].variant == 1 for letter in proof.all_letters(LETTERS, made))
 
     texts = [render() for render in proof.all_mail(LETTERS, made)][letters:]
 
