@@ -16,14 +16,15 @@ from measure import Cost, median_cost, peak_memory, timed
 from servers import PASSWORD
 
 from beklijf import config as configs
-from beklijf import correspondence, planning
+from beklijf import planning
 from beklijf.calendars import open_calendar
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.errors import ConfigError
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
-from beklijf.messages import Rendered
-from beklijf.reconcile import Engine
+from beklijf.mailers.messages import Rendered
+from beklijf.planning import correspondence
+from beklijf.reconcile.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,9 +16,9 @@ from beklijf import config as configs
 from beklijf import events
 from beklijf.calendars import Agent, ics, open_calendar
 from beklijf.ledger import Ledger
+from beklijf.ledger.outbox import Outbox
 from beklijf.letters import Letters
-from beklijf.outbox import Outbox
-from beklijf.survey import Surveyor
+from beklijf.reconcile.survey import Surveyor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf.arguments import end_of, instant, parser, start_of
+from beklijf.commands.arguments import end_of, instant, parser, start_of
 from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from beklijf.commands.entries import Json
     from beklijf.domain import Organisation
-    from beklijf.entries import Json
-    from beklijf.reconcile import Engine, Outcome
+    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.survey import Survey
     from beklijf.settings import Config
-    from beklijf.survey import Survey
 
 WORST_FIRST = (64, 78, 74, 3, 69, 75, 2, 0)
 LOCK_WAIT = 30.0
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _init(arguments: Namespace) -> int:
-    from beklijf.init import write_example
+    from beklijf.config.init import write_example
 
     path = write_example(arguments.directory, _now().astimezone().date())
     print(f"Wrote {path}: three trainings, the first of them in three weeks.")
@@ -75,7 +75,7 @@ def _init(arguments: Namespace) -> int:
 
 
 def _check(arguments: Namespace) -> int:
-    from beklijf.checking import look
+    from beklijf.commands.checking import look
 
     codes = {0}
     problems: list[Problem] = []
@@ -88,9 +88,9 @@ def _check(arguments: Namespace) -> int:
 
 
 def _plan(arguments: Namespace) -> int:
-    from beklijf import report as reports
-    from beklijf.narrow import narrowed
-    from beklijf.opening import opened
+    from beklijf.commands import report as reports
+    from beklijf.commands.narrow import narrowed
+    from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
     chosen = narrowed(config, training=arguments.training, person=arguments.person)
@@ -108,9 +108,9 @@ def _plan(arguments: Namespace) -> int:
 
 
 def _apply(arguments: Namespace) -> int:
-    from beklijf import report as reports
-    from beklijf.locks import locked
-    from beklijf.opening import opened
+    from beklijf.commands import report as reports
+    from beklijf.ledger.locks import locked
+    from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
     approve = [arguments.approve] if arguments.approve else []
@@ -138,8 +138,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def _rehearse(arguments: Namespace) -> int:
-    from beklijf import rehearse
-    from beklijf.report import Words
+    from beklijf.commands import rehearse
+    from beklijf.commands.report import Words
 
     config = _config(arguments)
     organisation = config.organisation
@@ -159,9 +159,9 @@ def _rehearse(arguments: Namespace) -> int:
 
 
 def _status(arguments: Namespace) -> int:
-    from beklijf import status
-    from beklijf.opening import opened
-    from beklijf.report import Words
+    from beklijf.commands import status
+    from beklijf.commands.report import Words
+    from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
     now = _now()
@@ -183,9 +183,9 @@ def _status(arguments: Namespace) -> int:
 
 
 def _restore(arguments: Namespace) -> int:
-    from beklijf import restoring
-    from beklijf.opening import opened
-    from beklijf.report import Words, single_lines
+    from beklijf.commands import restoring
+    from beklijf.commands.report import Words, single_lines
+    from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
     now = _now()
@@ -242,7 +242,7 @@ def _now() -> datetime:
 
 def _demand_held(survey: Survey, approve: str, config: Config) -> None:
     """Approve only what is held now: what somebody read yesterday may be something else by today."""
-    from beklijf import report as reports
+    from beklijf.commands import report as reports
 
     plan = survey.plan
     if plan.held and plan.id != approve:

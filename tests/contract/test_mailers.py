@@ -28,8 +28,8 @@ from beklijf.domain import Contact
 from beklijf.errors import Down, Refused, Transient
 from beklijf.mailers import open_mailer
 from beklijf.mailers.folder import FolderMailer
+from beklijf.mailers.messages import Rendered, build, message_id, parse
 from beklijf.mailers.smtp import SmtpMailer
-from beklijf.messages import Rendered, build, message_id, parse
 from beklijf.settings import MailSettings
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from urllib.parse import urljoin
 import pytest
 
 from beklijf import canonical, config
-from beklijf.messages import parse
-from beklijf.opening import opened
-from beklijf.outbox import Outbox
+from beklijf.ledger.outbox import Outbox
+from beklijf.mailers.messages import parse
+from beklijf.reconcile.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from beklijf.domain import Event
     from beklijf.ledger import Row
-    from beklijf.plan import Plan
-    from beklijf.reconcile import Engine, Outcome
+    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.plan import Plan
 
     class Server(Protocol):
         """A CalDAV server as ``conftest`` starts it."""

@@ -16,7 +16,7 @@ from tests.contract.test_reconcile import INVITED, KARIM, SANNE, WELCOME, Town, 
 from beklijf.credentials import Secret
 from beklijf.domain import Contact
 from beklijf.errors import Down, Refused, Transient
-from beklijf.messages import WIRE, parse
+from beklijf.mailers.messages import WIRE, parse
 from beklijf.settings import MailSettings
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beklijf import cli, config, service
-from beklijf.locks import locked
-from beklijf.opening import opened
+from beklijf.ledger.locks import locked
+from beklijf.reconcile.opening import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,8 +23,8 @@ import pytest
 from beklijf import canonical, config
 from beklijf.calendars.ics_reader import moment
 from beklijf.calendars.ics_reader import parse as parse_calendar
-from beklijf.messages import parse
-from beklijf.opening import opened
+from beklijf.mailers.messages import parse
+from beklijf.reconcile.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ import logging, os, signal, sys, time, traceback
 from datetime import datetime, timedelta
 from pathlib import Path
 from beklijf import config
-from beklijf.opening import opened
+from beklijf.reconcile.opening import opened
 import beklijf.calendars.caldav, beklijf.calendars.folder, beklijf.mailers.folder, beklijf.mailers.smtp
 
 def tick(path, now, log):

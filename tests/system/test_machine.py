@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from beklijf import canonical, config, merge
+from beklijf import canonical, config
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, ics_reader
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.domain import Recurrence, Single
@@ -31,7 +31,8 @@ from beklijf.errors import ConfigError, Conflict, Down, Refused, Transient
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
 from beklijf.mailers.folder import FolderMailer
-from beklijf.reconcile import Engine
+from beklijf.reconcile import merge
+from beklijf.reconcile.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from beklijf.calendars import Changes, Stored
     from beklijf.domain import Event
-    from beklijf.reconcile import Outcome
+    from beklijf.reconcile.engine import Outcome
     from beklijf.settings import Config
 
 T = TypeVar("T")

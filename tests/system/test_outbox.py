@@ -13,14 +13,14 @@ import pytest
 
 from beklijf import config
 from beklijf.errors import Down
-from beklijf.opening import opened
+from beklijf.reconcile.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from beklijf.outbox import Mail
-    from beklijf.reconcile import Engine, Outcome
+    from beklijf.ledger.outbox import Mail
+    from beklijf.reconcile.engine import Engine, Outcome
 
     class Taken(Protocol):
         recipient: str

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from beklijf import config
-from beklijf.init import write_example
-from beklijf.opening import opened
-from beklijf.overview import first_screen, span, status_line
+from beklijf.commands.overview import first_screen, span, status_line
+from beklijf.config.init import write_example
+from beklijf.reconcile.opening import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import icalendar
 import pytest
 
-from beklijf import cli, init
+from beklijf import cli
+from beklijf.config import init
 
 if TYPE_CHECKING:
     from datetime import date

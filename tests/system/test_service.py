@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf.locks import locked
+from beklijf.ledger.locks import locked
 from beklijf.service import pause
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf.check import programme_problems
 from beklijf.config import load
-from beklijf.days import public_holidays
+from beklijf.config.check import programme_problems
 from beklijf.domain import Facts
 from beklijf.planning import plan_tracks
+from beklijf.planning.days import public_holidays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,9 +21,9 @@ from beklijf.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from beklijf.config.toml_lines import Path as Where
     from beklijf.errors import Problem
     from beklijf.settings import Config
-    from beklijf.toml_lines import Path as Where
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "bad").glob("*.toml"))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from beklijf.correspondence import Sent, schedule
+from beklijf.config.method import load_method
 from beklijf.domain import Contact, LetterRule, MentorshipKey, OfficeHours, Organisation, Person, Ref, Role, Span, Wish
-from beklijf.method import load_method
+from beklijf.planning.correspondence import Sent, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.days import PersonDays, WorkingDays, around, named, on_or_after, public_holidays
 from beklijf.domain import Contact, OfficeHours, Organisation, Person, Span
 from beklijf.errors import ConfigError
+from beklijf.planning.days import PersonDays, WorkingDays, around, named, on_or_after, public_holidays
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 SOMEBODY = Contact("Marieke Smit", "opleidingen@voorbeeld.example")

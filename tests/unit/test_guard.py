@@ -26,10 +26,10 @@ from beklijf.domain import (
     Session,
     Training,
 )
-from beklijf.guard import Watch, guard, identify, look_for_faults
 from beklijf.ledger import Known, Row
-from beklijf.outbox import Mail
-from beklijf.plan import Action, Cause, Change, Current, Draft, Plan, Resend, Withdraw
+from beklijf.ledger.outbox import Mail
+from beklijf.reconcile.guard import Watch, guard, identify, look_for_faults
+from beklijf.reconcile.plan import Action, Cause, Change, Current, Draft, Plan, Resend, Withdraw
 from beklijf.settings import GuardSettings
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beklijf.calendars import Agent, ics
+from beklijf.calendars.timezones import NoYearlyRule
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
 from beklijf.errors import Refused
-from beklijf.merge import take
-from beklijf.timezones import NoYearlyRule
+from beklijf.reconcile.merge import take
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -22,8 +22,8 @@ from icalendar import Calendar, Component
 
 from beklijf.calendars import ics
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.invitations import invitation
-from beklijf.messages import Rendered, message_id
+from beklijf.mailers.invitations import invitation
+from beklijf.mailers.messages import Rendered, message_id
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "invitations"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

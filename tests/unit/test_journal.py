@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from beklijf.journal import JournalLines, PlainLines, in_journal
+from beklijf.service.journal import JournalLines, PlainLines, in_journal
 
 
 def record(level: int, said: str, *arguments: object) -> logging.LogRecord:

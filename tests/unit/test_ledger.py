@@ -13,8 +13,8 @@ import pytest
 from beklijf.canonical import dump
 from beklijf.domain import Contact, Event, Generation, Kind, Meets, MentorshipKey, Moved, Recurrence, Ref
 from beklijf.errors import Busy, StateError
-from beklijf.facts import read_facts
 from beklijf.ledger import Known, Ledger, Row
+from beklijf.ledger.facts import read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,19 +21,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 
-from beklijf import markup, proof, template_values
-from beklijf.days import WorkingDays
+from beklijf.config.method import load_method
 from beklijf.domain import Contact, Event, Letter, LetterRule, MentorshipKey, Programme, Recurrence, Role, Single, Span, Topic
 from beklijf.errors import ConfigError
-from beklijf.letters import TOO_LARGE, Letters, bundled_templates, reply_to
-from beklijf.messages import Rendered
-from beklijf.method import load_method
+from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, template_values
+from beklijf.mailers.messages import Rendered
+from beklijf.planning.days import WorkingDays
 from beklijf.words import LANGUAGES, REASONS, day, days, listed, reason, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.proof import Hour
+    from beklijf.letters.proof import Hour
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "letters"
 METHOD, _ = load_method("default", Path())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beklijf import canonical
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.merge import differences, ended, fields, human_fields, merge, name, rebase, single_field, take
+from beklijf.reconcile.merge import differences, ended, fields, human_fields, merge, name, rebase, single_field, take
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from beklijf.domain import Contact
 from beklijf.errors import Refused
-from beklijf.messages import Rendered, ascii_address, build, message_id, parse
+from beklijf.mailers.messages import Rendered, ascii_address, build, message_id, parse
 
 DAY = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
 SANNE = Contact("Sanne de Vries", "sanne@voorbeeld.example")

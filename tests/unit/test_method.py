@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from beklijf.config.method import DEFAULT, METHODS, load_method
 from beklijf.domain import Anchor, Offset, Role
 from beklijf.errors import ConfigError
-from beklijf.method import DEFAULT, METHODS, load_method
 
 if TYPE_CHECKING:
     from pathlib import Path

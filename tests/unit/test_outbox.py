@@ -11,12 +11,12 @@ import pytest
 
 from beklijf.errors import StateError
 from beklijf.ledger import Ledger
-from beklijf.outbox import Outbox
+from beklijf.ledger.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.outbox import Mail
+    from beklijf.ledger.outbox import Mail
 
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 SANNE, KARIM = "sanne@voorbeeld.example", "karim@voorbeeld.example"

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from beklijf.config.method import load_method
 from beklijf.domain import (
     Anchor,
     Contact,
@@ -34,9 +35,8 @@ from beklijf.domain import (
     Topic,
     Training,
 )
-from beklijf.method import load_method
 from beklijf.planning import plan_tracks
-from beklijf.timeline import timeline
+from beklijf.planning.timeline import timeline
 
 if TYPE_CHECKING:
     from beklijf.domain import Item, Method, Track

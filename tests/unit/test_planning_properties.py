@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beklijf.correspondence import Sent, schedule
-from beklijf.days import WorkingDays, public_holidays
+from beklijf.config.method import load_method
 from beklijf.domain import (
     Contact,
     Facts,
@@ -29,9 +28,10 @@ from beklijf.domain import (
     Span,
     Training,
 )
-from beklijf.method import load_method
 from beklijf.planning import plan_tracks
-from beklijf.timeline import timeline
+from beklijf.planning.correspondence import Sent, schedule
+from beklijf.planning.days import WorkingDays, public_holidays
+from beklijf.planning.timeline import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

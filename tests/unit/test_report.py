@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beklijf.commands.entries import Entry, Stopped, called, entry_json
+from beklijf.commands.report import Report, Words, as_json, grouped_lines, plan_lines, single_lines
 from beklijf.domain import Kind, MentorshipKey, Ref, Role
-from beklijf.entries import Entry, Stopped, called, entry_json
 from beklijf.errors import Problem
-from beklijf.plan import Action
-from beklijf.report import Report, Words, as_json, grouped_lines, plan_lines, single_lines
+from beklijf.reconcile.plan import Action
 
 if TYPE_CHECKING:
-    from beklijf.entries import Json
+    from beklijf.commands.entries import Json
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 12, 7, 12, 0, tzinfo=AMSTERDAM)

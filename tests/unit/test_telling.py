@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.telling import cancels, tells
+from beklijf.reconcile.telling import cancels, tells
 
 FIRST = datetime(2027, 1, 21, 15, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

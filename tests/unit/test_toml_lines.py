@@ -9,12 +9,12 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.toml_lines import lines_of
+from beklijf.config.toml_lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.toml_lines import Path
+    from beklijf.config.toml_lines import Path
 
 NASTY = '''# [training] in a comment
 include = ["a", # ]

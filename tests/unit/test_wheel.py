@@ -30,4 +30,9 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     templates = {f"beklijf/{path.relative_to(ROOT)}" for path in (ROOT / "templates").rglob("*.j2")}
     assert templates
-    assert {"beklijf/schema.sql", "beklijf/methods/default.toml", "beklijf/config.example.toml", "beklijf/py.typed"} | templates <= names
+    assert {
+        "beklijf/ledger/schema.sql",
+        "beklijf/config/methods/default.toml",
+        "beklijf/config.example.toml",
+        "beklijf/py.typed",
+    } | templates <= names

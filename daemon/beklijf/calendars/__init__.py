@@ -124,7 +124,7 @@ class Calendar(Protocol):
     ) -> Stored:
         """Write only ``fields`` of ``wanted`` into the object as it is now, keeping all else as it came.
 
-        Fields are named by ``beklijf.merge``: time, recurrence, single (all singles are written), place, people, title, text,
+        Fields are named by ``beklijf.reconcile.merge``: time, recurrence, single (all singles are written), place, people, title, text,
         alarms. An empty set only raises SEQUENCE (an announcement). Attendees whom the server said
         it can't reach get SCHEDULE-AGENT=CLIENT, whatever *agent* is. Raises `Conflict` when the etag is no longer
         ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, unless ``time`` or

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from icalendar import Calendar, Component, vText
 
-from beklijf import timezones
-from beklijf.calendars import Agent
+from beklijf.calendars import Agent, timezones
 from beklijf.calendars import ics_parts as parts
 from beklijf.calendars.ics_reader import (
     Reading,

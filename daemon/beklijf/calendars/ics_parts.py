@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 from icalendar import Alarm, Calendar, Component, vCalAddress, vDDDTypes, vDuration, vRecur, vText
 
-from beklijf import timezones
-from beklijf.calendars import UNREACHABLE, Agent
+from beklijf.calendars import UNREACHABLE, Agent, timezones
 from beklijf.calendars.ics_reader import WEEKDAYS, Property, address, alarms, attendees, minutes_before, plain_text, text
 from beklijf.domain import Contact
 from beklijf.errors import Refused

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from beklijf.errors import Down
-from beklijf.messages import WIRE, ascii_address
+from beklijf.mailers.messages import WIRE, ascii_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

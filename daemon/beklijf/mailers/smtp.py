@@ -29,7 +29,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf.errors import Down, Refused, Transient
-from beklijf.messages import WIRE, ascii_address, ascii_domain, one_line
+from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

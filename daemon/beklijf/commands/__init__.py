@@ -1,0 +1,1 @@
+"""What each command shows: reports, status, rehearsal. Only ``cli`` prints."""

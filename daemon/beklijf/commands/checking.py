@@ -1,0 +1,88 @@
+"""What ``beklijf check`` looks at, one part after the other, so that no problem hides another. Read-only; prints nothing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from beklijf.calendars import open_calendar
+from beklijf.commands.report import counted
+from beklijf.config.check import programme_problems
+from beklijf.errors import BeklijfError, ConfigError
+from beklijf.letters import Letters, proof
+from beklijf.mailers import open_mailer
+from beklijf.planning import plan_tracks
+from beklijf.reconcile.opening import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from beklijf.errors import Problem
+    from beklijf.settings import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found in one part."""
+
+    lines: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    exit_code: int = 0
+
+
+def look(config: Config, now: datetime) -> Iterator[Looked]:
+    """Yield what is found in the config, the templates, the programme, the calendar and the mail."""
+    yield Looked(lines=(f"{config.path}: {_contents(config)}",), problems=config.warnings)
+    for part in (_templates, _programme, _calendar, _mail):
+        try:
+            yield part(config, now)
+        except BeklijfError as error:
+            yield Looked(problems=error.problems, exit_code=error.exit_code)
+
+
+def _contents(config: Config) -> str:
+    drafts = sum(not training.live for training in config.trainings)
+    trainings = counted(len(config.trainings), "training", "trainings") + (f" ({drafts} draft)" if drafts else "")
+    mentorships = counted(sum(len(t.mentorships) for t in config.trainings), "mentorship", "mentorships")
+    return f"{trainings}, {mentorships}, {counted(len(config.persons), 'person', 'persons')}"
+
+
+def _templates(config: Config, _now: datetime) -> Looked:
+    letters = Letters(config.mail.templates)
+    problems = proof.check(letters, [training.method for training in config.trainings])
+    return _looked(problems, f"templates: {len(letters.names)} files, and all of them render")
+
+
+def _programme(config: Config, now: datetime) -> Looked:
+    """Plan everything, drafts included, on what the ledger knows."""
+    with opened(config, read_only=True) as engine:
+        sender = engine.applier.sender
+        everything = engine.surveyor.including_drafts()
+        tracks = plan_tracks(config.organisation, config.trainings, everything.facts(now), everything.holidays(now))
+    problems = programme_problems(config, tracks)
+    events = counted(len({item.ref for track in tracks.values() for item in track.items}), "event", "events")
+    letters = counted(sum(len(track.wishes) for track in tracks.values()), "letter", "letters")
+    state = config.service.state
+    return _looked(
+        problems,
+        f"programme: {events} and {letters} in all",
+        f"state: {state}{'' if state.exists() else ', which the first tick makes'}",
+        f"invitations: {sender or 'auto, settled with the first event'}",
+    )
+
+
+def _calendar(config: Config, _now: datetime) -> Looked:
+    with closing(open_calendar(config.calendar, config.calendar.organizer.email)) as calendar:
+        return Looked(lines=(f"calendar: {calendar.check()}",))
+
+
+def _mail(config: Config, _now: datetime) -> Looked:
+    with closing(open_mailer(config.mail)) as mailer:
+        return Looked(lines=(f"mail: {mailer.check()}",))
+
+
+def _looked(problems: list[Problem], *lines: str) -> Looked:
+    wrong = any(not problem.warning for problem in problems)
+    return Looked(lines=() if wrong else lines, problems=tuple(problems), exit_code=ConfigError.exit_code if wrong else 0)

@@ -1,0 +1,58 @@
+"""Takes mail addresses, and who is behind them, out of a config; knows which addresses mail and calendars can carry."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from beklijf.config.values import Wrong, text
+from beklijf.domain import Contact
+
+if TYPE_CHECKING:
+    from beklijf.config.reading import Table
+
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_MAILBOX = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>")
+_LONGEST_LOCAL = 64
+
+NOBODY = Contact("nobody", "nobody@nowhere.invalid")
+"""Stands in for a contact that could not be read."""
+
+
+def address(value: object) -> str:
+    """Take an address as typed; its domain may be international, its local part may not.
+
+    A non-ASCII local part needs SMTPUTF8 on every server on the way, and calendars have no such thing.
+    """
+    given = text(value)
+    local, at, domain = given.rpartition("@")
+    if not at or not local or not domain:
+        raise Wrong(f'is not a mail address: "{given}"', "write it as name@organisation.example")
+    if not local.isascii():
+        raise Wrong(f'has letters before the @ that mail servers may not take: "{given}"', "only plain letters, digits and signs there")
+    if not _LOCAL.fullmatch(local) or len(local) > _LONGEST_LOCAL or not _is_domain(domain):
+        raise Wrong(f'is not a mail address: "{given}"', "write it as name@organisation.example")
+    return given
+
+
+def _is_domain(domain: str) -> bool:
+    try:
+        labels = domain.encode("idna").decode("ascii").split(".")
+    except UnicodeError:
+        return False
+    several = len(labels) > 1 or domain == "localhost"
+    return several and all(map(_LABEL.fullmatch, labels))
+
+
+def contact(table: Table) -> Contact:
+    """Read ``{ name = "..", email = ".." }``."""
+    return Contact(table.need("name", text, ""), table.need("email", address, ""))
+
+
+def mailbox(value: object) -> Contact:
+    """Take ``Name <address>``, as mail programs show a sender."""
+    match = _MAILBOX.fullmatch(text(value))
+    if match is None or not match["name"]:
+        raise Wrong("must be a name and an address", 'write it as "Mentor programme <mentor@organisation.example>"')
+    return Contact(match["name"].strip('" '), address(match["address"]))

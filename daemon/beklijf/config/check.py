@@ -1,0 +1,214 @@
+"""Finds what is wrong with a programme that only shows once it is planned, and points at the line of the pair. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from beklijf.calendars import timezones
+from beklijf.config.reading import spelt
+from beklijf.config.toml_lines import lines_of
+from beklijf.domain import Item, Kind
+from beklijf.errors import Problem
+from beklijf.planning.agendas import Agendas
+from beklijf.planning.days import on_or_after, public_holidays
+from beklijf.planning.timeline import timeline
+from beklijf.words import day as in_words
+from beklijf.words import weekday as weekday_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from beklijf.domain import Meets, MentorshipKey, Person, Track, Training
+    from beklijf.settings import Config
+
+_HOLD_BOTH = (Kind.MEETING, Kind.SERIES)
+"""A reminder is shown as free: it takes nobody's hour."""
+
+
+class _Finding(NamedTuple):
+    about: str
+    """The key of a mentorship, or the id of a training."""
+    what: str
+    hint: str
+    warning: bool = True
+    other: str = ""
+    """A second mentorship whose place belongs behind *what*."""
+
+
+class _Place(NamedTuple):
+    file: str
+    line: int
+    where: str
+
+
+class _Meeting(NamedTuple):
+    begin: float
+    """As a timestamp: two datetimes of one zone compare by their clocks, which in October say the same hour twice."""
+    end: float
+    ref: str
+    start: datetime
+    item: Item
+
+    @classmethod
+    def of(cls, item: Item, start: datetime) -> _Meeting:
+        begin = start.timestamp()
+        return cls(begin, begin + 60 * item.minutes, item.ref, start, item)
+
+
+def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], moved: Collection[str] = ()) -> list[Problem]:
+    """Return overlapping meetings as errors; hours outside office hours, unlucky weekdays and notices as warnings.
+
+    An overlap with a pair in *moved* is a warning: people chose that hour in their calendar, and nobody may be stopped by it.
+    """
+    agendas = _agendas(config)
+    trainings = {training.id: training for training in config.trainings}
+    findings = [found._replace(warning=bool({found.about, found.other} & {*moved})) for found in _overlaps(tracks)]
+    findings += _unwritable_zones(tracks)
+    for key, track in tracks.items():
+        findings += _outside_office_hours(key, track, agendas)
+        findings += _unlucky_weekday(key, track, trainings[track.mentorship.training], agendas)
+        findings += (_Finding(notice.mentorship or notice.training, notice.what, notice.hint) for notice in track.notices)
+    if not findings:
+        return []
+    places = _places(config)
+    return sorted((_problem(finding, places) for finding in dict.fromkeys(findings)), key=lambda problem: (problem.file, problem.line))
+
+
+def _agendas(config: Config) -> Agendas:
+    years = {session.date.year + ahead for training in config.trainings for session in training.sessions for ahead in (-1, 0, 1)}
+    return Agendas(config.organisation, public_holidays(config.organisation.holidays, years), config.trainings)
+
+
+def _problem(finding: _Finding, places: Mapping[str, _Place]) -> Problem:
+    place = places[finding.about]
+    other = places.get(finding.other)
+    what = f"{finding.what}, {other.where} ({other.file}:{other.line})" if other else finding.what
+    return Problem(file=place.file, line=place.line, where=place.where, what=what, hint=finding.hint, warning=finding.warning)
+
+
+def _places(config: Config) -> Mapping[str, _Place]:
+    """Return where each training and mentorship stands; trainings stand in the config in the order of its files."""
+    found: dict[str, _Place] = {}
+    trainings = iter(config.trainings)
+    for source in config.sources:
+        lines = lines_of(source.text)
+        number = 0
+        while ("training", number) in lines:
+            training = next(trainings)
+            path = ("training", number)
+            found[training.id] = _Place(source.name, lines[path], spelt(path))
+            for inner, mentorship in enumerate(training.mentorships):
+                below = (*path, "mentorship", inner)
+                found[mentorship.key] = _Place(source.name, lines[below], spelt(below))
+            number += 1
+    return found
+
+
+# -- two meetings at one hour ------------------------------------------------------------------------------------------
+
+
+def _overlaps(tracks: Mapping[MentorshipKey, Track]) -> Iterator[_Finding]:
+    """Yield each two mentorships that want one person at the same moment, with the first such moment."""
+    agendas: defaultdict[str, dict[str, Item]] = defaultdict(dict)
+    people: dict[str, Person] = {}
+    for track in tracks.values():
+        for item in track.items:
+            if item.kind in _HOLD_BOTH:
+                for person in item.people:
+                    agendas[person.key][item.ref] = item
+                    people[person.key] = person
+    for key, items in agendas.items():
+        if len({_pair(item) for item in items.values()}) > 1:
+            yield from _overlaps_of(people[key], list(items.values()))
+
+
+def _overlaps_of(person: Person, items: list[Item]) -> Iterator[_Finding]:
+    meetings = sorted(_Meeting.of(item, start) for item in items for start in item.starts)
+    seen: set[tuple[str, str]] = set()
+    for index, first in enumerate(meetings):
+        for second in islice(meetings, index + 1, None):
+            if second.begin >= first.end:
+                break
+            keys = (first.item.mentorships[0], second.item.mentorships[0])
+            if _pair(first.item) == _pair(second.item) or keys in seen:
+                continue
+            seen |= {keys, keys[::-1]}
+            together = f"{_others(second.item, person)} and with {_others(first.item, person)}"
+            what = f"{person.name} is with {together} on {_moment(second.start)}"
+            yield _Finding(keys[1], what, "give one of the two pairs another hour (meets)", warning=False, other=keys[0])
+
+
+def _pair(item: Item) -> frozenset[str]:
+    return frozenset(person.key for person in item.people)
+
+
+def _others(item: Item, person: Person) -> str:
+    return " and ".join(other.name for other in item.people if other.key != person.key)
+
+
+def _moment(start: datetime) -> str:
+    return f"{in_words(start, 'en', year=True)} at {start:%H:%M}"
+
+
+# -- hours and weekdays that don't suit --------------------------------------------------------------------------------
+
+
+def _unwritable_zones(tracks: Mapping[MentorshipKey, Track]) -> Iterator[_Finding]:
+    """Yield, once a zone, the pair whose meetings no calendar program would show at the right hour."""
+    asked: set[tuple[str, int]] = set()
+    for key, track in tracks.items():
+        for year in {at.year for at in track.meetings} if track.meets else ():
+            if track.meets is None or (track.meets.zone.key, year) in asked:
+                continue
+            asked.add((track.meets.zone.key, year))
+            try:
+                timezones.check(track.meets.zone.key, year)
+            except timezones.NoYearlyRule as error:
+                yield _Finding(key, str(error), error.hint, warning=False)
+
+
+def _outside_office_hours(key: MentorshipKey, track: Track, agendas: Agendas) -> Iterator[_Finding]:
+    hours = agendas.organisation.office_hours
+    meetings = sorted((start, item.minutes) for item in track.items if item.kind in _HOLD_BOTH for start in item.starts)
+    for person in (track.mentorship.mentee, track.mentorship.mentor):
+        outside = next((start for start, minutes in meetings if not agendas.inside_office_hours(person, start, minutes)), None)
+        if outside is not None:
+            local = outside.astimezone(person.zone)
+            what = f"{_moment(local)} in {person.zone.key} is outside office hours for {person.name}"
+            yield _Finding(key, what, f"choose an hour between {hours.start:%H:%M} and {hours.end:%H:%M} for both (meets)")
+
+
+def _unlucky_weekday(key: MentorshipKey, track: Track, training: Training, agendas: Agendas) -> Iterator[_Finding]:
+    if track.meets is None:
+        return
+    off, total = _days_off(track, track.meets.weekday, track.meets, training, agendas)
+    if off <= training.method.limits.off_share * total:
+        return
+    mentee, mentor = track.mentorship.mentee, track.mentorship.mentor
+    days = agendas.working.of(mentee).weekdays & agendas.working.of(mentor).weekdays
+    better = sorted((_days_off(track, day, track.meets, training, agendas)[0], day) for day in days)
+    what = f"{off} of {total} meetings on a {_weekday(track.meets.weekday)} fall on days off"
+    hint = f"on a {_weekday(better[0][1])} it would be {better[0][0]}" if better and better[0][0] < off else "no weekday is better"
+    yield _Finding(key, what, hint)
+
+
+def _days_off(track: Track, weekday: int, meets: Meets, training: Training, agendas: Agendas) -> tuple[int, int]:
+    """Return how many meetings of a series on *weekday* would fall on days off, and of how many."""
+    rule, when = training.method.series, timeline(training)
+    if when is None:
+        return 0, 0
+    [(anchor, _)] = when.anchors(rule.anchor)
+    day, last = on_or_after(anchor + timedelta(days=rule.window[0]), weekday), when.last + timedelta(days=rule.until)
+    met: Counter[bool] = Counter()
+    while day <= last:
+        start = datetime.combine(day, meets.at, meets.zone)
+        met[all(agendas.can_meet(person, start) for person in (track.mentorship.mentee, track.mentorship.mentor))] += 1
+        day += timedelta(weeks=rule.every)
+    return met[False], met.total()
+
+
+def _weekday(number: int) -> str:
+    return weekday_in_words(number, "en")

@@ -1,0 +1,318 @@
+"""The ledger: one SQLite file with identity, asked, seen, told, facts and decisions. Contains no business logic.
+
+A method a use case. Writes happen inside ``with ledger.write():``, which is one transaction: all of it or nothing.
+The outbox lives in the same file, so that an event and its mails are recorded together: see ``outbox``.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from sys import intern
+from typing import TYPE_CHECKING
+
+from beklijf.domain import Kind, Meets, MentorshipKey, Ref
+from beklijf.errors import Busy, StateError
+from beklijf.ledger.facts import spell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+APPLICATION_ID = 0x62656B6C
+VERSION = 1
+SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the ledger knows of one event; asked, seen and told are `canonical.dump` texts."""
+
+    uid: str
+    ref: Ref
+    generation: int
+    kind: Kind
+    training: str
+    mentorships: tuple[MentorshipKey, ...]
+    persons: tuple[str, ...]
+    hour: str
+    state: str
+    asked: str
+    seen: str
+    told: str | None = None
+    href: str = ""
+    etag: str = ""
+    sequence: int = 0
+    changed_at: datetime | None = None
+    refused: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+    """Addresses that the inviting server can't reach: we invite them, and the calendar says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a running training was last planned from: the method's digest and the sessions' keys."""
+
+    method: str
+    sessions: frozenset[date]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A target that refused, since when, and when it is tried again."""
+
+    target: str
+    what: str
+    attempts: int
+    since: datetime
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    id: int
+    kind: str
+    subject: str
+    field: str
+    made: datetime
+
+
+def stamp(at: datetime) -> str:
+    """Return *at* as the ledger spells instants: UTC, sortable as text."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class Ledger:
+    """One open ledger. Opening it makes or migrates the file, unless it is only read."""
+
+    def __init__(self, path: Path | None, *, read_only: bool = False, durable: bool = True) -> None:
+        """Open *path*; None is a ledger that lives as long as the object (rehearse), as is reading one that isn't there yet."""
+        self.path = path
+        if path is None or (read_only and not path.exists()):
+            self.db = sqlite3.connect(":memory:", isolation_level=None)
+        else:
+            with translated(path):
+                if not read_only:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+                self.db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+        self.db.row_factory = sqlite3.Row
+        with translated(path):
+            self.db.execute("PRAGMA foreign_keys = ON")
+            self._migrate()
+            if not read_only:  # only now: the mode is written into the file, and it might have been another program's
+                self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+
+    def _migrate(self) -> None:
+        (application,) = self.db.execute("PRAGMA application_id").fetchone()
+        (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables:
+            script = SCHEMA.read_text(encoding="utf-8")
+            self.db.executescript(
+                f"BEGIN IMMEDIATE; {script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+            )
+        elif application != APPLICATION_ID:
+            raise StateError(f"{self.path} is a database of another program", hint="point [service] state at a file of its own")
+        elif version > VERSION:
+            raise StateError(
+                f"{self.path} was written by a newer beklijf (state version {version}; this one knows {VERSION})",
+                hint="install the newer version again, or restore the state file from before the upgrade",
+            )
+
+    def close(self) -> None:
+        self.db.close()
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """Make everything inside one transaction that is on disk when the block ends."""
+        with translated(self.path):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+
+    def foreign_revision(self) -> int:
+        """Return a number that changes when another process wrote the ledger (a decision, say)."""
+        revision: int = self.db.execute("PRAGMA data_version").fetchone()[0]
+        return revision
+
+    # -- meta --------------------------------------------------------------------------------------------------------
+
+    def get(self, name: str) -> str | None:
+        found = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if found is None else str(found["value"])
+
+    def set(self, name: str, value: str) -> None:
+        self.db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
+
+    def instant(self, name: str) -> datetime | None:
+        value = self.get(name)
+        return None if value is None else datetime.fromisoformat(value)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def rows(self) -> dict[str, Row]:
+        """Return all events that are not closed, by UID."""
+        found = self.db.execute("SELECT * FROM event WHERE state != 'closed'")
+        return {row["uid"]: _row(row) for row in found}
+
+    def etags(self) -> dict[str, str]:
+        """Return by which ETag each live event was last seen, by href: a calendar need not read those again."""
+        return {row["href"]: row["etag"] for row in self.db.execute("SELECT href, etag FROM event WHERE state = 'live' AND etag != ''")}
+
+    def put(self, row: Row) -> None:
+        self.db.execute(
+            """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :hour, :state,
+               :asked, :seen, :told, :href, :etag, :sequence, :changed_at, :refused, :ours)""",
+            {
+                "uid": row.uid,
+                "ref": row.ref,
+                "generation": row.generation,
+                "kind": row.kind,
+                "training": row.training,
+                "mentorships": json.dumps(row.mentorships),
+                "persons": json.dumps(row.persons),
+                "hour": row.hour,
+                "state": row.state,
+                "asked": row.asked,
+                "seen": row.seen,
+                "told": row.told,
+                "href": row.href,
+                "etag": row.etag,
+                "sequence": row.sequence,
+                "changed_at": None if row.changed_at is None else stamp(row.changed_at),
+                "refused": json.dumps(row.refused),
+                "ours": json.dumps(row.ours),
+            },
+        )
+
+    def conclude(self, row: Row, now: datetime) -> None:
+        """Close an event for good: should its item be wanted again, the next generation carries it, under a new UID."""
+        self.put(replace(row, state="closed"))
+        self.carry(row.ref, row.generation + 1, now)
+
+    def carry(self, ref: Ref, number: int, since: datetime) -> None:
+        """Note which generation carries *ref*, and from when on."""
+        self.db.execute("INSERT OR REPLACE INTO generation VALUES (?, ?, ?)", (ref, number, stamp(since)))
+
+    # -- facts -------------------------------------------------------------------------------------------------------
+
+    def join(self, mentorship: MentorshipKey, person: str, now: datetime) -> None:
+        """Note since when a person (by key) is in a mentorship; the first time counts."""
+        self.db.execute("INSERT OR IGNORE INTO mentorship VALUES (?, ?, ?)", (mentorship, person, stamp(now)))
+
+    def keep_slot(self, mentorship: MentorshipKey, kind: str, meets: Meets, *, config: Meets | None, first: date | None = None) -> None:
+        """Keep the pair's hour as a fact, for as long as the config's own word stays what it is now."""
+        self.db.execute(
+            "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                mentorship,
+                kind,
+                meets.weekday,
+                meets.at.isoformat(),
+                meets.minutes,
+                meets.zone.key,
+                None if first is None else first.isoformat(),
+                spell(config),
+            ),
+        )
+
+    def forget_moved(self, mentorships: Iterable[MentorshipKey]) -> None:
+        """Give the pair's hour back to the config."""
+        self.db.executemany("DELETE FROM slot WHERE kind = 'moved' AND mentorship = ?", [(key,) for key in mentorships])
+
+    # -- trainings, trouble, decisions -----------------------------------------------------------------------------------
+
+    def known_trainings(self) -> dict[str, Known]:
+        return {
+            row["id"]: Known(method=row["method"], sessions=frozenset(map(date.fromisoformat, json.loads(row["sessions"]))))
+            for row in self.db.execute("SELECT * FROM training")
+        }
+
+    def know_training(self, training: str, known: Known) -> None:
+        sessions = json.dumps(sorted(day.isoformat() for day in known.sessions))
+        self.db.execute("INSERT OR REPLACE INTO training VALUES (?, ?, ?)", (training, known.method, sessions))
+
+    def troubles(self) -> dict[str, Trouble]:
+        return {
+            row["target"]: Trouble(
+                target=row["target"],
+                what=row["what"],
+                attempts=row["attempts"],
+                since=datetime.fromisoformat(row["since"]),
+                retry_at=datetime.fromisoformat(row["retry_at"]),
+            )
+            for row in self.db.execute("SELECT * FROM trouble ORDER BY target")
+        }
+
+    def note_trouble(self, trouble: Trouble) -> None:
+        self.db.execute(
+            "INSERT OR REPLACE INTO trouble VALUES (?, ?, ?, ?, ?)",
+            (trouble.target, trouble.what, trouble.attempts, stamp(trouble.since), stamp(trouble.retry_at)),
+        )
+
+    def no_trouble(self, target: str) -> None:
+        self.db.execute("DELETE FROM trouble WHERE target = ?", (target,))
+
+    def decide(self, kind: str, subject: str, *, made: datetime, field: str = "") -> None:
+        self.db.execute("INSERT INTO decision (kind, subject, field, made) VALUES (?, ?, ?, ?)", (kind, subject, field, stamp(made)))
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return what people decided and no tick has taken up yet."""
+        return tuple(
+            Decision(id=row["id"], kind=row["kind"], subject=row["subject"], field=row["field"], made=datetime.fromisoformat(row["made"]))
+            for row in self.db.execute("SELECT * FROM decision WHERE done IS NULL ORDER BY id")
+        )
+
+    def taken_up(self, decision: Decision, now: datetime) -> None:
+        self.db.execute("UPDATE decision SET done = ? WHERE id = ?", (stamp(now), decision.id))
+
+
+@contextmanager
+def translated(path: Path | None) -> Iterator[None]:
+    """Turn SQLite's errors into ours: locked is 'later', everything else is a state file that needs a person."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise Busy(f"{path} is in use by another program", hint="try again; if it lasts, find who holds it with fuser") from error
+        raise StateError(
+            f"{path}: {error}", hint="check that the account that runs beklijf may write there, and that the disk isn't full"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise StateError(
+            f"{path}: {error}", hint="restore it from a backup, or move it away: the calendar's own events are recognised again"
+        ) from error
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}", hint="check the rights on that folder") from error
+
+
+def _row(row: sqlite3.Row) -> Row:
+    return Row(
+        uid=row["uid"],
+        ref=Ref(row["ref"]),
+        generation=row["generation"],
+        kind=Kind(row["kind"]),
+        training=row["training"],
+        mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
+        persons=tuple(json.loads(row["persons"])),
+        hour=row["hour"],
+        state=row["state"],
+        asked=intern(row["asked"]),  # mostly all three are the same text: kept once, it is half the memory
+        seen=intern(row["seen"]),
+        told=None if row["told"] is None else intern(row["told"]),
+        href=row["href"],
+        etag=row["etag"],
+        sequence=row["sequence"],
+        changed_at=None if row["changed_at"] is None else datetime.fromisoformat(row["changed_at"]),
+        refused=tuple(json.loads(row["refused"])),
+        ours=tuple(json.loads(row["ours"])),
+    )

@@ -1,0 +1,196 @@
+"""The outbox: what must go out, what went out, and what is known of each attempt. It stores; ``delivery`` sends.
+
+    waiting -> sending -> sent                 250, or the Maildir file is there
+                       -> waiting (retry_at)   4xx, no connection: with capped back-off, the bytes are kept
+                       -> failed               a no to this address: named in ``status``
+    waiting -> dropped                         a newer revision replaced it, or what it was about is gone
+
+A row found ``sending`` when nobody is sending is what a crash left: it is sent once more under the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from beklijf.domain import Ref
+from beklijf.ledger import stamp
+from beklijf.planning.correspondence import Sent
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from beklijf.domain import Letter
+    from beklijf.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One row: a mail to one address, rendered when it is claimed."""
+
+    id: int
+    kind: str
+    name: str
+    recipient: str
+    uid: str | None
+    single: str | None
+    payload: dict[str, Any]
+    state: str
+    queued: datetime
+    attempts: int
+    retry_at: datetime | None
+    content: bytes | None
+    note: str
+
+
+class Outbox:
+    """The mails of one ledger; call the writing methods inside ``ledger.write()``."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._db = ledger.db
+
+    # -- putting in --------------------------------------------------------------------------------------------------
+
+    def add_letter(self, letter: Letter, *, recipient: str, now: datetime) -> None:
+        refs = [wish.ref for wish in letter.wishes]
+        self._note_letter(letter, self._insert("letter", letter_name(letter), recipient, {"refs": refs}, now), now)
+
+    def _note_letter(self, letter: Letter, mail: int, now: datetime) -> None:
+        self._db.executemany(
+            "INSERT INTO letter VALUES (?, ?, ?, ?, ?)",
+            [(wish.ref, wish.mentorship, letter.person.key, stamp(now), mail) for wish in letter.wishes],
+        )
+
+    def assume(self, letter: Letter, *, now: datetime) -> None:
+        """Note a letter as sent by a ledger before this one: its receiver has what it announced."""
+        mail = self._insert("letter", letter_name(letter), letter.person.email, {}, now)
+        self._db.execute("UPDATE outbox SET state = 'dropped', note = 'sent before this ledger began' WHERE id = ?", (mail,))
+        self._note_letter(letter, mail, now)
+
+    def add_notice(self, name: str, *, recipient: str, payload: dict[str, Any], now: datetime) -> None:
+        """Queue a mail to staff; the same name is never mailed twice."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('notice', ?, ?, ?, 'waiting', ?)",
+            (f"notice {name} {recipient}", recipient, json.dumps(payload), stamp(now)),
+        )
+
+    def add_invitation(self, *, uid: str, single: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime) -> None:
+        """Queue one iTIP message; it replaces an unsent older one for the same event, meeting and person.
+
+        A CANCEL for somebody who never got anything of the event removes both: nothing goes out.
+        """
+        replaced = self._db.execute(
+            """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
+               AND state = 'waiting' AND attempts = 0 AND (single = :single OR :single = '')""",
+            {"uid": uid, "recipient": recipient, "single": single},
+        ).rowcount
+        (known,) = self._db.execute(
+            "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent') OR attempts > 0)",
+            (uid, recipient),
+        ).fetchone()
+        if payload["method"] == "CANCEL" and not single and replaced and not known:
+            return
+        mail = self._insert("invitation", f"{payload['method']} {uid} {single} {recipient} {sequence}", recipient, payload, now)
+        self._db.execute("UPDATE outbox SET uid = ?, single = ? WHERE id = ?", (uid, single, mail))
+
+    def _insert(self, kind: str, name: str, recipient: str, payload: dict[str, Any], now: datetime) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO outbox (kind, name, recipient, payload, state, queued) VALUES (?, ?, ?, ?, 'waiting', ?)",
+            (kind, name, recipient, json.dumps(payload, ensure_ascii=False), stamp(now)),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    # -- taking out --------------------------------------------------------------------------------------------------
+
+    def due(self, now: datetime) -> list[Mail]:
+        """Return what can be sent now, oldest first; what a crash left in ``sending`` comes with it."""
+        return [
+            _mail(row)
+            for row in self._db.execute(
+                "SELECT * FROM outbox WHERE state = 'sending' OR (state = 'waiting' AND (retry_at IS NULL OR retry_at <= ?)) ORDER BY id",
+                (stamp(now),),
+            )
+        ]
+
+    def next_retry(self) -> datetime | None:
+        (found,) = self._db.execute("SELECT min(retry_at) FROM outbox WHERE state = 'waiting' AND retry_at IS NOT NULL").fetchone()
+        return None if found is None else datetime.fromisoformat(found)
+
+    def claim(self, mail: Mail, *, content: bytes, message_id: str) -> None:
+        self._db.execute(
+            "UPDATE outbox SET state = 'sending', attempts = attempts + 1, bytes = ?, message_id = ? WHERE id = ?",
+            (content, message_id, mail.id),
+        )
+
+    def sent(self, mail: Mail) -> None:
+        self._finish(mail, "sent", "")
+
+    def failed(self, mail: Mail, note: str) -> None:
+        self._finish(mail, "failed", note)
+
+    def dropped(self, mail: Mail, note: str) -> None:
+        self._finish(mail, "dropped", note)
+
+    def _finish(self, mail: Mail, state: str, note: str) -> None:
+        # what was written to people isn't kept; the payload of an event would hold a copy
+        self._db.execute(
+            "UPDATE outbox SET state = ?, note = ?, bytes = NULL, retry_at = NULL, payload = '{}' WHERE id = ?", (state, note, mail.id)
+        )
+
+    def put_back(self, mail: Mail, *, at: datetime, note: str) -> None:
+        """Let a mail that failed wait again: the refusal was not about its address."""
+        self._db.execute(
+            "UPDATE outbox SET state = 'waiting', retry_at = ?, note = ?, payload = ? WHERE id = ?",
+            (stamp(at), note, json.dumps(mail.payload, ensure_ascii=False), mail.id),
+        )
+
+    def retry(self, mail: Mail, *, at: datetime, note: str) -> None:
+        self._db.execute("UPDATE outbox SET state = 'waiting', retry_at = ?, note = ? WHERE id = ?", (stamp(at), note, mail.id))
+
+    def unclaim(self, mail: Mail) -> None:
+        """Put a claimed mail back as if it had not been tried: it never reached a server."""
+        self._db.execute("UPDATE outbox SET state = 'waiting', attempts = ? WHERE id = ?", (mail.attempts, mail.id))
+
+    # -- looking in --------------------------------------------------------------------------------------------------
+
+    def letters(self) -> list[Sent]:
+        """Return every letter that was queued or sent: what is not sent again, and what the caps count."""
+        found: dict[int, tuple[str, str, list[Ref]]] = {}
+        for ref, person, at, mail in self._db.execute("SELECT ref, person, at, outbox FROM letter ORDER BY outbox, ref"):
+            found.setdefault(mail, (person, at, []))[2].append(Ref(ref))
+        return [Sent(person=person, at=datetime.fromisoformat(at), wishes=tuple(refs)) for person, at, refs in found.values()]
+
+    def on_their_way(self) -> frozenset[Ref]:
+        """Return the wishes whose letter has been queued and not been sent."""
+        found = self._db.execute("SELECT ref FROM outbox JOIN letter ON outbox.id = letter.outbox WHERE state IN ('waiting', 'sending')")
+        return frozenset(Ref(row["ref"]) for row in found)
+
+    def open_mails(self) -> list[Mail]:
+        """Return what waits, is being sent, or failed: for plan and status."""
+        return [_mail(row) for row in self._db.execute("SELECT * FROM outbox WHERE state IN ('waiting', 'sending', 'failed') ORDER BY id")]
+
+
+def letter_name(letter: Letter) -> str:
+    """Return what a letter's row, and ``--json``, call it."""
+    return f"letter {' '.join(wish.ref for wish in letter.wishes)} to {letter.person.key}"
+
+
+def _mail(row: sqlite3.Row) -> Mail:
+    return Mail(
+        id=row["id"],
+        kind=row["kind"],
+        name=row["name"],
+        recipient=row["recipient"],
+        uid=row["uid"],
+        single=row["single"],
+        payload=json.loads(row["payload"]),
+        state=row["state"],
+        queued=datetime.fromisoformat(row["queued"]),
+        attempts=row["attempts"],
+        retry_at=None if row["retry_at"] is None else datetime.fromisoformat(row["retry_at"]),
+        content=row["bytes"],
+        note=row["note"],
+    )

@@ -1,0 +1,67 @@
+"""An event as an invitation by mail (iMIP, RFC 6047): the mail around it is one person's, the event inside is everybody's.
+
+Decides nothing: whom to tell, about what and with which SEQUENCE is the caller's. The iCalendar object itself is
+``calendars.ics``'s, the same that stands in calendars.
+
+    multipart/mixed
+    +-- multipart/alternative          Outlook looks for an invitation in the first child only
+    |   +-- text/plain
+    |   +-- text/html
+    |   +-- text/calendar; method=..   last, so the richest: this makes the buttons
+    +-- application/ics; invite.ics    the same bytes, for Gmail's "add to calendar" and programs that know no invitations
+
+Both copies are base64: its bytes survive gateways that re-wrap lines or change line ends. One message per person, to that
+person alone: Gmail opens an invitation only for whom it is addressed to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from beklijf.calendars import ics
+from beklijf.mailers.messages import build, fix_boundaries
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from email.message import EmailMessage
+
+    from beklijf.domain import Contact, Event
+    from beklijf.mailers.messages import Rendered
+
+
+def invitation(
+    event: Event,
+    *,
+    method: Literal["REQUEST", "CANCEL"],
+    sequence: int,
+    stamp: datetime,
+    single: datetime | None,
+    recipient: Contact,
+    rendered: Rendered,
+    message_id: str,
+    date: datetime,
+) -> EmailMessage:
+    """Return what *recipient* must be told of *event*, or of the one meeting of it that the rhythm has at *single*.
+
+        method   single   recipient          says
+        REQUEST  None     in event.people    this is the event now, all its meetings and everybody in it
+        REQUEST  instant  in event.people    this one meeting is at another time (or back at its own)
+        CANCEL   None     in event.people    there is no such event any more
+        CANCEL   None     not in it (left)   you are not in it any more; only they stand in it (RFC 5546 section 3.2.5)
+        CANCEL   instant  either             this one meeting does not take place
+
+    From is the organizer, for two reasons: answers go to ORGANIZER whatever Reply-To says, and Google puts an invitation
+    into an agenda by itself only from a sender that the receiver knows.
+    """
+    addresses = {contact.email.casefold() for contact in event.people}
+    if recipient.email.casefold() not in addresses:
+        assert method == "CANCEL", "who is invited is among the people of the event"
+        event = replace(event, people=(recipient,))
+    content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=single)
+    # Not marked Auto-Submitted: filters on that may throw away the answer as well.
+    message = build(rendered, sender=event.organizer, to=recipient, reply_to=None, message_id=message_id, date=date, auto=False)
+    message.add_alternative(content, maintype="text", subtype="calendar", params={"method": method, "charset": "UTF-8"})
+    message.add_attachment(content, maintype="application", subtype="ics", filename="invite.ics", params={"name": "invite.ics"})
+    fix_boundaries(message)
+    return message

@@ -1,0 +1,155 @@
+"""Send what the outbox holds: claim, have it rendered, hand over, record. Decides when to try again; knows nothing of plans.
+
+what the mailer says        what happens to the mail                     and to the rest of the outbox
+--------------------------  -------------------------------------------  ---------------------------------------------
+nothing                     sent                                         goes on
+Transient                   tried again: 5, 10, 20 .. minutes, at most   goes on, unless it is the second in a row:
+                            4 hours                                      then the server is down for this tick
+Refused                     failed, named in status                      goes on; the same words for everybody and
+                                                                         nothing sent means the fault is ours: put back
+Down                        put back untouched                           stays; tried again with back-off
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from beklijf.errors import BeklijfError, Down, Refused, Transient
+from beklijf.mailers import messages
+from beklijf.reconcile.rendering import Rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from email.message import EmailMessage
+
+    from beklijf.domain import Programme
+    from beklijf.errors import BackendError, Problem
+    from beklijf.ledger import Ledger
+    from beklijf.ledger.outbox import Mail, Outbox
+    from beklijf.letters import Letters
+    from beklijf.mailers import Mailer
+    from beklijf.settings import Config
+
+log = logging.getLogger("beklijf")
+
+FIRST_RETRY = timedelta(minutes=5)
+LAST_RETRY = timedelta(hours=4)
+SAME_FOR_ALL = 3
+"""So many refusals in the same words, and nothing sent: no coincidence."""
+
+
+def back_off(attempts: int) -> timedelta:
+    """Return how long to wait after so many failed attempts."""
+    return min(FIRST_RETRY * (1 << max(attempts - 1, 0)), LAST_RETRY)
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivered:
+    """What became of one pass over the outbox."""
+
+    sent: list[Mail] = field(default_factory=list)
+    failed: list[tuple[Mail, Refused]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    down: BackendError | None = None
+    doubt: BackendError | None = None
+    """The last failure, when nothing worked since."""
+    aside: list[Mail] = field(default_factory=list)
+    """What met `Down` first: a relay may mean one mailbox when it speaks of policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    config: Config
+    ledger: Ledger
+    outbox: Outbox
+    mailer: Mailer
+    letters: Letters
+
+    def deliver(self, programme: Programme, now: datetime, *, stop: Callable[[], bool], done: Callable[[], None]) -> Delivered:
+        """Send what is due, oldest first, until everything is out, the server is down, or *stop* says so."""
+        result = Delivered()
+        due = self.outbox.due(now)
+        render = Rendering(self.config, self.letters, programme).message
+
+        def send(mails: list[Mail]) -> None:
+            for mail in mails:
+                if stop() or result.down:
+                    return
+                message = self._message(mail, render, now, result)
+                if message is not None:
+                    self._send(mail, message, now, result)
+                    done()
+
+        send(due)
+        if result.sent:
+            aside, result.aside = result.aside, []
+            send(aside)
+        elif result.aside:
+            result.down = result.doubt
+        self._same_for_all(result, now)
+        return result
+
+    def _message(self, mail: Mail, render: Callable[[Mail], EmailMessage | None], now: datetime, result: Delivered) -> EmailMessage | None:
+        """Return the message of a row: the bytes of an earlier attempt, or freshly rendered and claimed."""
+        if mail.state == "sending":
+            log.warning("sending again after a crash, under the same Message-ID: %s to %s", mail.name, mail.recipient)
+        if mail.content is not None:
+            message = messages.parse(mail.content)
+            with self.ledger.write():
+                self.outbox.claim(mail, content=mail.content, message_id=str(message["Message-ID"]))
+            return message
+        try:
+            fresh = render(mail)
+        except BeklijfError as error:
+            result.problems += [*error.problems]
+            with self.ledger.write():
+                self.outbox.retry(mail, at=now + LAST_RETRY, note=str(error))
+            return None
+        if fresh is None:
+            with self.ledger.write():
+                self.outbox.dropped(mail, "what it was about is gone")
+            return None
+        with self.ledger.write():
+            self.outbox.claim(mail, content=fresh.as_bytes(policy=messages.WIRE), message_id=str(fresh["Message-ID"]))
+        return fresh
+
+    def _send(self, mail: Mail, message: EmailMessage, now: datetime, result: Delivered) -> None:
+        try:
+            self.mailer.send(message, recipient=mail.recipient)
+        except Refused as error:
+            with self.ledger.write():
+                self.outbox.failed(mail, str(error))
+            result.failed.append((mail, error))
+        except (Transient, Down) as error:
+            with self.ledger.write():
+                if isinstance(error, Transient):
+                    self.outbox.retry(mail, at=now + back_off(mail.attempts + 1), note=str(error))
+                else:
+                    self.outbox.unclaim(mail)
+                    result.aside.append(mail)
+            result.down = error if result.doubt else None
+            result.doubt = error
+            return
+        except BeklijfError:  # a secret that isn't there, say: it never reached a server
+            with self.ledger.write():
+                self.outbox.unclaim(mail)
+            raise
+        else:
+            with self.ledger.write():
+                self.outbox.sent(mail)
+            result.sent.append(mail)
+        result.doubt = None
+
+    def _same_for_all(self, result: Delivered, now: datetime) -> None:
+        words = {str(error).replace(mail.recipient, "") for mail, error in result.failed}
+        if len(result.failed) < SAME_FOR_ALL or result.sent or len(words) > 1:
+            return
+        with self.ledger.write():
+            for mail, error in result.failed:
+                self.outbox.put_back(mail, at=now + back_off(mail.attempts + 1), note=str(error))
+        result.down = Down(f"{self.mailer.target} refuses everybody: {result.failed[0][1]}", hint=result.failed[0][1].hint)
+        result.failed.clear()

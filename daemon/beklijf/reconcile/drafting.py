@@ -1,0 +1,378 @@
+"""The programme held against the ledger and the calendar: what a tick would do. Pure: a world in, a draft out.
+
+    item     ledger        calendar     what happens
+    -------  ------------  -----------  --------------------------------------------------------------------------------
+    wanted   -             -            created, once it opens
+    wanted   -             there        adopted as it is (a lost or restored ledger); nobody is told
+    wanted   live          there        merged field by field (``merge``)
+    wanted   live          gone         a human deleted it: not made again; the attendees are told
+    wanted   deleted       -            nothing, until restored
+    wanted   deleted       there        a human brought it back: live again
+    -        live          there        what is still to come is withdrawn; a begun series ends and keeps its past
+    -        live          gone         closed
+    -        -             there        an orphan of ours: reported, never touched
+
+A begun series that would have to be re-timed or re-peopled ends, and its next generation goes on under a new UID.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from beklijf import canonical, events
+from beklijf.errors import Problem
+from beklijf.ledger import Row
+from beklijf.ledger.facts import spell
+from beklijf.reconcile import merge, posting, telling
+from beklijf.reconcile.plan import Action, Cause, Change, Create, Draft, Withdraw, World, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from beklijf.calendars import Stored
+    from beklijf.domain import Event, Item, Ref
+    from beklijf.reconcile.telling import Tell
+
+QUIET = timedelta(minutes=10)
+"""How long a human's change must have stood before others are told: people drag twice."""
+
+
+def draft(world: World) -> Draft:
+    """Return all that a tick would do now, and what it would note."""
+    return _Drafting(world).draft()
+
+
+class _Drafting:
+    """Collects while it walks over items, rows and letters; the world is only read."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.now = world.now
+        self.changes: list[Change] = []
+        self.records: list[Row] = []
+        self.adopted: list[Row] = []
+        self.problems: list[Problem] = []
+        self.later: list[datetime] = []
+        self.unknown = set(world.current.stored) - set(world.rows)
+        self.welcome = posting.welcomes(world.letters)
+
+    def draft(self) -> Draft:
+        by_ref = {(row.ref, row.generation): row for row in self.world.rows.values()}
+        wanted: set[str] = set()
+        for item in self._items():
+            row = by_ref.get((item.ref, item.generation))
+            if row is None:
+                self._appear(item)
+            else:
+                wanted.add(row.uid)
+                self._keep(item, row)
+        for uid, row in self.world.rows.items():
+            if uid not in wanted:
+                self._leave(row)
+        self._orphans()
+        assumed = posting.assumed(self.world.letters, {m for row in self.adopted for m in row.mentorships})
+        letters, later = posting.changes(self.world, assumed)
+        self.later += later
+        return Draft(
+            changes=(*self.changes, *letters),
+            records=tuple(self.records),
+            adopted=tuple(self.adopted),
+            assumed=assumed,
+            problems=tuple(self.problems),
+            next=min((at for at in self.later if at > self.now), default=None),
+        )
+
+    def _items(self) -> Iterator[Item]:
+        for track in self.world.programme.tracks.values():
+            yield from track.items
+
+    # -- items -------------------------------------------------------------------------------------------------------
+
+    def _appear(self, item: Item) -> None:
+        """Create an item that has no row, or adopt the event that stands for it already."""
+        if self.unknown and (found := self._own(item)):
+            self._adopt(item, *found)
+            return
+        if item.starts[-1] <= self.now:
+            return
+        opens = max([item.opens, *(self.welcome[m] for m in item.mentorships if m in self.welcome)])
+        if opens > self.now:
+            self.later.append(opens)
+        elif not self._rests(item.ref):
+            self._create(item)
+
+    def _create(self, item: Item, *, cause: Cause | None = None) -> None:
+        event = self.world.writer.event(item)
+        self.changes.append(
+            self._change(
+                Action.CREATE,
+                item,
+                work=Create(row=self._row(item, event), event=event),
+                cause=cause or (Cause.CHANGE if item.caught_up else Cause.DUE),
+                tells=self._by_us(telling.tells(None, event, now=self.now)),
+                why=item.why,
+            )
+        )
+
+    def _own(self, item: Item) -> tuple[int, Stored] | None:
+        """Find the event of *item* that a ledger before this one wrote; of several generations, the last."""
+        for generation in range(item.generation + 9, item.generation - 1, -1):
+            uid = events.uid(self.world.writer.installation, item.ref, generation)
+            if uid in self.unknown:
+                return generation, self.world.current.stored[uid]
+        return None
+
+    def _adopt(self, item: Item, generation: int, stored: Stored) -> None:
+        desired = self.world.writer.event(item, generation=generation)
+        desired = merge.rebase(desired, stored.event, self.now) or desired
+        seen = canonical.dump(stored.event)
+        self.unknown.discard(stored.event.uid)
+        self.adopted.append(
+            replace(
+                self._row(item, replace(desired, uid=stored.event.uid)),
+                generation=generation,
+                state="live",
+                seen=seen,
+                told=seen,
+                href=stored.href,
+                etag=stored.etag,
+                sequence=stored.sequence,
+                ours=tuple(sorted(stored.unreachable)),
+            )
+        )
+
+    def _keep(self, item: Item, row: Row) -> None:
+        """Hold one item against its row and the calendar."""
+        stored = self.world.current.stored.get(row.uid)
+        if row.state == "intended" and stored is None:
+            if item.starts[-1] > self.now and not self._rests(item.ref):
+                self._create(item, cause=Cause.DUE)
+            return
+        if row.state == "withdrawing":
+            self._withdraw(row, why="was being withdrawn")
+            return
+        if row.state == "deleted" and stored is None:
+            self._tell_deletion(row)
+            return
+        if row.uid in self.world.current.gone:
+            self._bury(row)
+            return
+        if self._rests(row.ref):
+            return
+        desired = self.world.writer.event(replace(item, generation=row.generation))
+        if desired.uid != row.uid:
+            desired = replace(desired, uid=row.uid)
+        if stored is None and row.changed_at is None and canonical.dump(desired) == row.asked:
+            return
+        self._merge(item, row, stored, desired)
+
+    def _merge(self, item: Item, row: Row, stored: Stored | None, desired: Event) -> None:
+        asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+        server = stored.event if stored else seen
+        if max(canonical.meetings(server) or (self.now,)) <= self.now >= item.starts[-1]:
+            return
+        if canonical.rhythm(server)[0] <= self.now:
+            going_on = merge.rebase(desired, asked, self.now) or merge.rebase(desired, server, self.now)
+            if going_on is None or row.persons != tuple(p.key for p in item.people):
+                self._next_generation(item, row, server)
+                return
+            desired = going_on
+        if self.world.sender != "none" and not telling.told_fields(merge.differences(asked, desired), self.now):
+            desired = asked  # a changed text alone: it rides along with the next change that people are told about
+        merged = merge.merge(asked=asked, seen=seen, server=server, desired=desired, now=self.now)
+        changed_at = row.changed_at
+        if telling.told_fields(merged.theirs, self.now) or (row.state == "deleted"):
+            changed_at = self.now
+        ours = stored.unreachable.union(row.ours) if stored and self.world.sender == "server" else row.ours
+        noted = replace(
+            row,
+            state="live",
+            asked=row.asked if merged.write else canonical.dump(merged.asked),
+            seen=canonical.dump(server),
+            href=stored.href if stored else row.href,
+            etag=stored.etag if stored else row.etag,
+            sequence=max(stored.sequence, row.sequence) if stored else row.sequence,
+            changed_at=changed_at,
+            refused=tuple(sorted(set(row.refused) & merge.human_fields(merged.asked, merged.seen) | merged.refused)),
+            told=canonical.dump(server) if self.world.sender == "server" and not ours else row.told,
+            ours=tuple(sorted(ours)),
+        )
+        self._announce(item, noted, merged, row)
+
+    def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row) -> None:
+        """Write what is ours, tell what has stood long enough, note the rest."""
+        told = None if noted.told is None else canonical.load(noted.told)
+        same = noted.persons == tuple(p.key for p in item.people)
+        tells = self._by_us(telling.tells(told, merged.seen, now=self.now, same_persons=same), noted.ours)
+        settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
+        now_told = replace(noted, persons=tuple(p.key for p in item.people), hour=self._hour(item))
+        if not tells and not merged.write:
+            noted = replace(now_told, changed_at=None)
+        if noted != row:
+            self.records.append(noted)
+        if merged.write or (tells and settled):
+            self.changes.append(
+                self._change(
+                    Action.UPDATE,
+                    item,
+                    work=Write(row=now_told, event=merged.seen, fields=merged.write, asked=merged.asked),
+                    cause=Cause.CHANGE if merged.write else Cause.HUMAN,
+                    tells=tells,
+                    why=item.why if merged.write else "moved or edited by a person in the calendar",
+                )
+            )
+        elif tells and noted.changed_at:
+            self.later.append(noted.changed_at + QUIET)
+
+    def _next_generation(self, item: Item, row: Row, server: Event) -> None:
+        """End a begun series where it is, and go on with a new event for what lies ahead."""
+        self._withdraw(row, why=f"ends here; goes on under a new invitation: {item.why}", server=server, action=Action.UPDATE)
+        starts = tuple(at for at in item.starts if at > self.now)
+        if starts:
+            ahead = replace(
+                item,
+                generation=row.generation + 1,
+                starts=starts,
+                without=tuple(at for at in item.without if at > starts[0]),
+            )
+            self._create(ahead, cause=Cause.CHANGE)
+
+    # -- rows --------------------------------------------------------------------------------------------------------
+
+    def _leave(self, row: Row) -> None:
+        """Withdraw what nobody wants any more; what is past closes silently."""
+        seen = canonical.load(row.seen)
+        stored = self.world.current.stored.get(row.uid)
+        to_come = max(canonical.meetings(stored.event if stored else seen) or (self.now,)) > self.now
+        absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.told is None))
+        if absent or not to_come:
+            self.records.append(replace(row, state="closed"))
+        elif row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
+            self._withdraw(row, why="no longer planned", gone=True)
+        elif not self._rests(row.ref):
+            self._withdraw(row, why="no longer planned", server=stored.event if stored else seen)
+
+    def _withdraw(self, row: Row, *, why: str, server: Event | None = None, gone: bool = False, action: Action = Action.WITHDRAW) -> None:
+        stored = self.world.current.stored.get(row.uid)
+        if stored:
+            row = replace(row, href=stored.href, etag=stored.etag, sequence=max(row.sequence, stored.sequence))
+        value = server or canonical.load(row.seen)
+        ended = None if gone else merge.ended(value, self.now)
+        told = None if row.told is None else canonical.load(row.told)
+        self.changes.append(
+            Change(
+                action=action,
+                kind=row.kind,
+                training=row.training,
+                mentorships=row.mentorships,
+                ref=row.ref,
+                start=next((at for at in canonical.meetings(value) if at > self.now), value.start),
+                at=self.now,
+                to=tuple(c.email for c in value.people),
+                why=why,
+                cause=Cause.CHANGE,
+                work=Withdraw(row=row, ended=ended, gone=gone),
+                tells=self._by_us(telling.tells(told, ended, now=self.now) if ended else telling.cancels(told), row.ours),
+            )
+        )
+
+    def _bury(self, row: Row) -> None:
+        """Note that a human deleted the event; the others are told once that has stood for a while."""
+        seen = canonical.load(row.seen)
+        deleted = replace(row, state="deleted", changed_at=self.now)
+        if max(canonical.meetings(seen) or (self.now,)) <= self.now or (self.world.sender == "server" and not row.ours):
+            deleted = replace(deleted, told=None, changed_at=None)
+        self.records.append(deleted)
+        if deleted.told:
+            self.later.append(self.now + QUIET)
+
+    def _tell_deletion(self, row: Row) -> None:
+        if row.told is None or row.changed_at is None:
+            return
+        if row.changed_at + QUIET > self.now:
+            self.later.append(row.changed_at + QUIET)
+            return
+        told = canonical.load(row.told)
+        self.changes.append(
+            Change(
+                action=Action.WITHDRAW,
+                kind=row.kind,
+                training=row.training,
+                mentorships=row.mentorships,
+                ref=row.ref,
+                start=told.start,
+                at=self.now,
+                to=tuple(c.email for c in told.people),
+                why="deleted by a person in the calendar; restore brings it back",
+                cause=Cause.HUMAN,
+                work=Withdraw(row=row, gone=True, state="deleted"),
+                tells=self._by_us(telling.cancels(told), row.ours),
+            )
+        )
+
+    def _orphans(self) -> None:
+        mark = events.mark(self.world.writer.installation)
+        for uid in sorted(self.unknown):
+            if uid.endswith(mark):
+                event = self.world.current.stored[uid].event
+                self.problems.append(
+                    Problem(
+                        where=f"calendar event {uid}",
+                        what=f'is ours ("{event.title}", from {event.start:%a %-d %b %Y}) but nothing in the config asks for it',
+                        hint="delete it in the calendar, or put back what asked for it",
+                        warning=True,
+                    )
+                )
+
+    def _rests(self, ref: Ref) -> bool:
+        until = self.world.resting.get(ref)
+        if until is None or until <= self.now:
+            return False
+        self.later.append(until)
+        return True
+
+    def _by_us(self, tells: tuple[Tell, ...], ours: Collection[str] = ()) -> tuple[Tell, ...]:
+        """Leave out whom a server tells; whether it can reach somebody new, only the write itself shows (``apply``)."""
+        if self.world.sender == "server":
+            return tuple(tell for tell in tells if tell.about == "invitation" or tell.contact.email.casefold() in ours)
+        return () if self.world.sender == "none" else tells
+
+    def _change(self, action: Action, item: Item, *, work: Create | Write, cause: Cause, tells: tuple[Tell, ...], why: str) -> Change:
+        listed = () if self.world.sender == "server" and (isinstance(work, Create) or work.fields) else tells
+        return Change(
+            action=action,
+            kind=item.kind,
+            training=item.training,
+            mentorships=item.mentorships,
+            ref=item.ref,
+            start=next((at for at in item.starts if at > self.now), item.starts[0]),
+            at=self.now,
+            to=tuple(dict.fromkeys(tell.contact.email for tell in listed)) or tuple(p.email for p in item.people),
+            why=why,
+            cause=cause,
+            work=work,
+            tells=tells,
+        )
+
+    def _row(self, item: Item, event: Event) -> Row:
+        """Return the row of an event that is about to be written."""
+        text = canonical.dump(event)
+        return Row(
+            uid=event.uid,
+            ref=item.ref,
+            generation=item.generation,
+            kind=item.kind,
+            training=item.training,
+            mentorships=item.mentorships,
+            persons=tuple(p.key for p in item.people),
+            hour=self._hour(item),
+            state="intended",
+            asked=text,
+            seen=text,
+        )
+
+    def _hour(self, item: Item) -> str:
+        """Return the config's own word on the pair's hour, by which a place that was chosen holds."""
+        return spell(self.world.programme.tracks[item.mentorships[0]].mentorship.meets)

@@ -1,0 +1,281 @@
+"""One tick: survey, apply, deliver. What it decides is decided elsewhere; this is the order in which it happens.
+
+    read the calendar ─► survey (programme, letters, draft, guard) ─► note ─► letters out ─► events ─► their mails out
+
+Letters go before events: nobody gets an invitation from a machine unexplained.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from beklijf.calendars import NOTHING
+from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
+from beklijf.ledger import Trouble, stamp
+from beklijf.ledger.outbox import Outbox
+from beklijf.reconcile.apply import Applier
+from beklijf.reconcile.delivery import Delivered, Delivery, back_off
+from beklijf.reconcile.noting import DONE, know_trainings, note, tell_of_calendar, tell_of_hold
+from beklijf.reconcile.plan import Action, Create, Plan, Send
+from beklijf.reconcile.survey import SOON, Survey, Surveyor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from beklijf.calendars import Calendar, Changes
+    from beklijf.ledger import Decision, Ledger
+    from beklijf.letters import Letters
+    from beklijf.mailers import Mailer
+    from beklijf.reconcile.plan import Change
+    from beklijf.settings import Config
+
+log = logging.getLogger("beklijf")
+
+PATIENCE = timedelta(hours=1)
+"""A server may be restarted; after so long the administrator gets a mail, and at once when it refuses us."""
+
+FULL_READ = timedelta(days=1)
+"""Some servers take any token and say that nothing changed: once a day, and at every start, everything is read."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a tick did, and what it left."""
+
+    plan: Plan | None = None
+    """None: nothing had changed since the last tick, so nothing was planned."""
+    done: list[Change] = field(default_factory=list)
+    delivered: Delivered = field(default_factory=Delivered)
+    problems: list[Problem] = field(default_factory=list)
+    """Everything that needs a person or another try."""
+    errors: list[BackendError] = field(default_factory=list)
+    calendar: BackendError | None = None
+    """Why the calendar could not be used at all."""
+    next: datetime | None = None
+    """When there is something to do again, if nothing changes before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a tick is watched: *stop* is asked between two changes, *done* is called after each; patient: servers may rest."""
+
+    patient: bool
+    stop: Callable[[], bool] = lambda: False
+    done: Callable[[], None] = lambda: None
+
+
+class Engine:
+    """One installation at work: config, ledger, calendar and mailer, from one tick to the next."""
+
+    def __init__(
+        self, config: Config, *, ledger: Ledger, calendar: Calendar, mailer: Mailer, letters: Letters, enforced: bool = True
+    ) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.calendar = calendar
+        self.mailer = mailer
+        self.outbox = Outbox(ledger)
+        self.surveyor = Surveyor(config=config, ledger=ledger, outbox=self.outbox, texts=letters, enforced=enforced)
+        self.applier = Applier(calendar=calendar, ledger=ledger, outbox=self.outbox, invitations=config.calendar.invitations)
+        self.delivery = Delivery(config=config, ledger=ledger, outbox=self.outbox, mailer=mailer, letters=letters)
+        self._token: str | None = None
+        self._read_all: datetime | None = None
+        self._written: set[str] = set()
+        self._settled: tuple[int, datetime | None] | None = None
+
+    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
+        """Return what a tick would do now; writes nowhere."""
+        changes = self.calendar.changes(None, self.ledger.etags())
+        return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed)
+
+    def tick(
+        self,
+        now: datetime,
+        *,
+        approve: Iterable[str] = (),
+        patient: bool = True,
+        stop: Callable[[], bool] = lambda: False,
+        done: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """Do what is due; *stop* is asked between two changes, *done* is called after each.
+
+        Raises ConfigError and StateError before anything is done. Servers that fail are in the outcome.
+        """
+        outcome = Outcome()
+        changes = self._read(now, outcome, patient=patient)
+        if self._nothing_new(changes, now) and not approve:
+            outcome.next = self._settled[1] if self._settled else None
+            return outcome
+        survey = self.surveyor.survey(now, changes, approved=approve, patient=patient)
+        outcome.plan = survey.plan
+        outcome.problems += survey.plan.problems
+        note(self.ledger, self.outbox, survey, changes, self.applier.sender)
+        letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
+        rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
+        pace = Pace(patient=patient, stop=stop, done=done)
+        self._apply(letters, survey, outcome, pace)
+        self._deliver(survey, outcome, pace)
+        self._apply(sorted(rest, key=_order), survey, outcome, pace)
+        if not outcome.delivered.down:
+            self._deliver(survey, outcome, pace)
+        self._conclude(survey, changes, now, outcome, stopped=stop())
+        return outcome
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _read(self, now: datetime, outcome: Outcome, *, patient: bool) -> Changes | None:
+        """Return what happened in the calendar; None when it can't be read, which the outcome tells."""
+        trouble = self.ledger.troubles().get("calendar")
+        if patient and trouble and trouble.retry_at > now:
+            outcome.calendar = Transient(trouble.what)
+            return None
+        if self._read_all is None or not timedelta(0) <= now - self._read_all < FULL_READ:
+            self._token = None
+        try:
+            known = self.ledger.etags() if self._token is None else NOTHING
+            changes = self._certain(self.calendar.changes(self._token, known))
+        except BackendError as error:
+            self._calendar_fails(error, now, outcome)
+            return None
+        if trouble:
+            log.warning("calendar %s is back", self.calendar.target)
+            with self.ledger.write():
+                self.ledger.no_trouble("calendar")
+        if changes.full:
+            self._read_all = now
+        self._token = changes.token
+        return changes
+
+    def _certain(self, changes: Changes) -> Changes:
+        """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
+        told = {stored.href for stored in changes.changed} | set(changes.gone)
+        for href in sorted(self._written - told) if not changes.full else ():
+            try:
+                changes = replace(changes, changed=(*changes.changed, self.calendar.fetch(href)))
+            except Missing:
+                changes = replace(changes, gone=(*changes.gone, href))
+        self._written.clear()
+        return changes
+
+    def _nothing_new(self, changes: Changes | None, now: datetime) -> bool:
+        if self._settled is None or changes is None or changes.full or changes.changed or changes.gone:
+            return False
+        revision, until = self._settled
+        return revision == self.ledger.foreign_revision() and (until is None or now < until)
+
+    # -- doing ---------------------------------------------------------------------------------------------------------
+
+    def _apply(self, changes: list[Change], survey: Survey, outcome: Outcome, pace: Pace) -> None:
+        now = survey.now
+        waiting = self.outbox.on_their_way() if any(isinstance(c.work, Create) for c in changes) else frozenset()
+        unwelcomed = {
+            track.mentorship.key
+            for track in survey.programme.tracks.values()
+            if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
+        }
+        for change in changes:
+            if pace.stop() or (outcome.calendar and not isinstance(change.work, Send)):
+                return
+            if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
+                outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
+                continue
+            try:
+                self._written |= self.applier.apply(change, now)
+            except (Conflict, Exists, Missing):
+                # somebody was faster, or our own write of before a crash is there: the next reading tells
+                self._token = self._read_all = None
+                outcome.next = now + SOON
+                continue
+            except Refused as error:
+                self._refuses(change, error, now, outcome)
+                continue
+            except (Transient, Down) as error:
+                self._calendar_fails(error, now, outcome)
+                return
+            outcome.done.append(change)
+            log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
+            with self.ledger.write():
+                self.ledger.no_trouble(change.ref)
+            pace.done()
+
+    def _deliver(self, survey: Survey, outcome: Outcome, pace: Pace) -> None:
+        now = survey.now
+        trouble = self.ledger.troubles().get("mail")
+        if pace.patient and trouble and trouble.retry_at > now:
+            outcome.delivered.down = Transient(trouble.what)
+            return
+        result = self.delivery.deliver(survey.programme, now, stop=pace.stop, done=pace.done)
+        for mail in result.sent:
+            log.info("sent %s to %s", mail.name, mail.recipient)
+        for mail, error in result.failed:
+            log.error("%s to %s was refused: %s", mail.name, mail.recipient, error)
+            outcome.errors.append(error)
+            outcome.problems += error.problems
+        outcome.problems += result.problems
+        if result.down:
+            outcome.errors.append(result.down)
+            outcome.problems += result.down.problems
+            if not trouble:
+                log.error("mail %s is down: %s", self.mailer.target, result.down)
+            self._trouble("mail", result.down, now)
+        elif trouble and result.sent:
+            log.warning("mail %s is back", self.mailer.target)
+            with self.ledger.write():
+                self.ledger.no_trouble("mail")
+        outcome.delivered.sent += result.sent
+        outcome.delivered.failed += result.failed
+        outcome.delivered.problems += result.problems
+        outcome.delivered.down = result.down
+
+    def _refuses(self, change: Change, error: Refused, now: datetime, outcome: Outcome) -> None:
+        log.error("the calendar refuses %s: %s", change.ref, error)
+        outcome.errors.append(error)
+        outcome.problems += [replace(problem, where=change.ref) for problem in error.problems]
+        self._trouble(change.ref, error, now)
+
+    def _calendar_fails(self, error: BackendError, now: datetime, outcome: Outcome) -> None:
+        if "calendar" not in self.ledger.troubles():
+            log.error("calendar %s is down: %s", self.calendar.target, error)
+        outcome.calendar = error
+        outcome.errors.append(error)
+        outcome.problems += error.problems
+        self._token = self._read_all = None
+        self._trouble("calendar", error, now)
+
+    def _trouble(self, target: str, error: BackendError, now: datetime) -> None:
+        before = self.ledger.troubles().get(target)
+        attempts, since = (before.attempts + 1, before.since) if before else (1, now)
+        wait = back_off(attempts)
+        if isinstance(error, Transient) and error.retry_after:
+            wait = max(wait, timedelta(seconds=error.retry_after))
+        with self.ledger.write():
+            self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
+            if target == "calendar" and (isinstance(error, Down) or now - since >= PATIENCE):
+                tell_of_calendar(self.outbox, self.config, error, since, now)
+
+    # -- concluding ----------------------------------------------------------------------------------------------------
+
+    def _conclude(self, survey: Survey, changes: Changes | None, now: datetime, outcome: Outcome, *, stopped: bool) -> None:
+        plan = survey.plan
+        with self.ledger.write():
+            if changes is not None:
+                know_trainings(self.ledger, survey)
+            if not any(h.clock for h in plan.held):
+                self.ledger.set("last_tick", stamp(now))
+            if plan.held:
+                tell_of_hold(self.outbox, self.config, plan, now)
+        later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.ledger.troubles().values())]
+        outcome.next = min((at for at in later if at is not None and at > now), default=None)
+        clean = not (outcome.done or outcome.delivered.sent or outcome.errors or stopped or changes is None or plan.adopted)
+        self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
+        if plan.held:
+            self._read_all = None  # what is wrong with the calendar is told once by a token, and must be seen until it is mended
+
+
+def _order(change: Change) -> tuple[int, str]:
+    """Withdraw and change before creating: an hour is free before somebody else gets it."""
+    return ((Action.WITHDRAW, Action.UPDATE, Action.SEND, Action.CREATE).index(change.action), change.ref)

@@ -1,0 +1,35 @@
+"""Put one installation together from its config: ledger, calendar, mailer, texts, engine; and take it apart again."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from beklijf.calendars import open_calendar
+from beklijf.ledger import Ledger, translated
+from beklijf.letters import Letters
+from beklijf.mailers import open_mailer
+from beklijf.reconcile.engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from beklijf.settings import Config
+
+
+@contextmanager
+def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
+    """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet."""
+    ledger = Ledger(config.service.state, read_only=read_only)
+    calendar = open_calendar(config.calendar, config.calendar.organizer.email)
+    mailer = open_mailer(config.mail)
+    try:
+        yield Engine(config, ledger=ledger, calendar=calendar, mailer=mailer, letters=Letters(config.mail.templates))
+    except sqlite3.DatabaseError as error:  # a damaged file may show only when it is read
+        with translated(config.service.state):
+            raise error from None
+    finally:
+        mailer.close()
+        calendar.close()
+        ledger.close()

@@ -1,0 +1,156 @@
+"""The values of a plan: what a tick would do, to whom and why. They decide nothing: ``drafting`` and ``guard`` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from beklijf.calendars import Stored
+    from beklijf.domain import Event, Kind, Letter, MentorshipKey, Programme, Ref
+    from beklijf.errors import Problem
+    from beklijf.events import Writer
+    from beklijf.ledger import Row
+    from beklijf.ledger.outbox import Mail
+    from beklijf.reconcile.telling import Tell
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    WITHDRAW = "withdraw"
+    SEND = "send"
+
+
+class Cause(StrEnum):
+    """Why now; only what a *change* caused is the guard's business."""
+
+    DUE = "due"
+    CHANGE = "change"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    row: Row
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """Bring the calendar to ``event``; no fields: only SEQUENCE rises, because a human's change is announced."""
+
+    row: Row
+    event: Event
+    fields: frozenset[str]
+    asked: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Take back what is to come: delete it, or end a begun series (``ended``); ``gone``: it isn't there any more."""
+
+    row: Row
+    ended: Event | None = None
+    gone: bool = False
+    state: str = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resend:
+    mail: Mail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing a tick would do, as it is reported, with the work that does it."""
+
+    action: Action
+    kind: Kind
+    training: str
+    mentorships: tuple[MentorshipKey, ...]
+    ref: Ref
+    start: datetime | None
+    at: datetime
+    to: tuple[str, ...]
+    why: str
+    cause: Cause
+    work: Create | Write | Withdraw | Send | Resend
+    tells: tuple[Tell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The calendar as it is now: what differs from the ledger's *seen*; everything else stands as it was seen."""
+
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything a plan is made from."""
+
+    now: datetime
+    programme: Programme
+    writer: Writer
+    rows: Mapping[str, Row]
+    current: Current
+    letters: Sequence[Letter]
+    mails: Sequence[Mail]
+    sender: str | None
+    """Who invites: server, mail, none; None while that isn't settled."""
+    resting: Mapping[str, datetime]
+    """Targets that refused, and until when they are left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A plan before the guard has looked at it."""
+
+    changes: tuple[Change, ...]
+    records: tuple[Row, ...]
+    """What the ledger should know without anything being done: humans' changes, what was found to be agreed."""
+    adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    """Letters that announced what was adopted: they went out before."""
+    problems: tuple[Problem, ...]
+    next: datetime | None
+    """The first instant at which the answer would differ without new input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A change that the guard stopped, and what lets it go on."""
+
+    change: Change
+    reason: str
+    until: str = "approved"
+    clock: bool = False
+    """Because of the clock, or of a long silence: the next tick must not take this one for a good one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a tick does now, and what it doesn't."""
+
+    id: str
+    """Of what is held, without times, so that it is the same tomorrow; of the changes when nothing is held."""
+    changes: tuple[Change, ...]
+    held: tuple[Held, ...]
+    problems: tuple[Problem, ...]
+    records: tuple[Row, ...]
+    adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    doubted: frozenset[str]
+    """Trainings of which a session vanished while another appeared: remembered as they were until somebody says."""
+    next: datetime | None
