@@ -49,6 +49,20 @@ def tick_until_now(folder: Path) -> None:
             engine.tick(service.clock() - timedelta(days=days))
 
 
+def due(folder: Path) -> None:
+    """Let letters and invitations be due now, whatever day and hour this runs: everybody joined some days ago, and always works."""
+    edit(folder, 'holidays = "NL"', 'holidays = ""')
+    edit(folder, r"closed = \[.*?\n", "closed = []\n")
+    edit(folder, r'days = \["mon".*?\]', 'days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]')
+    edit(folder, "letter_hour = 09:00:00", "letter_hour = 00:00:00")
+    edit(folder, r'works = \["mon".*?\]', "")
+    loaded = config.load(folder / "config.toml")
+    with opened(loaded) as engine, engine.ledger.write():
+        for pair in (pair for training in loaded.trainings for pair in training.mentorships):
+            for person in (pair.mentee, pair.mentor):
+                engine.ledger.join(pair.key, person.key, service.clock() - timedelta(days=4))
+
+
 def edit(folder: Path, pattern: str, new: str) -> None:
     path = folder / "config.toml"
     text, number = re.subn(pattern, new, path.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
@@ -284,9 +298,7 @@ def test_a_draft_is_named_and_nothing_of_it_is_planned(folder: Path, capsys: pyt
 
 
 def test_apply_does_what_plan_shows_and_then_there_is_nothing_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with opened(config.load(folder / "config.toml")) as engine:
-        engine.tick(service.clock() - timedelta(days=6))  # joined then: by now letters and invitations are due
-    capsys.readouterr()
+    due(folder)
 
     assert cli.main(["plan", "--json"]) == 2
     planned = output(capsys)
@@ -363,17 +375,14 @@ def test_a_damaged_state_file_is_error_74_too(running: Path, capsys: pytest.Capt
 
 
 def test_a_calendar_that_refuses_is_told_and_the_letters_go_out_all_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with opened(config.load(folder / "config.toml")) as engine:
-        engine.tick(service.clock() - timedelta(days=6))
-    mails = len(list((folder / "var/outbox/new").iterdir()))
+    due(folder)
     edit(folder, r'path = "var/calendars"', 'path = "config.toml/calendars"')
-    capsys.readouterr()
 
     code = cli.main(["apply"])
 
     assert code in {69, 75}
     assert "config.toml/calendars" in capsys.readouterr().err
-    assert len(list((folder / "var/outbox/new").iterdir())) >= mails
+    assert list((folder / "var/outbox/new").iterdir())
 
 
 # -- restore -----------------------------------------------------------------------------------------------------------

@@ -33,11 +33,11 @@ def screen_at(now: datetime, example: Config) -> str:
         return first_screen(outcome, engine.plan(now), example)
 
 
-def test_on_a_working_day_the_welcome_letters_are_written_at_once(example: Config) -> None:
+def test_on_a_working_day_letters_and_invitations_are_written_at_once(example: Config) -> None:
     screen = screen_at(datetime(2026, 11, 30, 10, 15, tzinfo=AMSTERDAM), example)
 
     assert "beklijf runs for Gemeente Voorbeeld. It is Mon 30 Nov 2026 10:15 in Europe/Amsterdam.\n" in screen
-    assert "Written now: 6 letters.\n" in screen
+    assert "Written now: 3 meetings, 3 series, 6 letters, 12 invitations.\n" in screen
     assert "It looks again every 5 minutes, and when something is due. Ctrl-C stops it.\n" in screen
 
 

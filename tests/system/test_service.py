@@ -91,7 +91,8 @@ class Place:
         new.replace(self.instant)
 
     def letters(self) -> int:
-        return len(list((self.folder / "var/outbox/new").glob("*")))
+        """Count the letters; an invitation carries a calendar."""
+        return sum(b"text/calendar" not in path.read_bytes() for path in (self.folder / "var/outbox/new").glob("*"))
 
     def events(self) -> int:
         return len(list((self.folder / "var/calendars").glob("*/*.ics")))
@@ -191,7 +192,7 @@ def test_the_status_says_what_comes_next_and_when(place: Place, start: Callable[
     service = start()
 
     assert "STATUS=looking at everything" in service.hears("READY=1")
-    assert service.hears("next") == "STATUS=next: Thu 3 Dec 09:00"
+    assert service.hears("next") == "STATUS=next: Wed 16 Dec 09:00"
 
 
 def test_what_a_stop_cuts_short_is_finished_by_the_next_start(place: Place, start: Callable[..., Service]) -> None:
@@ -315,8 +316,8 @@ def test_the_watchdog_is_fed_by_work_alone(place: Place, start: Callable[..., Se
     while (message := service.message(2)) or not fed:
         fed += message == "WATCHDOG=1"
 
-    # two letters queued, two sent, and the tick itself
-    assert fed == 5
+    # two letters queued, two sent, two events written, four invitations sent, and the tick itself
+    assert fed == 11
 
 
 def test_the_watchdog_is_more_patient_than_the_heartbeat(place: Place, start: Callable[..., Service]) -> None:
@@ -535,8 +536,8 @@ def test_a_terminal_gets_one_screen_and_ctrl_c_stops(place: Place, terminal: tup
     process = on_terminal(place, theirs)
     screen = read_until(ours, "Ctrl-C stops it.")
 
-    assert "Written now: 40 letters." in screen
-    assert "Thu 3 Dec 09:00  20 meetings, 20 series for 40 people" in screen
+    assert "Written now: 20 meetings, 20 series, 40 letters, 80 invitations." in screen
+    assert "Wed 16 Dec 09:00  " in screen
     assert str(place.folder / "var/calendars") in screen
     assert len(screen.splitlines()) < 24
 

@@ -210,9 +210,9 @@ class Engine:
             return
         result = self.delivery.deliver(survey.programme, now, stop=pace.stop, done=pace.done)
         for mail in result.sent:
-            log.info("sent %s to %s", mail.name, mail.recipient)
+            log.info("sent %s", mail.name)
         for mail, error in result.failed:
-            log.error("%s to %s was refused: %s", mail.name, mail.recipient, error)
+            log.error("%s was refused: %s", mail.name, error)
             outcome.errors.append(error)
             outcome.problems += error.problems
         outcome.problems += result.problems

@@ -63,17 +63,17 @@ def run(path: Path, *, clock: Callable[[], datetime] = clock) -> int:
 
     What ends it raises, as in every command; in the journal, where lines carry priorities, it is logged instead.
     """
-    journal.log_to(sys.stderr)
-    if not journal.in_journal(sys.stderr):
-        _run(path, clock)
+    with journal.log_to(sys.stderr):
+        if not journal.in_journal(sys.stderr):
+            _run(path, clock)
+            return 0
+        faulthandler.enable()  # the watchdog ends a hanging service by SIGABRT: this says where it hung
+        try:
+            _run(path, clock)
+        except BeklijfError as error:
+            _log(error.problems)
+            return error.exit_code
         return 0
-    faulthandler.enable()  # the watchdog ends a hanging service by SIGABRT: this says where it hung
-    try:
-        _run(path, clock)
-    except BeklijfError as error:
-        _log(error.problems)
-        return error.exit_code
-    return 0
 
 
 def _run(path: Path, clock: Callable[[], datetime]) -> None:

@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 """By the numbers of syslog, as sd-daemon(3) has them."""
 
 
-def log_to(stream: TextIO) -> None:
-    """Send our own log to *stream*, and nobody else's."""
+@contextmanager
+def log_to(stream: TextIO) -> Iterator[None]:
+    """Send our own log to *stream*, and nobody else's, for as long as the block lasts."""
     handler = logging.StreamHandler(stream)
     if in_journal(stream):
         handler.setFormatter(JournalLines())
@@ -33,7 +36,12 @@ def log_to(stream: TextIO) -> None:
     ours.handlers = [handler]
     ours.setLevel(logging.INFO)
     ours.propagate = False
+    others = logging.getLogger().handlers
     logging.getLogger().handlers = [logging.NullHandler()]
+    try:
+        yield
+    finally:
+        ours.handlers, ours.propagate, logging.getLogger().handlers = [], True, others
 
 
 def in_journal(stream: TextIO) -> bool:
