@@ -11,7 +11,7 @@ import re
 import ssl
 import urllib.request
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -730,4 +730,18 @@ def test_a_session_that_moved_without_a_word_is_asked_about_until_somebody_says(
     assert said.problems == []
     assert said.plan is not None
     assert said.plan.held == ()
+    town.stop()
+
+
+def test_invitations_that_a_crash_cut_off_are_sent_by_the_next_start(tmp_path: Path) -> None:
+    town = _folder(tmp_path)
+    town.invited()
+    with town.engine.ledger.write():
+        town.engine.ledger.put(replace(town.row("goals"), told=None))  # what a tick notes of an event that it finds, before it tells
+
+    town.start()
+    town.tick()
+
+    assert town.told() == [(KARIM, "REQUEST", ""), (SANNE, "REQUEST", "")]
+    assert town.plan().changes == ()
     town.stop()

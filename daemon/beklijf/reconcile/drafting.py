@@ -164,7 +164,8 @@ class _Drafting:
         desired = self.world.writer.event(replace(item, generation=row.generation))
         if desired.uid != row.uid:
             desired = replace(desired, uid=row.uid)
-        if stored is None and row.changed_at is None and canonical.dump(desired) == row.asked:
+        quiet = stored is None and row.changed_at is None and row.told == row.seen  # else somebody is still to be told
+        if quiet and canonical.dump(desired) == row.asked:
             return
         self._merge(item, row, stored, desired)
 
