@@ -702,6 +702,26 @@ def test_letters_go_out_while_the_calendar_is_down(tmp_path: Path) -> None:
     town.stop()
 
 
+def test_a_calendar_that_stays_down_is_told_to_the_administrator_once(tmp_path: Path) -> None:
+    town = _folder(tmp_path)
+    town.calendar = 'kind = "caldav"\nurl = "http://127.0.0.1:9/"\nuser = "nobody"\npassword = { env = "PATH" }'
+    town.start()
+    town.at(WELCOME)
+    town.mails()
+
+    for _ in range(2):
+        town.tick(timedelta(minutes=20))
+    early = town.mails()
+    for _ in range(3):
+        town.tick(timedelta(hours=2))
+    late = town.mails()
+
+    assert early == []
+    assert [str(mail["To"].addresses[0].addr_spec) for mail in late] == ["servicedesk@voorbeeld.example"]
+    assert late[0]["Subject"] == "beklijf: de agendaserver werkt niet mee"
+    town.stop()
+
+
 def test_a_mentor_who_takes_over_is_welcomed(tmp_path: Path) -> None:
     town = _folder(tmp_path)
     town.invited()
