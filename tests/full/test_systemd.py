@@ -1,11 +1,12 @@
 """The unit for real: beklijf installed from its wheel in a Debian 12 whose PID 1 is systemd.
 
 Needs root, an x86 machine's namespaces, ``apt-get install mmdebstrap systemd-container``, and Debian's and Python's package
-servers. $BEKLIJF_LAB names a folder that keeps the Debian and the wheels from one run to the next.
+servers. $BEKLIJF_LAB names a folder that keeps the Debian from one run to the next.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -117,13 +118,15 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    lab = Path(os.environ.get("BEKLIJF_LAB") or tmp_path_factory.mktemp("lab"))
-    lab.mkdir(parents=True, exist_ok=True)
-    root, wheels = lab / "debian", lab / "wheels"
-    if not (root / "sbin/init").exists():
-        _do("mmdebstrap", "-q", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root))
-    shutil.rmtree(wheels, ignore_errors=True)
+def machine(debian: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    root, lab = debian("systemd", PACKAGES), tmp_path_factory.mktemp("machine")
+    with root.with_suffix(".busy").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one machine at a time runs on this root
+        yield from _booted(root, lab)
+
+
+def _booted(root: Path, lab: Path) -> Iterator[Machine]:
+    wheels = lab / "wheels"
     _do(sys.executable, "-m", "pip", "wheel", "-q", "--wheel-dir", str(wheels), f"{PROJECT}[caldav]")
     with (lab / "console").open("wb") as console:
         nspawn = subprocess.Popen(
