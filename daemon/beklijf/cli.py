@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beklijf.collector import uncollected
 from beklijf.commands.arguments import end_of, instant, parser, start_of
 from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
 
@@ -74,6 +75,7 @@ def _init(arguments: Namespace) -> int:
     return 0
 
 
+@uncollected()
 def _check(arguments: Namespace) -> int:
     from beklijf.commands.checking import look
 

@@ -1,4 +1,4 @@
-"""Secrets as references, resolved on first use (design decision 13): a literal password never gets this far."""
+"""Secrets as references, resolved on first use: a literal password never gets this far."""
 
 from __future__ import annotations
 

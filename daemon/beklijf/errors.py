@@ -107,7 +107,7 @@ class Conflict(Transient):
 
 
 class Refused(BackendError):
-    """This target only; the rest goes on (design decision 12)."""
+    """This target only: one bad mailbox never stops the rest."""
 
 
 class Missing(Refused):

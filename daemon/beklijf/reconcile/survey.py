@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, events, planning
+from beklijf.collector import uncollected
 from beklijf.config import check
 from beklijf.domain import Generation, Kind, Programme
 from beklijf.errors import ConfigError, Problem
@@ -20,7 +19,7 @@ from beklijf.reconcile.drafting import draft
 from beklijf.reconcile.plan import Current, Plan, Send, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date, datetime
 
     from beklijf.calendars import Changes
@@ -31,18 +30,6 @@ if TYPE_CHECKING:
 
 YEARS_AHEAD = 3
 """A track lasts well under two years; its holidays must be known."""
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Hold the cycle collector back: a survey makes many values and no cycles, and a fifth of its time went into looking for some."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
