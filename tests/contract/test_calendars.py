@@ -530,8 +530,10 @@ class CaldavContract(CalendarContract):
     def test_a_server_that_is_gone_may_come_back(self, opened: Opener, settings: CalendarSettings) -> None:
         calendar = opened(replace(settings, url="http://127.0.0.1:1/"))
 
-        with pytest.raises(Transient):
+        with pytest.raises(Transient, match=r"127\.0\.0\.1:1") as caught:
             calendar.changes(None)
+
+        assert "calendar.url" in caught.value.hint
 
     def test_the_calendar_is_found_from_the_host_the_home_and_itself(
         self, opened: Opener, settings: CalendarSettings, world: World

@@ -72,7 +72,8 @@ class Connection:
 
     def __init__(self, settings: CalendarSettings) -> None:
         self._settings = settings
-        self.server = urlsplit(settings.url).hostname or settings.url
+        place = urlsplit(settings.url)
+        self.server = f"{place.hostname}:{place.port}" if place.port else place.hostname or settings.url
         with self._translated():
             # A URL that is none is a mail domain or address: RFC 6764 finds the server by DNS, over TLS only.
             self._client = DAVClient(
@@ -166,10 +167,12 @@ class Connection:
         except (niquests.exceptions.InvalidURL, niquests.exceptions.InvalidSchema, niquests.exceptions.MissingSchema) as error:
             raise Down(f"{self._settings.url}: is not a URL of a calendar server", hint="check calendar.url") from error
         except niquests.exceptions.Timeout as error:
-            raise Transient(f"{self.server}: no answer in time") from error
+            raise Transient(f"{self.server}: no answer in time", hint=_AWAY) from error
         except (niquests.exceptions.RequestException, DAVError, OSError) as error:
-            raise Transient(f"{self.server}: no connection ({type(error).__name__})") from error
+            raise Transient(f"{self.server}: no connection ({type(error).__name__})", hint=_AWAY) from error
 
+
+_AWAY = "does the server run, and is calendar.url right? it is tried again by itself"
 
 _XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
 

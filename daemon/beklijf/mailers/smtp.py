@@ -218,7 +218,8 @@ class SmtpMailer:
             if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
                 hint = 'port 465 is for security = "tls", 587 for "starttls"'
                 raise Down(f"{self.target} speaks no TLS that we understand: {error.reason or error}", hint=hint) from error
-            raise Transient(f"{self.target}: {_words(error.strerror or str(error))}{lost}") from error
+            hint = "does the server run, and are [mail] host and port right? the mail is kept and tried again"
+            raise Transient(f"{self.target}: {_words(error.strerror or str(error))}{lost}", hint=hint) from error
         except BaseException:
             self.close()
             raise
