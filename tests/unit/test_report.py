@@ -86,6 +86,14 @@ def test_an_event_says_when_it_begins_and_pairs_are_counted() -> None:
     ]
 
 
+def test_a_letter_stands_before_the_event_of_the_same_moment_that_it_announces() -> None:
+    made = replace(SERIES, at=LETTER.at)
+
+    said = list(grouped_lines([made, LETTER], WORDS, why=False))
+
+    assert [line[21:].partition(",")[0] for line in said if line.startswith("  Wed")] == ["session letter", "new series"]
+
+
 def test_narrowed_each_thing_has_a_line_of_its_own() -> None:
     assert list(single_lines([LETTER], WORDS)) == [
         "  Wed 9 Dec 09:00    session letter: Sanne de Vries (one plan makes it likelier)",

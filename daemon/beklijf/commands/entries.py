@@ -85,6 +85,11 @@ def entry(change: Change, *, installation: str, now: datetime) -> Entry:
             return made
 
 
+def in_order(made: Entry) -> tuple[datetime, bool]:
+    """Sort as a tick goes about it: letters before the events that they announce."""
+    return made.at, made.action is not Action.SEND
+
+
 def stopped(held: Iterable[Held], *, installation: str, now: datetime) -> list[Stopped]:
     return [Stopped(entry=entry(h.change, installation=installation, now=now), reason=h.reason, until=h.until) for h in held]
 
@@ -103,7 +108,7 @@ def upcoming(survey: Survey, *, installation: str, until: datetime) -> list[Entr
             opens = max([item.opens, *(welcome[key] for key in item.mentorships if key in welcome)])
             if (item.ref, item.generation) not in there and survey.now < opens <= until and opens < item.starts[-1]:
                 found.append(_opening(item, opens, installation))
-    return sorted(found, key=lambda e: (e.at, e.training, e.item))
+    return sorted(found, key=lambda e: (*in_order(e), e.training, e.item))
 
 
 def _letter(letter: Letter) -> Entry:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.commands.entries import entry, entry_json, instant, mail_called, problem_json, stopped, stopped_json, upcoming
+from beklijf.commands.entries import entry, entry_json, in_order, instant, mail_called, problem_json, stopped, stopped_json, upcoming
 from beklijf.config.check import programme_problems
 from beklijf.domain import Kind, Role
 from beklijf.errors import Problem
@@ -184,7 +184,7 @@ def _next(report: Report, words: Words) -> str:
 def grouped_lines(entries: Iterable[Entry], words: Words, *, why: bool = True) -> Iterator[str]:
     """Yield ``Wed 9 Dec 09:00  session letter, 24 mentees`` and why, once for all that is told together."""
     groups: dict[tuple[object, ...], list[Entry]] = defaultdict(list)
-    for each in sorted(entries, key=lambda e: e.at):
+    for each in sorted(entries, key=in_order):
         groups[words.moment(each.at), each.action, each.called, each.role, each.why].append(each)
     for group in groups.values():
         what = f"{VERBS[group[0].action]}{group[0].called}, {_receivers(group, words)}{_starts(group, words)}"
@@ -195,7 +195,7 @@ def grouped_lines(entries: Iterable[Entry], words: Words, *, why: bool = True) -
 
 def single_lines(entries: Iterable[Entry], words: Words) -> Iterator[str]:
     """Yield when, what, to whom and why of each entry."""
-    for each in sorted(entries, key=lambda e: e.at):
+    for each in sorted(entries, key=in_order):
         people = " and ".join(map(words.name, each.to)) or "nobody"
         yield from _columns(words.moment(each.at), f"{VERBS[each.action]}{each.called}{_starts([each], words)}: {people} ({each.why})")
 
