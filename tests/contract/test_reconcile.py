@@ -722,6 +722,28 @@ def test_a_calendar_that_stays_down_is_told_to_the_administrator_once(tmp_path: 
     town.stop()
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_mentor_who_takes_over_at_a_weekend_is_invited_after_the_welcome(tmp_path: Path, begun: bool) -> None:
+    town = _folder(tmp_path)
+    town.invited()
+    saturday = datetime(2027, 1, 30, 20, 0, tzinfo=UTC) if begun else datetime(2026, 12, 19, 20, 0, tzinfo=UTC)
+    town.at(saturday)
+    town.mails()
+
+    town.words.pairs = ((SANNE, NOOR),)
+    town.changed()
+    weekend = town.mails()
+    town.at(saturday + timedelta(days=1, hours=12, minutes=5))
+    monday = [mail for mail in town.mails() if mail["To"].addresses[0].addr_spec == NOOR]
+
+    assert weekend == []
+    assert any(_calendar_part(mail) for mail in monday)
+    assert any(not _calendar_part(mail) for mail in monday)
+    assert {c.email for c in town.event("series").people} == {SANNE, NOOR}
+    assert not [change for change in town.plan().changes if change.kind != "letter"]
+    town.stop()
+
+
 def test_a_mentor_who_takes_over_is_welcomed(tmp_path: Path) -> None:
     town = _folder(tmp_path)
     town.invited()

@@ -97,11 +97,15 @@ class _Drafting:
             return
         if item.starts[-1] <= self.now:
             return
-        opens = max([item.opens, *(self.welcome[m] for m in item.mentorships if m in self.welcome)])
+        opens = max(item.opens, self._welcome(item))
         if opens > self.now:
             self.later.append(opens)
         elif not self._rests(item.ref):
             self._create(item)
+
+    def _welcome(self, item: Item) -> datetime:
+        """Return when the last of the people in *item* is welcomed; now, when they all have been."""
+        return max([self.now, *(self.welcome[m] for m in item.mentorships if m in self.welcome)])
 
     def _create(self, item: Item, *, cause: Cause | None = None) -> None:
         event = self.world.writer.event(item)
@@ -174,9 +178,13 @@ class _Drafting:
         server = stored.event if stored else seen
         if max(canonical.meetings(server) or (self.now,)) <= self.now >= item.starts[-1]:
             return
+        persons = tuple(p.key for p in item.people)
+        if persons != row.persons and (welcome := self._welcome(item)) > self.now:
+            self.later.append(welcome)  # who takes over is welcomed first; until then it stays with whom it was
+            persons, desired = row.persons, merge.take(desired, asked, {"people"})
         if canonical.rhythm(server)[0] <= self.now:
             going_on = merge.rebase(desired, asked, self.now) or merge.rebase(desired, server, self.now)
-            if going_on is None or row.persons != tuple(p.key for p in item.people):
+            if going_on is None or row.persons != persons:
                 self._next_generation(item, row, server)
                 return
             desired = going_on
@@ -200,15 +208,15 @@ class _Drafting:
             told=canonical.dump(server) if self.world.sender == "server" and not ours else row.told,
             ours=tuple(sorted(ours)),
         )
-        self._announce(item, noted, merged, row)
+        self._announce(item, noted, merged, row, persons)
 
-    def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row) -> None:
+    def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
         """Write what is ours, tell what has stood long enough, note the rest."""
         told = None if noted.told is None else canonical.load(noted.told)
-        same = noted.persons == tuple(p.key for p in item.people)
+        same = noted.persons == persons
         tells = self._by_us(telling.tells(told, merged.seen, now=self.now, same_persons=same), noted.ours)
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
-        now_told = replace(noted, persons=tuple(p.key for p in item.people), hour=self._hour(item))
+        now_told = replace(noted, persons=persons, hour=self._hour(item))
         if not tells and not merged.write:
             noted = replace(now_told, changed_at=None)
         if noted != row:
