@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Literal, NewType
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
     from datetime import date, datetime, time
     from zoneinfo import ZoneInfo
+
+    from beklijf.conversation import Busy, History, Pause
 
 MentorshipKey = NewType("MentorshipKey", str)
 """``<training id>/<mentee's key>``: a swapped mentor keeps it."""
@@ -76,6 +78,14 @@ class Person:
     zone: ZoneInfo
     works: frozenset[int]
     away: tuple[Span, ...] = ()
+    other_addresses: frozenset[str] = frozenset()
+    """Casefolded: former ones (``was``) and aliases (``also``), from which answers come too."""
+    calendar: str = ""
+    """The URL of this person's own calendar, where ``[calendar] people`` doesn't lead to it."""
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        return self.other_addresses | {self.key, self.email.casefold()}
 
     @property
     def first_name(self) -> str:
@@ -139,6 +149,8 @@ class Anchor(StrEnum):
     """S: the last day of each block in turn."""
     LAST = "last"
     """L: the last session day."""
+    SILENCE = "silence"
+    """Letters only: the first invitation of a mentorship that gave no sign of life since; days on which both work."""
 
 
 class Role(StrEnum):
@@ -244,6 +256,12 @@ class Limits:
     letters_per_week: int
     off_share: float
     """``check`` names a better weekday when more than this share of a series falls on days off."""
+    silent: int = 21
+    """Days on which both work without a sign of life, after which the coordinator sees a count."""
+    absence: int = 7
+    """Days for which one out-of-office stops that clock."""
+    in_a_row: int = 2
+    """So many declined or cancelled meetings in a row are silence of another kind: the other one gets a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +298,14 @@ class Facts:
     begun: Mapping[Ref, date]
     """The first day of each series and reminder series of which a meeting has been: it is not shifted any more."""
     generations: Mapping[Ref, Generation]
+    heard: Mapping[MentorshipKey, History] = field(default_factory=dict)
+    goals: Mapping[MentorshipKey, tuple[str, ...]] = field(default_factory=dict)
+    """What mentees answered to the goals letter; it takes the place of the config's."""
+    pauses: tuple[Pause, ...] = ()
+    strayed: Mapping[Ref, Mapping[datetime, datetime]] = field(default_factory=dict)
+    """By series: the meetings that people moved, from their place (UTC) to where they are held (UTC)."""
+    busy: Mapping[str, tuple[Busy, ...]] = field(default_factory=dict)
+    """By person's key, in order: when they can't, for those of whom a server told; read anew when a time is to be chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +452,11 @@ class Programme:
     organizer: Contact
     trainings: Mapping[str, Training]
     tracks: Mapping[MentorshipKey, Track]
+    organized_by: Literal["service", "mentee"] = "service"
+    reads_mail: bool = False
+    """Answers by mail are read: times proposed from a calendar count, and the links in letters work."""
+    mentee_proposal: Literal["apply", "ask"] = "apply"
+    mentor_proposal: Literal["apply", "ask"] = "ask"
 
 
 # -- what a calendar holds ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class CalendarSettings:
     kind: Literal["folder", "caldav"]
     organizer: Contact
-    organized_by: Literal["service"]
+    organized_by: Literal["service", "mentee"]
     invitations: Literal["auto", "server", "mail", "none"]
     path: Path | None = None
     """folder only"""
@@ -31,6 +31,8 @@ class CalendarSettings:
     """A PEM file that is trusted instead of the system's."""
     name: str = ""
     """The calendar's display name, found or made; empty: the URL is the calendar itself, or the account's first one."""
+    people: str = ""
+    """Where each person's own calendar is: a URL (folder: a path) with {email}, {local} or {domain} in it; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,37 @@ class MailSettings:
     per_minute: int = 60
     templates: Path | None = None
     """A folder whose files replace ours one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxSettings:
+    """The mailbox in which answers arrive."""
+
+    kind: Literal["folder", "imap"]
+    address: str
+    """What links in letters are addressed to; invitations are answered to the organizer, whatever this says."""
+    path: Path | None = None
+    """folder only: a Maildir"""
+    host: str = ""
+    port: int = 0
+    security: Literal["tls", "starttls"] = "tls"
+    user: str = ""
+    password: Secret | None = None
+    ca: Path | None = None
+    folder: str = "INBOX"
+    filed: str = "beklijf"
+    """Where handled mail goes, and is deleted from after ``answers.keep``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersSettings:
+    read: bool | None
+    """None: nobody chose yet, and nothing is read."""
+    names: bool
+    keep: timedelta
+    mentee_proposal: Literal["apply", "ask"]
+    """What becomes of another time that a mentee proposes: the meeting moves, or the mentor is asked."""
+    mentor_proposal: Literal["apply", "ask"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +110,8 @@ class Config:
     organisation: Organisation
     calendar: CalendarSettings
     mail: MailSettings
+    inbox: InboxSettings | None
+    answers: AnswersSettings
     service: ServiceSettings
     guard: GuardSettings
     persons: tuple[Person, ...]

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Protocol
 from beklijf.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from beklijf.domain import Event
+    from beklijf.conversation import Busy, Waiting
+    from beklijf.domain import Event, Person
+    from beklijf.errors import BackendError
     from beklijf.settings import CalendarSettings
 
 REACHED = ("1.", "2.")
@@ -56,6 +58,8 @@ class Stored:
     """SCHEDULE-STATUS by attendee address, where a server sends invitations (``1.2``, ``3.7``)."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """PARTSTAT by attendee address."""
+    single_answers: Mapping[datetime, Mapping[str, str]] = field(default_factory=dict)
+    """The same for each meeting that the object has a word of its own for, by its place in the rhythm (UTC)."""
 
     @property
     def reached(self) -> bool:
@@ -81,6 +85,8 @@ class Changes:
     """By href, one sentence for each object of ours that cannot be understood; it counts as unchanged."""
     unchanged: frozenset[str] = frozenset()
     """When ``full``: the hrefs that are there with the ETag by which they were known."""
+    away: Mapping[str, BackendError] = field(default_factory=dict)
+    """By owner's address: calendars that could not be read this time (``organized_by = "mentee"``); theirs counts as unchanged."""
 
 
 class Calendar(Protocol):
@@ -134,6 +140,25 @@ class Calendar(Protocol):
 
     def delete(self, stored: Stored) -> None:
         """Remove the event (a scheduling server tells the attendees); raises `Conflict` or `Missing`."""
+        ...
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Return the attendees' messages about our events in the server's schedule inbox; none where there is no such thing.
+
+        What a server has worked into the organizer's copy already shows in ``changes`` as well: hearing it twice is harmless.
+        """
+        ...
+
+    def take(self, waiting: Waiting) -> None:
+        """Take a message out of the schedule inbox; one that is gone already is fine."""
+        ...
+
+    def busy(self, people: Sequence[Person], start: datetime, end: datetime) -> Mapping[str, tuple[Busy, ...]]:
+        """Return when *people* can't between two instants, in order, by key; who is missing, the server doesn't tell of.
+
+        Titles, places and people of what they do are never read, or forgotten at once where a file has to be opened. Our own
+        events count like all others: that a meeting doesn't stand in its own way is the caller's care.
+        """
         ...
 
     def close(self) -> None:

@@ -53,6 +53,8 @@ class Timeline:
                 return tuple((block.last.date, block.last) for block in self.blocks)
             case Anchor.LAST:
                 return () if self.training.more_sessions else ((self.last, None),)
+            case Anchor.SILENCE:
+                return ()  # counted for each mentorship by itself: see ``silence``
 
 
 def timeline(training: Training) -> Timeline | None:
