@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from beklijf.config.values import Wrong, choice, clock, day, optional_text, span
 from beklijf.domain import OfficeHours, Organisation
 from beklijf.errors import ConfigError
 from beklijf.planning.days import public_holidays
-from beklijf.settings import Config, Source
+from beklijf.settings import AnswersSettings, Config, Source
 from beklijf.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def load(path: Path) -> Config:
         organisation=organisation,
         calendar=calendar,
         mail=mail,
+        inbox=None,
+        answers=AnswersSettings(read=None, names=False, keep=timedelta(days=30), mentee_proposal="apply", mentor_proposal="ask"),
         service=service,
         guard=guard,
         persons=tuple(people.persons),
