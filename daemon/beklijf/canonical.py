@@ -90,6 +90,20 @@ def meetings(event: Event) -> tuple[datetime, ...]:
     return tuple(sorted(at.astimezone(UTC) for at in places if at is not None))
 
 
+def clock(at: datetime) -> ZoneInfo:
+    """Return the zone in whose wall time *at* is kept."""
+    return at.tzinfo if isinstance(at.tzinfo, ZoneInfo) else ZoneInfo("UTC")
+
+
+def spelt(at: datetime) -> list[str]:
+    """Return wall time and zone as text: a meeting is at an hour, not at an instant."""
+    return _wall(at)
+
+
+def unspelt(pair: list[str]) -> datetime:
+    return _unwall(pair)
+
+
 def _wall(at: datetime) -> list[str]:
     # an offset without a zone name (a foreign VTIMEZONE) is kept as the instant that it means
     if not isinstance(at.tzinfo, ZoneInfo):

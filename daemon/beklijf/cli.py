@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.commands.entries import Json
-    from beklijf.domain import Organisation
+    from beklijf.domain import Organisation, Person
+    from beklijf.ledger import Decision
     from beklijf.reconcile.engine import Engine, Outcome
     from beklijf.reconcile.survey import Survey
     from beklijf.settings import Config
@@ -111,6 +112,7 @@ def _plan(arguments: Namespace) -> int:
 
 def _apply(arguments: Namespace) -> int:
     from beklijf.commands import report as reports
+    from beklijf.commands.stopping import stoppable
     from beklijf.ledger.locks import locked
     from beklijf.reconcile.opening import opened
 
@@ -120,7 +122,7 @@ def _apply(arguments: Namespace) -> int:
         now = _now()
         if approve:
             _demand_held(engine.plan(now), arguments.approve, config)
-        with _stoppable() as stop, _counting("done") as done:
+        with stoppable() as stop, _counting("done") as done:
             outcome = engine.tick(now, approve=approve, patient=False, stop=stop, done=done)
         report = reports.done(engine, outcome, now)
     if arguments.json:
@@ -140,7 +142,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _rehearse(arguments: Namespace) -> int:
-    from beklijf.commands import rehearse
+    from beklijf.commands import acts, rehearse
     from beklijf.commands.report import Words
 
     config = _config(arguments)
@@ -149,8 +151,9 @@ def _rehearse(arguments: Namespace) -> int:
     until = None if arguments.until is None else end_of(arguments.until, organisation)
     if start and until and until < start:
         raise UsageError("--until lies before --from")
+    people = None if arguments.answers is None else acts.read(arguments.answers, config)
     with _saying_when(organisation) as progress:
-        rehearsed = rehearse.rehearse(config, arguments.into, start=start, until=until, progress=progress)
+        rehearsed = rehearse.rehearse(config, arguments.into, start=start, until=until, acts=people, progress=progress)
     if arguments.json:
         _print_json(rehearse.as_json(rehearsed))
     else:
@@ -161,7 +164,7 @@ def _rehearse(arguments: Namespace) -> int:
 
 
 def _status(arguments: Namespace) -> int:
-    from beklijf.commands import status
+    from beklijf.commands import status, status_report
     from beklijf.commands.report import Words
     from beklijf.reconcile.opening import opened
 
@@ -177,9 +180,9 @@ def _status(arguments: Namespace) -> int:
     if survey.plan.held:
         codes.add(Held.exit_code)
     if arguments.json:
-        _print_json(status.as_json(found))
+        _print_json(status_report.as_json(found))
     else:
-        _print(status.lines(found, words))
+        _print(status_report.lines(found, words))
     _complain(() if error is None else error.problems)
     return _worst(codes)
 
@@ -204,6 +207,47 @@ def _restore(arguments: Namespace) -> int:
     return 0
 
 
+def _pause(arguments: Namespace) -> int:
+    from beklijf.commands import pausing
+
+    config = _config(arguments)
+    now = _now()
+    person = pausing.find_person(config, arguments.person)
+    _decide(config, person, pausing.asked(person, arguments.kinds or (), arguments.start, arguments.until, now), now)
+    return 0
+
+
+def _resume(arguments: Namespace) -> int:
+    from beklijf.commands import pausing
+    from beklijf.reconcile.opening import opened
+
+    config = _config(arguments)
+    now = _now()
+    person = pausing.find_person(config, arguments.person)
+    with opened(config, read_only=True) as engine:
+        decisions = pausing.ended(engine, person, arguments.kinds or (), now)
+    if not decisions:
+        print(f"{person.name} has paused no {' or '.join(arguments.kinds) if arguments.kinds else 'letters, reminders or meetings'}.")
+        return 0
+    _decide(config, person, decisions, now)
+    return 0
+
+
+def _decide(config: Config, person: Person, decisions: Sequence[Decision], now: datetime) -> None:
+    """Show what will come of a pause or its end, then record it."""
+    from beklijf.commands import pausing
+    from beklijf.commands.report import Words
+    from beklijf.reconcile.opening import opened
+
+    with opened(config, read_only=True) as engine:
+        _print(pausing.lines(pausing.coming(engine, decisions, now), Words.of(config, now)))
+    with opened(config) as engine, engine.ledger.write():
+        for decision in decisions:
+            engine.ledger.decide(decision.kind, decision.subject, made=now, field=decision.field)
+    print()
+    _print(pausing.told(decisions, person))
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "init": _init,
     "check": _check,
@@ -213,6 +257,8 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "rehearse": _rehearse,
     "status": _status,
     "restore": _restore,
+    "pause": _pause,
+    "resume": _resume,
 }
 
 
@@ -305,26 +351,6 @@ def _complain(problems: Iterable[Problem]) -> None:
 def _one_line(text: str) -> str:
     """Keep what servers say on one line, and its control characters off the terminal."""
     return "".join(char if char.isprintable() else " " for char in text)
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C and SIGTERM end a tick between two changes; a second one ends it at once."""
-    asked: list[int] = []
-
-    def ask(number: int, _frame: object) -> None:
-        asked.append(number)
-        for each in before:
-            signal.signal(each, signal.default_int_handler)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        for number in before:
-            signal.signal(number, ask)
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

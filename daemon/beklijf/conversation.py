@@ -184,6 +184,9 @@ class History:
         return {key: each for key, each in found.items() if each.said is not Said.OPEN}
 
 
+FEW = 5
+"""Pairs; what groups smaller than this answered is only told of several of them together, unless names are switched on."""
+
 PausedKind: TypeAlias = Literal["letters", "reminders", "meetings"]
 PAUSABLE: tuple[PausedKind, ...] = ("letters", "reminders", "meetings")
 
@@ -203,16 +206,18 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Another time for one meeting, as somebody proposed it, until it is settled."""
+    """Another time for one meeting or for a series, as somebody proposed it, until it is settled."""
 
     id: int
     at: datetime
+    mentorship: MentorshipKey
     uid: str
-    ref: Ref
+    """Empty: the hour of a series that is not written yet."""
     place: datetime | None
     who: str
     """The person's key."""
     start: datetime
+    """For a whole series its first meeting, in wall time of the zone in which it goes on."""
     minutes: int
     agreed: bool = False
     """By the one whose say it is (taken over by a token): applied, whoever proposed it."""
@@ -244,7 +249,7 @@ class Token:
     value: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A time that suits both, for one meeting or as the hour of a series from that meeting on."""
 
@@ -264,7 +269,13 @@ class Invited:
     people: frozenset[str]
     """The attendees' addresses."""
     sequence: int
-    """A reply to a lower one is about another time."""
+    """The highest SEQUENCE that was mailed of the whole; a reply to a lower one is about another time."""
+    singles: Mapping[datetime, int] = field(default_factory=dict)
+    """The same of single meetings that were mailed by themselves: of those nobody's copy of the whole has heard."""
+
+    def current(self, place: datetime | None) -> int:
+        """Return the SEQUENCE that an answer about one meeting, or the whole, must have at least."""
+        return self.sequence if place is None else max(self.sequence, self.singles.get(place, 0))
 
 
 class About(StrEnum):

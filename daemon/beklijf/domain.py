@@ -453,6 +453,8 @@ class Programme:
     trainings: Mapping[str, Training]
     tracks: Mapping[MentorshipKey, Track]
     organized_by: Literal["service", "mentee"] = "service"
+    hears: bool = False
+    """What people answer is read, be it only what a calendar tells."""
     reads_mail: bool = False
     """Answers by mail are read: times proposed from a calendar count, and the links in letters work."""
     mentee_proposal: Literal["apply", "ask"] = "apply"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import lru_cache
 from hashlib import sha256
@@ -12,6 +12,9 @@ from uuid import UUID, uuid5
 from beklijf.domain import Contact, Event, Kind, Recurrence, Single
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from beklijf.domain import Item, Programme, Ref
 
 NAMESPACE = UUID("5b0c7a52-6a55-4c8e-9d60-0e6f4b6d0e0c")
@@ -49,15 +52,19 @@ class Writer:
     installation: str
     programme: Programme
     texts: Texts
+    strayed: Mapping[Ref, Mapping[datetime, datetime]] = field(default_factory=dict)
+    """By series: where people moved meetings to. The text names those days: a moved meeting takes its questions along."""
 
     def event(self, item: Item, *, generation: int | None = None) -> Event:
         """Return *item* as the event that a calendar should hold.
 
-        Weekly, until the last start, days off as cancelled meetings: no client misreads that. Never a goal: agendas are
-        open to colleagues.
+        Weekly, days off as cancelled meetings: no client misreads that. It begins and ends with a meeting, unless that one is
+        paused: then it is cancelled like any other, and the event keeps its ends. Never a goal: agendas are open to colleagues.
         """
-        title, text = self.texts.event(item, self.programme)
-        first, last = item.starts[0], item.starts[-1]
+        title, text = self.texts.event(self._as_held(item), self.programme)
+        organizer = self._organizer(item)
+        people = sorted((Contact(p.name, p.email) for p in item.people if p.email != organizer.email), key=lambda c: c.email.casefold())
+        first, last = min((item.starts[0], *item.without[:1])), max((item.starts[-1], *item.without[-1:]))
         recurrence = Recurrence(item.every, last.astimezone(UTC)) if item.every else None
         return Event(
             uid=uid(self.installation, item.ref, generation or item.generation),
@@ -68,8 +75,23 @@ class Writer:
             title=title,
             text=text,
             place=item.place or item.online,
-            organizer=self.programme.organizer,
-            people=tuple(sorted((Contact(p.name, p.email) for p in item.people), key=lambda c: c.email.casefold())),
+            organizer=organizer,
+            people=tuple(people),
             alarms=(0,) if item.kind is Kind.REMINDER else (),
             free=item.kind is Kind.REMINDER,
         )
+
+    def _organizer(self, item: Item) -> Contact:
+        """Return whose event it is: the mentee's own, where the config says so; a reminder is one person's, and stays ours."""
+        if self.programme.organized_by == "service" or item.kind is Kind.REMINDER:
+            return self.programme.organizer
+        mentee = item.people[0]
+        return Contact(mentee.name, mentee.email)
+
+    def _as_held(self, item: Item) -> Item:
+        """Return *item* with the topics of its meetings on the days on which they are held."""
+        moved = self.strayed.get(item.ref)
+        if not moved:
+            return item
+        held = {at: moved.get(at.astimezone(UTC), at).astimezone(at.tzinfo) for at in item.topics}
+        return replace(item, topics={held[at]: topics for at, topics in sorted(item.topics.items(), key=lambda each: held[each[0]])})

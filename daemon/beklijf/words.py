@@ -88,9 +88,25 @@ def same_clock(when: datetime, zone: ZoneInfo) -> bool:
     return when.utcoffset() == when.astimezone(zone).utcoffset()
 
 
+def weekly(when: datetime, zone: ZoneInfo, language: str) -> str:
+    """Return ``donderdag om 15.00 uur``: an hour that comes back, on the clock of *when*, which it keeps.
+
+    On a clock that differs from that of *zone* it shifts with summer time, so there it is said whose clock is meant.
+    """
+    said = f"{weekday(when.weekday(), language)} {'om' if language == 'nl' else 'at'} {hour(when, language)}"
+    if same_clock(when, zone):
+        return said
+    return f"{said} (tijd in {city(when)})" if language == "nl" else f"{said} ({city(when)} time)"
+
+
+def zone_name(when: datetime) -> str:
+    """Return the name of the zone that *when* is in, as the zone database has it."""
+    return str(getattr(when.tzinfo, "key", when.tzname()))
+
+
 def city(when: datetime) -> str:
     """Return the place that names the zone of *when*: ``Amsterdam`` of ``Europe/Amsterdam``."""
-    return str(getattr(when.tzinfo, "key", when.tzname())).rpartition("/")[2].replace("_", " ")
+    return zone_name(when).rpartition("/")[2].replace("_", " ")
 
 
 def _there(when: datetime, mine: datetime, said: str, language: str) -> str:
@@ -121,8 +137,111 @@ def reason(why: str, language: str) -> str:
     return REASONS[language].get(why, REASONS[language][""])
 
 
+# -- what people can ask for by mail -----------------------------------------------------------------------------------
+
+ASKS = {
+    "goal": {"nl": "Mijn doel", "en": "My goal"},
+    "pause-letters": {"nl": "Brieven pauzeren", "en": "Pause letters"},
+    "pause-reminders": {"nl": "Herinneringen pauzeren", "en": "Pause reminders"},
+    "pause-meetings": {"nl": "Gesprekken pauzeren", "en": "Pause meetings"},
+    "resume-letters": {"nl": "Weer brieven ontvangen", "en": "Resume letters"},
+    "resume-reminders": {"nl": "Weer herinneringen ontvangen", "en": "Resume reminders"},
+    "resume-meetings": {"nl": "Weer gesprekken plannen", "en": "Resume meetings"},
+    "hour": {"nl": "Voortaan {}", "en": "From now on {}"},
+    "time": {"nl": "Verzetten naar {}", "en": "Move to {}"},
+    "once": {"nl": "Alleen deze keer {}", "en": "Only this time, {}"},
+    "send": {"nl": "Verstuur deze mail zoals hij is.", "en": "Send this mail as it is."},
+}
+"""The subjects of the mails that links in letters open, and the line in them."""
+
+GOAL_LINE = {"nl": "Doel: ", "en": "Goal: "}
+KINDS = {
+    "nl": {"letters": "brieven", "reminders": "herinneringen in de agenda", "meetings": "gesprekken"},
+    "en": {"letters": "letters", "reminders": "reminders in the calendar", "meetings": "meetings"},
+}
+"""What can be paused."""
+
+
+# -- mails to staff ----------------------------------------------------------------------------------------------------
+
 NOTICES = {
     "held": {"nl": "wijzigingen wachten op akkoord (plan {})", "en": "changes wait for approval (plan {})"},
     "down": {"nl": "de agendaserver werkt niet mee", "en": "the calendar server does not cooperate"},
+    "inbox-down": {"nl": "de mailbox voor antwoorden werkt niet mee", "en": "the mailbox for answers does not cooperate"},
+    "bounced": {"nl": "mail aan {} komt niet aan", "en": "mail to {} does not arrive"},
+    "forwarded": {"nl": "een mail van {} die nergens bij past", "en": "a mail from {} that fits nothing"},
+    "stranger": {"nl": "is {} dezelfde persoon?", "en": "is {} the same person?"},
+    "silent": {"nl": "bij {} blijft het stil", "en": "nothing heard of {}"},
+    "paused": {"nl": "{} pauzeert", "en": "{} pauses"},
+    "resumed": {"nl": "{} doet weer mee", "en": "{} is back"},
+    "mailbox-gone": {"nl": "de mailbox van {} is weg", "en": "the mailbox of {} is gone"},
 }
-"""What mails to staff are called."""
+"""What mails to staff are called; in the braces: a plan's id, a name or address, for ``silent`` what `pairs` says."""
+
+LINES = {
+    "bounced": {
+        "nl": "Wat er naar {name} gaat, op {address}, komt terug: {note}. Brieven en uitnodigingen aan dat adres zijn gestopt.",
+        "en": "What is sent to {name}, at {address}, comes back: {note}. Letters and invitations to that address have stopped.",
+    },
+    "bounced-do": {
+        "nl": "Verander het adres in de configuratie, dan gaan ze weer, en zet het oude erbij: was.",
+        "en": "Change the address in the configuration and they start again, and keep the old one beside it: was.",
+    },
+    "forwarded": {
+        "nl": "Iemand schreef vanaf {address} aan het programma, en dat past bij geen uitnodiging, brief of link.",
+        "en": "Somebody wrote to the programme from {address}, and it fits no invitation, letter or link.",
+    },
+    "forwarded-do": {
+        "nl": "De mail zit hierbij zoals hij kwam; niemand heeft hem gelezen. Antwoord op de mail in de bijlage, niet op dit bericht.",
+        "en": "The mail is attached as it came; nobody has read it. Answer the mail that is attached, not this message.",
+    },
+    "stranger": {
+        "nl": "{address} antwoordde op een uitnodiging voor {names}, maar is daar zelf niet voor uitgenodigd.",
+        "en": "{address} answered an invitation for {names}, but is not invited to it.",
+    },
+    "stranger-do": {
+        "nl": 'Is het een van hen? Zet het adres dan bij die persoon: also = ["{address}"].',
+        "en": 'Is it one of them? Then add the address to that person: also = ["{address}"].',
+    },
+    "silent": {
+        "nl": "{training}: van {pairs} is na de uitnodigingen {days} werkdagen niets gehoord.",
+        "en": "{training}: nothing was heard of {pairs} for {days} working days after the invitations.",
+    },
+    "silent-do": {
+        "nl": "Misschien staat alles gewoon in de agenda; eens vragen hoe het gaat kan geen kwaad.",
+        "en": "Everything may simply be in the calendar; it does no harm to ask how things are going.",
+    },
+    "paused": {"nl": "{name}: geen {kinds}, vanaf {first}{until}.", "en": "{name}: no {kinds}, from {first}{until}."},
+    "resumed": {"nl": "{name}: weer {kinds}.", "en": "{name}: {kinds} again."},
+    "mailbox-gone": {
+        "nl": "De mailbox van {name} ({address}) is er niet meer, en daarmee de agenda waarin de gesprekken met {other} stonden.",
+        "en": "The mailbox of {name} ({address}) is no longer there, and with it the calendar that held the meetings with {other}.",
+    },
+    "mailbox-gone-do": {
+        "nl": "{other} kreeg een brief met de vraag om ze zelf te verwijderen. Haal {name} uit de training, of wijs iemand anders aan.",
+        "en": "{other} got a letter that asks to delete them. Take {name} out of the training, or name somebody else.",
+    },
+}
+"""What stands in those mails, line by line: what happened, and under ``-do`` what that means or what to do."""
+
+UNTIL = {"nl": " tot en met {}", "en": " up to and including {}"}
+
+
+def lines(notice: str, language: str, /, **values: str) -> list[str]:
+    """Return the lines of a mail to staff; raises KeyError for a value that is missing."""
+    return [LINES[each][language].format(**values) for each in (notice, f"{notice}-do") if each in LINES]
+
+
+def pausing(kinds: Sequence[str], first: date, last: date | None, language: str) -> dict[str, str]:
+    """Return what `lines` needs of a pause, besides the name."""
+    return {
+        "kinds": listed([KINDS[language][kind] for kind in kinds], language),
+        "first": day(first, language, year=True),
+        "until": UNTIL[language].format(day(last, language, year=True)) if last else "",
+    }
+
+
+def pairs(count: int, language: str) -> str:
+    """Return ``één koppel`` or ``drie koppels``."""
+    one, more = {"nl": ("koppel", "koppels"), "en": ("pair", "pairs")}[language]
+    return f"{number(count, language)} {one if count == 1 else more}"

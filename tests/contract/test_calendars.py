@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import icalendar
 import pytest
 
 from beklijf.calendars import Agent, Calendar, Stored, open_calendar
@@ -342,6 +344,63 @@ class CalendarContract:
         updated = world.update(world.calendar.fetch(created.href), replace(MEETING, start=at("2027-01-08", 15)), "time")
 
         assert set(updated.answers.values()) == {"NEEDS-ACTION"}
+
+    def test_another_end_of_the_series_asks_nobody_again(self, world: World) -> None:
+        created = world.create(SERIES)
+        world.write(created.href, _answered(world.read(created.href)))
+        longer = replace(SERIES, recurrence=Recurrence(2, utc("2027-07-20")))
+
+        updated = world.update(world.calendar.fetch(created.href), longer, "recurrence")
+
+        assert updated.event == longer
+        assert updated.answers == {KARIM.email: "ACCEPTED", SANNE.email: "ACCEPTED"}
+
+    def test_an_answer_to_one_meeting_is_heard_and_is_no_edit(self, world: World) -> None:
+        created = world.create(SERIES)
+        token = world.calendar.changes(None).token
+        world.write(created.href, declining(world.read(created.href), at("2027-03-16"), SANNE))
+
+        [stored] = world.calendar.changes(token).changed
+
+        assert stored.event == SERIES
+        assert stored.answers == created.answers
+        assert stored.single_answers[utc("2027-03-16")] == {KARIM.email: "NEEDS-ACTION", SANNE.email: "DECLINED"}
+        assert stored.single_answers.keys() == {utc("2027-03-16"), utc("2027-04-27")}  # the other one is a moved meeting
+
+    def test_an_answer_to_one_meeting_outlives_what_changes_elsewhere(self, world: World) -> None:
+        created = world.create(SERIES)
+        world.write(created.href, declining(world.read(created.href), at("2027-03-16"), SANNE))
+        stored = world.calendar.fetch(created.href)
+        wanted = replace(
+            SERIES, place="Zaal 9", singles=(Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), utc("2027-05-26"), 60))
+        )
+
+        updated = world.update(stored, wanted, "place", "single")
+
+        assert updated.event == wanted
+        assert updated.single_answers == {
+            utc("2027-03-16"): {KARIM.email: "NEEDS-ACTION", SANNE.email: "DECLINED"},
+            utc("2027-05-25"): {KARIM.email: "NEEDS-ACTION", SANNE.email: "NEEDS-ACTION"},
+        } | ({utc("2027-04-27"): updated.single_answers[utc("2027-04-27")]} if utc("2027-04-27") in updated.single_answers else {})
+
+    def test_a_meeting_that_moves_asks_about_itself_alone(self, world: World) -> None:
+        created = world.create(SERIES)
+        world.write(created.href, declining(_answered(world.read(created.href)), at("2027-03-16"), SANNE))
+        moved = replace(SERIES, singles=(Single(utc("2027-03-16"), utc("2027-03-17", 9), 60), *SERIES.singles))
+
+        updated = world.update(world.calendar.fetch(created.href), moved, "single")
+
+        assert updated.event == moved
+        assert updated.answers == {KARIM.email: "ACCEPTED", SANNE.email: "ACCEPTED"}
+        assert set(updated.single_answers[utc("2027-03-16")].values()) == {"NEEDS-ACTION"}
+
+    def test_nothing_waits_where_nobody_answered(self, world: World) -> None:
+        world.create(MEETING)
+        world.calendar.changes(None)
+        before = world.requests()
+
+        assert world.calendar.waiting() == ()
+        assert world.requests() - before <= 1
 
     @pytest.mark.parametrize(
         "text",
@@ -714,6 +773,24 @@ def _unfolded(data: bytes) -> bytes:
     return data.replace(b"\r\n ", b"").replace(b"\n ", b"")
 
 
+def declining(data: bytes, place: datetime, person: Contact, said: str = "DECLINED") -> bytes:
+    """Return a series in which one person answered for one meeting alone: an override that says nothing else of its own."""
+    calendar = icalendar.Calendar.from_ical(data)
+    [master] = [event for event in calendar.walk("VEVENT") if "RECURRENCE-ID" not in event]
+    override = deepcopy(master)
+    for name in ("RRULE", "EXDATE"):
+        override.pop(name, None)
+    for name, when in (("RECURRENCE-ID", place), ("DTSTART", place), ("DTEND", place + timedelta(hours=1))):
+        override.pop(name, None)
+        override.add(name, when)
+    for attendee in override["ATTENDEE"]:
+        if person.email in attendee:
+            attendee.params["PARTSTAT"] = said
+    calendar.add_component(override)
+    written: bytes = calendar.to_ical(sorted=False)
+    return written
+
+
 def _answered(data: bytes) -> bytes:
     return _unfolded(data).replace(b"NEEDS-ACTION", b"ACCEPTED")
 
@@ -754,7 +831,7 @@ def _world(opened: Opener, settings: CalendarSettings) -> World:
         raw("DELETE", href)
 
     def requests() -> int:
-        session = calendar._connection._client.session  # type: ignore[attr-defined]  # the wire is not in the contract
+        session = calendar.connection._client.session  # type: ignore[attr-defined]  # the wire is not in the contract
         if not any(hook.__name__ == "count" for hook in session.hooks["response"]):
             session.hooks["response"].append(count)
         return len(sent)

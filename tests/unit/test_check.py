@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf.config import load
-from beklijf.config.check import programme_problems
+from beklijf.config.check import answers_problems, programme_problems
 from beklijf.domain import Facts
 from beklijf.planning import plan_tracks
 from beklijf.planning.days import public_holidays
@@ -166,3 +166,29 @@ def test_a_zone_whose_clock_changes_no_calendar_can_express_is_refused(tmp_path:
 
     assert "Africa/Casablanca" in problem.what
     assert problem.line == line_of(tmp_path, "sanne")
+
+
+@pytest.mark.parametrize(("answers", "line"), [("", 0), ("[answers]\nnames = true\n", 11)])
+def test_as_long_as_nobody_chose_whether_answers_are_read_check_asks_for_it(tmp_path: Path, answers: str, line: int) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(ORGANISATION + answers + person("Sanne"), encoding="utf-8")
+
+    [problem] = answers_problems(load(path))
+
+    assert not problem.warning
+    assert (problem.file, problem.line, problem.where) == (str(path), line, "answers.read")
+    assert problem.what == "not chosen yet: may answers to invitations be read?"
+    for said in ("read = true", "read = false", "personal data", "WOR, art. 27", "nothing is read"):
+        assert said in problem.hint
+
+
+@pytest.mark.parametrize("chosen", ["true", "false"])
+def test_a_choice_about_answers_either_way_is_fine(tmp_path: Path, chosen: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"{ORGANISATION}[answers]\nread = {chosen}\n{person('Sanne')}", encoding="utf-8")
+
+    assert answers_problems(load(path)) == []
+
+
+def test_the_example_has_chosen() -> None:
+    assert answers_problems(load(ROOT / "config.example.toml")) == []

@@ -17,6 +17,7 @@ from beklijf.config import load
 from beklijf.credentials import Secret
 from beklijf.domain import Contact, Meets, Session, Span
 from beklijf.errors import ConfigError
+from beklijf.settings import AnswersSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -355,6 +356,182 @@ def test_lists_within_lists_without_end_are_no_config(tmp_path: Path) -> None:
     assert problem.what == "not a config: lists within lists without end"
 
 
+# -- answers, and where they are heard ---------------------------------------------------------------------------------
+
+DAV = GOOD.replace(
+    'kind = "folder"\norganizer', 'kind = "caldav"\nurl = "https://cloud.example/"\nuser = "m"\npassword = { env = "DAV" }\norganizer'
+)
+READ = "[answers]\nread = true\n"
+IMAP = '[inbox]\nkind = "imap"\nhost = "imap.voorbeeld.example"\nuser = "mentor"\npassword = { credential = "inbox" }\n'
+
+
+def test_whether_answers_are_read_is_nobodys_choice_until_somebody_chooses(tmp_path: Path) -> None:
+    config = read(tmp_path, GOOD)
+
+    assert config.answers == AnswersSettings(
+        read=None, names=False, keep=timedelta(days=30), mentee_proposal="apply", mentor_proposal="ask"
+    )
+    assert config.inbox is None
+    assert config.warnings == ()
+
+
+def test_everything_about_answers_can_be_chosen(tmp_path: Path) -> None:
+    chosen = '[answers]\nread = false\nnames = true\nkeep = "2 weeks"\nmentee_proposal = "ask"\nmentor_proposal = "apply"\n'
+
+    config = read(tmp_path, GOOD, chosen)
+
+    assert config.answers == AnswersSettings(
+        read=False, names=True, keep=timedelta(days=14), mentee_proposal="ask", mentor_proposal="apply"
+    )
+
+
+@pytest.mark.parametrize(("said", "port"), [("", 993), ('security = "starttls"\n', 143), ("port = 1143\n", 1143)])
+def test_an_imap_mailbox_needs_a_login_and_knows_its_port(tmp_path: Path, said: str, port: int) -> None:
+    config = read(tmp_path, GOOD, READ, IMAP, said)
+
+    assert config.inbox is not None
+    assert (config.inbox.host, config.inbox.port, config.inbox.user) == ("imap.voorbeeld.example", port, "mentor")
+    assert config.inbox.password == Secret("credential", "inbox")
+    assert (config.inbox.folder, config.inbox.filed, config.inbox.path) == ("INBOX", "beklijf", None)
+    assert config.inbox.address == "Mentor@voorbeeld.example"
+    assert config.warnings == ()
+
+
+def test_a_mailbox_in_a_folder_counts_from_the_config(tmp_path: Path) -> None:
+    config = read(tmp_path, GOOD, READ, '[inbox]\nkind = "folder"\n')
+
+    assert config.inbox is not None
+    assert config.inbox.path == tmp_path / "var" / "inbox"
+
+
+def warnings_of(folder: Path, *parts: str) -> list[tuple[str, str]]:
+    return [(warning.where, warning.what) for warning in read(folder, *parts).warnings]
+
+
+@pytest.mark.parametrize(("chosen", "said"), [("", "not chosen yet"), ("[answers]\nread = false\n", "false")])
+def test_a_mailbox_that_nobody_reads_is_a_warning(tmp_path: Path, chosen: str, said: str) -> None:
+    assert warnings_of(tmp_path, GOOD, chosen, IMAP) == [("inbox", f"nothing is read from it: answers.read is {said}")]
+
+
+def test_a_mailbox_of_another_address_is_a_warning_because_invitations_are_answered_to_the_organizer(tmp_path: Path) -> None:
+    other = IMAP + 'address = "answers@voorbeeld.example"\n'
+
+    assert warnings_of(tmp_path, GOOD, READ, other) == [("inbox.address", "answers to invitations go to Mentor@voorbeeld.example")]
+    assert warnings_of(tmp_path, GOOD, READ, other.replace("answers@", "mentor@")) == []
+
+
+@pytest.mark.parametrize(
+    ("invitations", "said"),
+    [
+        ("mail", ['no answer can be heard: with invitations = "mail" they come by mail, and there is no [inbox]']),
+        ("auto", ["if the calendar server leaves the invitations to beklijf, answers come by mail, and there is no [inbox]"]),
+        ("server", []),
+        ("none", []),
+    ],
+)
+def test_answers_that_would_come_to_no_mailbox_are_a_warning(tmp_path: Path, invitations: str, said: list[str]) -> None:
+    calendar = DAV.replace("[mail]", f'invitations = "{invitations}"\n[mail]')
+
+    assert warnings_of(tmp_path, calendar, READ) == [("answers.read", what) for what in said]
+    assert warnings_of(tmp_path, calendar, READ, IMAP) == []
+    assert warnings_of(tmp_path, calendar, "[answers]\nread = false\n") == []
+
+
+def test_with_the_mentee_as_organizer_nothing_is_said_of_the_organizers_mailbox(tmp_path: Path) -> None:
+    calendar = DAV.replace("[mail]", 'organized_by = "mentee"\npeople = "https://cloud.example/dav/{email}/"\n[mail]')
+
+    assert warnings_of(tmp_path, calendar, READ) == []
+    assert warnings_of(tmp_path, calendar, READ, IMAP, 'address = "answers@voorbeeld.example"\n') == []
+
+
+# -- people's own calendars --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("organized_by", ["service", "mentee"])
+def test_a_pattern_leads_to_everybodys_calendar_whoever_organizes(tmp_path: Path, organized_by: str) -> None:
+    people = "https://cloud.example/dav/{domain}/{local}/"
+    calendar = DAV.replace("[mail]", f'organized_by = "{organized_by}"\npeople = "{people}"\n[mail]')
+
+    config = read(tmp_path, calendar, TRAINING + 'state = "live"\n', PAIR)
+
+    assert (config.calendar.organized_by, config.calendar.people) == (organized_by, people)
+    assert config.warnings == ()
+
+
+def test_a_calendar_of_ones_own_goes_before_the_pattern(tmp_path: Path) -> None:
+    calendar = DAV.replace("[mail]", 'people = "https://cloud.example/dav/{local}/"\n[mail]')
+    own = calendar.replace('"sanne@voorbeeld.example"\n', '"karim@elders.example"\ncalendar = "https://cloud.example/dav/sanne/"\n')
+
+    config = read(tmp_path, own)
+
+    assert config.persons[0].calendar == "https://cloud.example/dav/sanne/"
+
+
+def test_folders_need_no_pattern_and_may_have_one(tmp_path: Path) -> None:
+    calendar = GOOD.replace("[mail]", 'organized_by = "mentee"\n[mail]')
+
+    assert read(tmp_path, calendar, TRAINING + 'state = "live"\n', PAIR).calendar.people == ""
+    assert read(tmp_path, calendar.replace("[mail]", 'people = "agendas/{email}"\n[mail]')).calendar.people == str(
+        tmp_path / "agendas" / "{email}"
+    )
+
+
+def test_a_mentee_of_a_draft_needs_no_calendar_yet(tmp_path: Path) -> None:
+    calendar = DAV.replace("[mail]", 'organized_by = "mentee"\n[mail]')
+
+    assert read(tmp_path, calendar, TRAINING, PAIR).calendar.organized_by == "mentee"
+    [problem] = problems_of(tmp_path, calendar, TRAINING, 'state = "live"\n', PAIR)
+    assert problem.what.endswith(": Sanne de Vries")
+    assert "people = " in problem.hint
+
+
+def test_of_many_mentees_without_a_calendar_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    calendar = DAV.replace("[mail]", 'organized_by = "mentee"\n[mail]')
+    people = "".join(f'[[person]]\nname = "Persoon {n}"\nemail = "persoon{n}@voorbeeld.example"\n' for n in range(8))
+    pairs = "".join(PAIR.replace("sanne@", f"persoon{n}@") for n in range(8))
+
+    [problem] = problems_of(tmp_path, calendar, people, TRAINING, 'state = "live"\n', pairs)
+
+    assert problem.what.endswith(": Persoon 0, Persoon 1, Persoon 2, Persoon 3, Persoon 4 and 3 others")
+
+
+def test_a_password_without_tls_is_a_warning_for_peoples_calendars_too(tmp_path: Path) -> None:
+    calendar = DAV.replace("https:", "http:").replace("[mail]", 'people = "http://cloud.example/{email}/"\n[mail]')
+    own = calendar.replace("[[person]]", '[[person]]\ncalendar = "http://cloud.example/own/"', 1)
+
+    assert [where for where, _ in warnings_of(tmp_path, own)] == ["calendar.url", "calendar.people", "person[0].calendar"]
+
+
+def test_the_server_that_discovery_finds_is_not_known_yet_so_peoples_calendars_may_be_anywhere(tmp_path: Path) -> None:
+    calendar = DAV.replace("https://cloud.example/", "voorbeeld.example")
+
+    config = read(tmp_path, calendar.replace("[mail]", 'people = "https://dav.cloud.example/{email}/"\n[mail]'))
+
+    assert config.warnings == ()
+
+
+# -- several addresses of one person -----------------------------------------------------------------------------------
+
+
+def test_former_addresses_and_aliases_are_known_as_the_same_persons(tmp_path: Path) -> None:
+    text = GOOD.replace('email = "sanne@', 'was = ["SdV@oud.example"]\nalso = ["S.deVries@Voorbeeld.example"]\nemail = "sanne@')
+
+    sanne = read(tmp_path, text).persons[0]
+
+    assert sanne.key == "sdv@oud.example"
+    assert sanne.other_addresses == {"sdv@oud.example", "s.devries@voorbeeld.example"}
+    assert sanne.addresses == sanne.other_addresses | {"sanne@voorbeeld.example"}
+
+
+def test_a_pair_that_names_an_alias_is_told_the_address_to_write(tmp_path: Path) -> None:
+    text = GOOD.replace('email = "sanne@', 'also = ["s.devries@voorbeeld.example"]\nemail = "sanne@')
+
+    [problem] = problems_of(tmp_path, text, TRAINING, PAIR.replace("sanne@", "S.deVries@"))
+
+    assert problem.what == "S.deVries@voorbeeld.example is another address of Sanne de Vries"
+    assert problem.hint == "write sanne@voorbeeld.example"
+
+
 # -- whatever people write, they get words and no traceback ------------------------------------------------------------
 
 scalars = st.integers() | st.booleans() | st.floats() | st.dates() | st.datetimes() | st.times() | st.text(max_size=20)
@@ -364,6 +541,9 @@ values = (
     | st.dictionaries(st.sampled_from(["from", "until", "day", "at", "file", "x"]), scalars, max_size=2)
 )
 EXAMPLE = tomllib.loads((ROOT / "config.example.toml").read_text(encoding="utf-8"))
+EXAMPLE["calendar"]["people"] = "agendas/{email}"
+EXAMPLE["inbox"] = {"kind": "folder", "path": "var/inbox", "filed": "beklijf", "address": "mentor@voorbeeld.example"}
+EXAMPLE["person"][0]["also"] = ["s.devries@voorbeeld.example"]
 
 
 def places(value: object, path: Where = ()) -> Iterator[Where]:

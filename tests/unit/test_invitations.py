@@ -320,6 +320,73 @@ def test_an_international_domain_is_the_same_in_the_header_and_in_the_event() ->
     assert b"mailto:noor@xn--bcher-kva.example" in inside(sent(case)).replace(b"\r\n ", b"")
 
 
+# -- who has answered already, and whose event it is -------------------------------------------------------------------
+
+
+def parts_of(message: EmailMessage) -> dict[str, tuple[str, str]]:
+    """Return answer and RSVP of everybody in the event, by address."""
+    content = inside(message_from_bytes(message.as_bytes(), EmailMessage, policy=default))
+    (event,) = Calendar.from_ical(content).walk("VEVENT")
+    people = event["ATTENDEE"] if isinstance(event["ATTENDEE"], list) else [event["ATTENDEE"]]
+    return {str(person).removeprefix("mailto:"): (person.params["PARTSTAT"], person.params["RSVP"]) for person in people}
+
+
+def moved(*, accepted: tuple[str, ...] = (), event: Event = MOVED, to: Contact = KARIM, sent_by: Contact | None = None) -> EmailMessage:
+    return invitation(
+        event,
+        method="REQUEST",
+        sequence=2,
+        stamp=STAMP,
+        single=JANUARY,
+        recipient=to,
+        rendered=Rendered(subject="Verzet", text="Hoi", html="<p>Hoi</p>"),
+        message_id=message_id("invitation moved", "voorbeeld.example"),
+        date=STAMP,
+        accepted=accepted,
+        sent_by=sent_by,
+    )
+
+
+def meaning(content: bytes) -> list[list[bytes]]:
+    """Return the lines without regard to their order, and to that of the parts of a rule: neither means anything."""
+    return sorted(sorted(line.split(b";")) for line in content.replace(b"\r\n ", b"").replace(b"RRULE:", b"RRULE;").split(b"\r\n"))
+
+
+def test_who_proposed_the_time_has_accepted_it_in_everybodys_copy_and_is_not_asked() -> None:
+    for to in (KARIM, SANNE):
+        assert parts_of(moved(accepted=("Sanne@voorbeeld.example",), to=to)) == {
+            "karim@voorbeeld.example": ("NEEDS-ACTION", "TRUE"),
+            "sanne@voorbeeld.example": ("ACCEPTED", "FALSE"),
+        }
+
+
+def test_an_answer_changes_nothing_else_of_the_event() -> None:
+    open_, accepted = (inside(moved(accepted=who)) for who in ((), ("sanne@voorbeeld.example",)))
+
+    assert meaning(open_) == meaning(
+        accepted.replace(b"\r\n ", b"").replace(b"PARTSTAT=ACCEPTED;RSVP=FALSE", b"PARTSTAT=NEEDS-ACTION;RSVP=TRUE")
+    )
+    assert inside(moved(accepted=("niemand@elders.example",))) == open_
+
+
+def test_somebody_with_an_international_domain_can_have_accepted_too() -> None:
+    event = replace(MOVED, people=(KARIM, NOOR))
+
+    assert parts_of(moved(accepted=(NOOR.email,), event=event))["noor@xn--bcher-kva.example"] == ("ACCEPTED", "FALSE")
+
+
+def test_the_event_of_a_mentee_is_sent_by_us_and_answered_to_the_mentee() -> None:
+    event = replace(MOVED, organizer=SANNE, people=(KARIM,))
+
+    message = moved(event=event, sent_by=SERVICE)
+
+    (mailed,) = Calendar.from_ical(inside(message)).walk("VEVENT")
+    assert str(message["From"]) == "Mentorprogramma <mentor@voorbeeld.example>"
+    assert str(message["Reply-To"]) == "Sanne de Vries <sanne@voorbeeld.example>"
+    assert str(mailed["ORGANIZER"]) == "mailto:sanne@voorbeeld.example"
+    assert str(mailed["ORGANIZER"].params["SENT-BY"]) == "mailto:mentor@voorbeeld.example"
+
+
 def test_nobody_is_invited_to_what_they_are_not_in() -> None:
     with pytest.raises(AssertionError):
         sent(replace(CASES[0], to=NOOR))

@@ -24,7 +24,9 @@ from jinja2 import Environment, nodes
 from beklijf.config.method import load_method
 from beklijf.domain import Contact, Event, Letter, LetterRule, MentorshipKey, Programme, Recurrence, Role, Single, Span, Topic
 from beklijf.errors import ConfigError
-from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, template_values
+from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, response_values, template_values
+from beklijf.letters.links import Links
+from beklijf.letters.specimens import responses
 from beklijf.mailers.messages import Rendered
 from beklijf.planning.days import WorkingDays
 from beklijf.words import LANGUAGES, REASONS, day, days, listed, reason, span
@@ -220,19 +222,20 @@ def test_both_parts_of_a_mail_say_the_same_words() -> None:
     made = proof.programme(METHOD, goals=3, mentees=3)
 
     for mail in mails(made):
-        text = [word for word in mail.text.split() if word not in {"-", ">", "--"}]
+        text = [word for word in mail.text.split() if word not in {"-", ">", "--"} and not word.startswith("<mailto:")]
         assert words_of_html(mail.html) == text
 
 
-def test_a_line_above_the_signature_says_who_gets_an_answer() -> None:
+def test_lines_above_the_signature_say_who_gets_an_answer_and_how_to_pause() -> None:
     made = proof.programme(METHOD)
     to_mentee, to_mentor = letter_of("session-mentee", made), letter_of("session-mentor", made)
 
-    above = [LETTERS.letter(letter, made).text.split("\n-- \n")[0].rstrip().splitlines()[-1] for letter in (to_mentee, to_mentor)]
+    above = [LETTERS.letter(letter, made).text.split("\n-- \n")[0].rstrip().split("\n\n")[-2:] for letter in (to_mentee, to_mentor)]
 
+    pause = "Even geen brieven? Laat het Marieke Smit weten."
     assert above == [
-        "Je antwoord op deze brief gaat naar Karim Bakker, en naar niemand anders.",
-        "Je antwoord op deze brief gaat naar Marieke Smit, en naar niemand anders.",
+        ["Je antwoord op deze brief gaat naar Karim Bakker, en naar niemand anders.", pause],
+        ["Je antwoord op deze brief gaat naar Marieke Smit, en naar niemand anders.", pause],
     ]
     assert reply_to(to_mentee, made).email == "karim@voorbeeld.example"
     assert reply_to(to_mentor, made).email == "opleidingen@voorbeeld.example"
@@ -632,14 +635,15 @@ def test_the_readme_names_every_value_that_a_template_may_use() -> None:
     readme = (bundled_templates() / "README.md").read_text()
     made = proof.programme(METHOD)
     series = next(iter(made.tracks.values())).items[0]
-    mentor = template_values.letter(letter_of("session-mentor", made), made, list(made.tracks.values()))
+    mentor = template_values.letter(letter_of("session-mentor", made), made, list(made.tracks.values()), Links())
     pairs = mentor.pop("pairs")
     assert isinstance(pairs, list)
 
     values = [
         mentor,
         pairs[0],
-        template_values.letter(letter_of("session-mentee", made), made, list(made.tracks.values())),
+        template_values.letter(letter_of("session-mentee", made), made, list(made.tracks.values()), Links()),
+        *(response_values.response(each, made, Links()) for each in responses(made, 3)),
         template_values.meeting(series, made, "nl", brief=False),
         template_values.invitation(SERIES, series, None, proof.person("Karim Bakker"), made),
     ]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from beklijf.domain import Contact
 from beklijf.errors import Refused
-from beklijf.mailers.messages import Rendered, ascii_address, build, message_id, parse
+from beklijf.mailers.messages import LONGEST, Rendered, ascii_address, build, message_id, parse
 
 DAY = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
 SANNE = Contact("Sanne de Vries", "sanne@voorbeeld.example")
@@ -25,9 +25,11 @@ WORDS = Rendered(subject="Wat neem je mee?", text="Hoi Sanne,\n\nWat neem je mee
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
 
 
-def mail(rendered: Rendered = WORDS, *, to: Contact = SANNE, reply_to: Contact | None = KARIM, auto: bool = True) -> EmailMessage:
+def mail(
+    rendered: Rendered = WORDS, *, to: Contact = SANNE, reply_to: Contact | None = KARIM, auto: bool = True, attached: bytes | None = None
+) -> EmailMessage:
     identity = message_id("letter 1", "voorbeeld.example")
-    return build(rendered, sender=SERVICE, to=to, reply_to=reply_to, message_id=identity, date=DAY, auto=auto)
+    return build(rendered, sender=SERVICE, to=to, reply_to=reply_to, message_id=identity, date=DAY, auto=auto, attached=attached)
 
 
 def received(message: EmailMessage) -> EmailMessage:
@@ -141,6 +143,94 @@ def test_a_line_break_in_a_subject_starts_no_header() -> None:
 
     assert message["Subject"] == "Hoi Bcc: all@voorbeeld.example lees dit"
     assert message["Bcc"] is None
+
+
+# -- pausing by a header, mails that are passed on ---------------------------------------------------------------------
+
+
+def test_a_letter_that_can_be_paused_says_so_in_one_unbroken_line() -> None:
+    value = f"<mailto:mentor@voorbeeld.example?subject={'Brieven%20' * 20}%5Bbk-abcdefghijklmnopqrst%5D>"
+    identity = message_id("letter 1", "voorbeeld.example")
+
+    letter = build(WORDS, sender=SERVICE, to=SANNE, reply_to=KARIM, message_id=identity, date=DAY, auto=True, unsubscribe=value)
+
+    assert f"\r\nList-Unsubscribe: {value}\r\n".encode() in letter.as_bytes()
+    assert received(letter)["List-Unsubscribe"] == value
+    assert parse(letter.as_bytes()).as_bytes() == letter.as_bytes()
+    assert mail()["List-Unsubscribe"] is None
+
+
+def passed_on(original: bytes) -> EmailMessage:
+    return parse(mail(attached=original).as_bytes())
+
+
+def test_a_mail_is_passed_on_as_a_mail_that_can_be_opened_and_answered() -> None:
+    original = b"From: iemand@elders.example\r\nSubject: =?utf-8?q?H=C3=A9?=\r\n\r\nKan ik dinsdag?\r\n"
+
+    message = passed_on(original)
+
+    first, attachment = message.iter_parts()
+    assert first.get_content_type() == "multipart/alternative"
+    assert (attachment.get_content_type(), attachment.get_filename()) == ("message/rfc822", "mail.eml")
+    inner = attachment.get_content()
+    assert isinstance(inner, EmailMessage)
+    assert (inner["Subject"], inner.get_content()) == ("Hé", "Kan ik dinsdag?\r\n")
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        "Subject: Hé\r\n\r\nÉén\r\n".encode(),
+        b"Subject: x\n\nbare line ends\n",
+        b"Subject: x\r\n\r\n\0\r\n",
+        b"Subject: x\r\n\r\n" + b"x" * (LONGEST + 1) + b"\r\n",
+        bytes(range(256)),
+    ],
+)
+def test_a_mail_that_no_line_can_carry_is_passed_on_as_a_file_byte_for_byte(original: bytes) -> None:
+    message = passed_on(original)
+
+    _, attachment = message.iter_parts()
+    assert attachment.get_filename() == "mail.eml"
+    assert attachment.get_payload(decode=True) == original
+
+
+hostile = st.lists(
+    st.sampled_from(
+        [
+            b"Content-Type: multipart/mixed; boundary=x\r\n",
+            b'Content-Type: text/plain; charset="nonsense"\r\n',
+            b"Content-Transfer-Encoding: base64\r\n",
+            b"From: <a@b>, =?utf-8?b?////?= <@>\r\n",
+            b'To: "\r\n',
+            b"Date: yesterday\r\n",
+            b"List-Unsubscribe: <mailto:a>\r\n",
+            b"--x\r\n",
+            b"--x--\r\n",
+            b"--=_\r\n",
+            b"\r\n",
+            b"From somebody\r\n",
+            b" folded\r\n",
+            b"%%%=\r\n",
+            "é".encode(),
+            b"no colon",
+        ]
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@given(st.binary() | hostile)
+def test_whatever_is_passed_on_breaks_nothing(original: bytes) -> None:
+    content = mail(attached=original).as_bytes()
+
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= LONGEST
+    again = parse(content)
+    assert next(again.iter_parts()).get_content_type() == "multipart/alternative"
+    assert len(list(again.iter_parts())) == 2
+    assert again.as_bytes().isascii()
+    assert "Bcc" not in again
 
 
 @pytest.mark.parametrize(

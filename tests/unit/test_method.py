@@ -71,13 +71,15 @@ def test_the_mentor_is_reminded_five_times_from_ten_to_twenty_six_weeks_after(de
         ("progress", (Role.MENTEE, Anchor.LAST, Offset(91), 5, 5)),
         ("closing-mentee", (Role.MENTEE, Anchor.LAST, Offset(182), 4, 20)),
         ("closing-mentor", (Role.MENTOR, Anchor.LAST, Offset(182), 4, 20)),
+        ("nudge", (Role.MENTEE, Anchor.SILENCE, Offset(7, working=True), 4, 5)),
+        ("ask", (Role.MENTOR, Anchor.SILENCE, Offset(14, working=True), 4, 5)),
     ],
 )
 def test_each_letter_goes_out_when_the_practice_says(default: Method, rule: str, said: tuple[Role, Anchor, Offset, int, int]) -> None:
     [letter] = [letter for letter in default.letters if letter.id == rule]
 
     assert (letter.role, letter.anchor, letter.at, letter.order, letter.late) == said
-    assert letter.merge == (letter.role is Role.MENTOR)
+    assert letter.merge == (letter.role is Role.MENTOR and letter.anchor is not Anchor.SILENCE)
     assert letter.on_joining == rule.startswith("welcome")
     assert letter.not_on == ({4} if rule.startswith("session") else set())
     assert letter.template == rule.removesuffix("-1").removesuffix("-2").removesuffix("-3")
@@ -88,6 +90,30 @@ def test_the_limits_keep_it_bearable(default: Method) -> None:
 
     assert (limits.block_gap, limits.stand_in, limits.apart, limits.gap, limits.ahead) == (5, 4, 4, 18, 42)
     assert (limits.letters_per_day, limits.letters_per_week, limits.off_share) == (1, 2, 0.5)
+    assert (limits.silent, limits.absence, limits.in_a_row) == (21, 7, 2)
+
+
+def test_a_method_of_before_answers_were_heard_still_loads(tmp_path: Path, default: Method) -> None:
+    ladder = TEXT.index("# -- letters when nothing is heard")
+    older = re.sub(r"(silent|absence|in_a_row) = .*\n", "", TEXT[:ladder])
+    (tmp_path / "own.toml").write_text(older, encoding="utf-8")
+
+    method, _ = load_method("own.toml", tmp_path)
+
+    assert "silent" not in older
+    assert method.limits == default.limits
+    assert [letter.id for letter in default.letters if letter not in method.letters] == ["nudge", "ask"]
+
+
+def test_how_long_silence_lasts_may_be_said_otherwise(tmp_path: Path) -> None:
+    text = (
+        TEXT.replace('silent = "21', 'silent = "30').replace('absence = "7 days"', 'absence = "2 weeks"').replace("a_row = 2", "a_row = 3")
+    )
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+
+    method, _ = load_method("own.toml", tmp_path)
+
+    assert (method.limits.silent, method.limits.absence, method.limits.in_a_row) == (30, 14, 3)
 
 
 def test_every_number_of_the_default_method_has_its_reason_beside_it() -> None:
@@ -102,7 +128,7 @@ def test_every_rule_of_the_default_method_says_why() -> None:
 
     rules = [rule for key, rules in tables.items() if key != "limits" for rule in rules]
 
-    assert len(rules) == 16
+    assert len(rules) == 18
     assert all(rule["why"] for rule in rules)
 
 
@@ -148,6 +174,41 @@ def test_every_rule_of_the_default_method_says_why() -> None:
         ("off_share = 0.5", "off_share = 50", "limits.off_share", "must be 0 to 1, not 50"),
         ("off_share = 0.5", 'off_share = "half"', "limits.off_share", "must be a number from 0 to 1, not a text"),
         ("letters_per_day = 1", "letters_per_day = 0", "limits.letters_per_day", "must be 1 to 20, not 0"),
+        ('silent = "21 working days"', 'silent = "21 days"', "limits.silent", 'must be a text like "2 working days", not "21 days"'),
+        ('silent = "21 working days"', "silent = 21", "limits.silent", 'must be a text like "2 working days", not a whole number'),
+        ('absence = "7 days"', 'absence = "0 days"', "limits.absence", "must be 1 to 366 days, not 0 days"),
+        ("in_a_row = 2", "in_a_row = 0", "limits.in_a_row", "must be 1 to 20, not 0"),
+        (
+            'at = "7 working days"',
+            'at = "7 days"',
+            "letter[11].at",
+            'silence is counted in working days of both, like "7 working days"',
+        ),
+        ('at = "7 working days"', 'at = "-7 working days"', "letter[11].at", "nobody is silent before the first invitation"),
+        (
+            "merge = false  # it is about one pair, whoever",
+            "merge = true  # it is about one pair, whoever",
+            "letter[12].merge",
+            "each pair is silent by itself, and gets a letter of its own",
+        ),
+        (
+            'template = "nudge"',
+            'template = "nudge"\non_joining = true',
+            "letter[11].on_joining",
+            "silence never begins before joining",
+        ),
+        (
+            'anchor = "block"',
+            'anchor = "silence"',
+            "meeting[1].anchor",
+            'must be "first", "first-block", "block" or "last", not "silence"',
+        ),
+        (
+            'anchor = "last"\nfrom = "10 weeks"',
+            'anchor = "silence"\nfrom = "10 weeks"',
+            "reminder[0].anchor",
+            'must be "first", "first-block" or "last", not "silence"',
+        ),
         ("enabled = false", "enabled = 0", "meeting[2].enabled", "must be true or false, not a whole number"),
     ],
 )

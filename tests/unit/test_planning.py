@@ -795,9 +795,9 @@ def test_a_generation_with_nothing_left_to_come_is_no_event_any_more() -> None:
         (datetime(2027, 2, 8, 14, tzinfo=UTC), "8 Feb"),
         (datetime(2027, 2, 6, 14, tzinfo=UTC), "5 Feb"),
         (datetime(2027, 2, 9, 14, tzinfo=UTC), "5 Feb"),
-        (datetime(2027, 2, 3, 10, tzinfo=UTC), "5 Feb"),
+        (datetime(2027, 2, 3, 17, tzinfo=UTC), "5 Feb"),
     ],
-    ids=["still possible", "four days off", "a Saturday", "too far off", "at an hour that the pair no longer has"],
+    ids=["still possible", "four days off", "a Saturday", "too far off", "at an hour that is nobody's"],
 )
 def test_a_stand_in_stays_where_it_stands_while_it_may(stands: datetime, then: str) -> None:
     facts = replace(NOTHING, kept={Ref(f"{KEY}/stand-in:2027-02-04"): stands})
@@ -805,6 +805,15 @@ def test_a_stand_in_stays_where_it_stands_while_it_may(stands: datetime, then: s
     track = plan(training("12 Jan"), facts=facts, off=("4 Feb",))[KEY]
 
     assert item(track, "stand-in:2027-02-04").starts == (datetime.combine(day(then), time(15), AMSTERDAM),)
+
+
+def test_a_stand_in_that_was_put_at_another_hour_because_somebody_was_busy_stays_there() -> None:
+    """The ledger keeps it only while the config's hour is what it was, so that hour was chosen for a reason."""
+    facts = replace(NOTHING, kept={Ref(f"{KEY}/stand-in:2027-02-04"): datetime(2027, 2, 3, 10, tzinfo=UTC)})
+
+    track = plan(training("12 Jan"), facts=facts, off=("4 Feb",))[KEY]
+
+    assert item(track, "stand-in:2027-02-04").starts == (datetime(2027, 2, 3, 11, tzinfo=AMSTERDAM),)
 
 
 def test_an_extra_meeting_that_is_no_longer_needed_is_gone_and_its_hour_free() -> None:
@@ -827,6 +836,59 @@ def test_a_new_meeting_never_takes_the_hour_of_one_that_stands() -> None:
     assert dates(item(first[KEY], "stand-in:2027-02-04")) == days("3 Feb")
     assert dates(item(again[KEY], "stand-in:2027-02-04")) == days("5 Feb")
     assert dates(item(again[noors], "stand-in:2027-02-04")) == days("3 Feb")
+
+
+# -- meetings that people moved ----------------------------------------------------------------------------------------
+
+
+def strayed(place: str, to: str) -> Facts:
+    """Return that people moved one meeting of the series to another day, to eleven o'clock."""
+    there = datetime.combine(day(to), time(11), AMSTERDAM).astimezone(UTC)
+    return replace(NOTHING, strayed={Ref(f"{KEY}/series"): {datetime.combine(day(place), time(15), AMSTERDAM).astimezone(UTC): there}})
+
+
+def test_a_meeting_that_people_moved_off_a_day_off_themselves_needs_no_stand_in() -> None:
+    facts = replace(strayed("4 Feb", "9 Feb"), kept={Ref(f"{KEY}/stand-in:2027-02-04"): datetime(2027, 2, 5, 14, tzinfo=UTC)})
+
+    track = plan(training("12 Jan"), facts=facts, off=("4 Feb",))[KEY]
+
+    series = item(track, "series")
+    assert (dates(series), series.without, series.left_out) == (days("21 Jan", "4 Feb", "18 Feb"), (), ())
+    assert parts(track) == ["goals", "reminder", "series"]
+
+
+def test_a_meeting_that_people_moved_to_another_day_off_keeps_its_stand_in() -> None:
+    track = plan(training("12 Jan"), facts=strayed("4 Feb", "9 Feb"), off=("4 Feb", "9 Feb"))[KEY]
+
+    assert item(track, "series").left_out == (LeftOut(day=day("4 Feb"), why="public holiday", stand_in=day("5 Feb")),)
+
+
+def test_a_meeting_that_people_moved_keeps_the_block_that_it_looks_back_on() -> None:
+    plain = plan(training("12 Jan", "26 Jan"))[KEY]
+
+    moved = plan(training("12 Jan", "26 Jan"), facts=strayed("4 Feb", "17 Feb"))[KEY]
+
+    assert item(plain, "series").topics[datetime(2027, 2, 4, 15, tzinfo=AMSTERDAM)] == (look_back_on("26 Jan"),)
+    assert item(moved, "series") == item(plain, "series")
+
+
+def test_other_meetings_keep_away_from_where_a_moved_one_is_held() -> None:
+    """The holiday's stand-in would be on Friday 19 February; that is too near to a meeting on Monday the 22nd."""
+    plain = plan(training("12 Jan", "26 Jan"), off=("18 Feb",))[KEY]
+    moved = plan(training("12 Jan", "26 Jan"), facts=strayed("4 Mar", "22 Feb"), off=("18 Feb",))[KEY]
+
+    assert item(plain, "series").left_out[0].stand_in == day("19 Feb")
+    assert item(moved, "series").left_out[0].stand_in == day("17 Feb")
+
+
+def test_nobody_else_is_planned_at_the_hour_to_which_people_moved_a_meeting() -> None:
+    """Sanne and Karim meet on Monday 1 February at nine instead of Thursday; Noor's series would be at that hour."""
+    place, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 1, 8, tzinfo=UTC)
+    new = training("12 Jan", pairs=(pair(NOOR, KARIM, None),), name="schrijven")
+
+    tracks = plan(training("12 Jan"), new, facts=replace(NOTHING, strayed={Ref(f"{KEY}/series"): {place: there}}))
+
+    assert tracks[MentorshipKey("schrijven/noor@voorbeeld.example")].meets == Meets(weekday=MON, at=time(10), minutes=60, zone=AMSTERDAM)
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------

@@ -14,16 +14,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beklijf.config.method import load_method
+from beklijf.conversation import Busy, Heard, History, Pause, Said
 from beklijf.domain import (
     Contact,
+    Event,
     Facts,
     Kind,
     Meets,
     Mentorship,
     MentorshipKey,
+    Moved,
     OfficeHours,
     Organisation,
     Person,
+    Programme,
+    Ref,
     Session,
     Span,
     Training,
@@ -31,6 +36,7 @@ from beklijf.domain import (
 from beklijf.planning import plan_tracks
 from beklijf.planning.correspondence import Sent, schedule
 from beklijf.planning.days import WorkingDays, public_holidays
+from beklijf.planning.offers import Times
 from beklijf.planning.timeline import timeline
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 
     from hypothesis.vendor.pretty import RepresentationPrinter
 
-    from beklijf.domain import Item, Letter, Ref, Topic, Track
+    from beklijf.domain import Item, Letter, Topic, Track
 
 METHOD, _ = load_method("default", Path())
 LIMITS = METHOD.limits
@@ -46,6 +52,7 @@ HOLIDAYS = public_holidays("NL", range(2026, 2030))
 AMSTERDAM, LONDON, NEW_YORK = ZoneInfo("Europe/Amsterdam"), ZoneInfo("Europe/London"), ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
 NOBODY = Contact("Mentorprogramma", "mentor@voorbeeld.example")
+EARLY = datetime(2026, 6, 1, tzinfo=UTC)
 EMPTY = Facts(joined={}, chosen={}, moved={}, kept={}, begun={}, generations={})
 
 
@@ -313,6 +320,144 @@ def test_what_was_written_stays_where_it_is_whenever_one_plans_again(world: Worl
         assert world.tracks(fed_back(world.facts, first, now)) == first
 
 
+# -- what people said, paused, moved, and when they are busy -----------------------------------------------------------
+
+
+@thoroughly
+def test_what_concerns_nobody_changes_nothing(world: World) -> None:
+    """Facts about others, of other years, or of the night are looked at, and come to nothing."""
+    everybody = {person.key for t in world.trainings for m in t.mentorships for person in (m.mentee, m.mentor)}
+    long_ago = Pause(person=min(everybody), kind="meetings", first=date(2020, 1, 1), last=date(2020, 12, 31))
+    nights = tuple(Busy(at := datetime(2026, 9, 1, 22, tzinfo=AMSTERDAM) + DAY * n, at + timedelta(hours=2)) for n in range(0, 700, 5))
+    said = Heard(at=EARLY, said=Said.INVITED, uid="x", ref=Ref("x"))
+
+    told = replace(
+        world.facts,
+        pauses=(long_ago, Pause(person="nobody@voorbeeld.example", kind="meetings", first=date(2026, 1, 1))),
+        busy=dict.fromkeys(everybody, nights),
+        strayed={Ref(f"{key}/series"): {EARLY: EARLY + DAY} for key in world.tracks()},
+        heard={key: History(heard=(said,)) for key in world.tracks()},
+    )
+
+    assert world.tracks(told) == world.tracks()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(worlds(), days, st.integers(0, 120))
+def test_a_pause_takes_meetings_away_and_moves_none(world: World, first: date, length: int) -> None:
+    mentor = world.trainings[0].mentorships[0].mentor
+    pause = Pause(person=mentor.key, kind="meetings", first=first, last=first + DAY * length)
+    plain = world.tracks()
+
+    tracks = world.tracks(replace(world.facts, pauses=(pause,)))
+
+    def paused(item: Item, start: datetime) -> bool:
+        return mentor in item.people and start.astimezone(mentor.zone).date() in pause
+
+    assert {(item.ref, start) for item, start in talks(tracks)} == {
+        (item.ref, start) for item, start in talks(plain) if not paused(item, start)
+    }
+    before = {item.ref: item for item in items(plain)}
+    for item in items(tracks, Kind.SERIES):
+        assert places(item) == places(before[item.ref])
+
+
+def places(item: Item) -> list[datetime]:
+    return sorted((*item.starts, *item.without))
+
+
+@st.composite
+def busy_worlds(draw: st.DrawFn) -> World:
+    """Return a world in which some people's servers told when they are busy: the same mornings and afternoons every week."""
+    world = draw(worlds())
+    everybody = sorted({person.key for t in world.trainings for m in t.mentorships for person in (m.mentee, m.mentor)})
+    told = {}
+    for key in draw(st.lists(st.sampled_from(everybody), unique=True, min_size=1)):
+        halves = draw(st.frozensets(st.tuples(st.integers(0, 4), st.sampled_from([9, 13])), max_size=9))
+        mondays = (date(2026, 8, 31) + DAY * 7 * week for week in range(draw(st.integers(4, 70))))
+        starts = (datetime.combine(monday + DAY * weekday, time(hour), AMSTERDAM) for monday in mondays for weekday, hour in sorted(halves))
+        told[key] = tuple(Busy(at, at + timedelta(hours=4)) for at in starts)
+    return replace(world, facts=replace(world.facts, busy=told))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(busy_worlds())
+def test_whoever_is_busy_no_two_meetings_are_at_once_and_what_was_written_stays(world: World) -> None:
+    """Also when the servers tell nothing the next time, or that our own meetings make people busy."""
+    first = world.tracks()
+
+    taken: defaultdict[str, list[Busy]] = defaultdict(list)
+    for item, start in talks(first):
+        for person in item.people:
+            taken[person.key].append(Busy(start.astimezone(UTC), start.astimezone(UTC) + timedelta(minutes=item.minutes)))
+    for meetings in taken.values():
+        assert all(one.end <= other.start for one, other in pairwise(sorted(meetings)))
+    written = fed_back(world.facts, first, datetime(2029, 1, 1, tzinfo=UTC))
+    assert world.tracks(written) == first
+    assert world.tracks(replace(written, busy={})) == first
+    assert world.tracks(replace(written, busy={key: tuple(sorted(meetings)) for key, meetings in taken.items()})) == first
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(busy_worlds(), days)
+def test_whatever_is_offered_can_be_chosen(world: World, today: date) -> None:
+    """A time for one meeting meets no hindrance; an hour for a series is free for both as long as it runs."""
+    now = datetime.combine(today, time(12), UTC)
+    first = world.tracks()
+    facts = fed_back(world.facts, first, now)
+    programme = Programme(
+        organisation=world.organisation, organizer=NOBODY, trainings={training.id: training for training in world.trainings}, tracks=first
+    )
+    times = Times(programme, facts, HOLIDAYS)
+
+    for key, track in first.items():
+        for at in [at for at in track.meetings if at > now][:2]:
+            for offer in times.near(key, at, 60, now=now):
+                assert offer.start.date() > today
+                assert times.hindrance(key, alone(at), None, offer.start, offer.minutes, now=now) is None
+        for offer in times.hours(key, now=now):
+            assert times.hindrance(key, None, None, offer.start, offer.minutes, now=now) is None
+            zone = offer.start.tzinfo
+            assert isinstance(zone, ZoneInfo)
+            meets = Meets(weekday=offer.start.weekday(), at=offer.start.time(), minutes=offer.minutes, zone=zone)
+            series = next(item for item in items(first, Kind.SERIES) if key in item.mentorships)
+            moved = dict.fromkeys(series.mentorships, Moved(meets=meets, first=offer.start.date()))
+            after = world.tracks(replace(facts, moved=moved))
+            new = next(item for item in items(after, Kind.SERIES) if key in item.mentorships)
+            assert new.starts[0] == offer.start
+            assert not overlapping(after, new)
+
+
+def alone(at: datetime) -> Event:
+    return Event(
+        uid="x",
+        start=at,
+        minutes=60,
+        recurrence=None,
+        singles=(),
+        title="",
+        text="",
+        place="",
+        organizer=NOBODY,
+        people=(),
+        alarms=(),
+        free=False,
+    )
+
+
+def overlapping(tracks: Mapping[MentorshipKey, Track], series: Item) -> list[tuple[Ref, datetime]]:
+    """Return the meetings of either of its people that are at the same time as one of *series*."""
+
+    def at_once(item: Item, start: datetime, mine: datetime) -> bool:
+        return start < mine + timedelta(minutes=series.minutes) and mine < start + timedelta(minutes=item.minutes)
+
+    return [
+        (item.ref, start)
+        for item, start in talks(tracks)
+        if item.ref != series.ref and set(item.people) & set(series.people) and any(at_once(item, start, mine) for mine in series.starts)
+    ]
+
+
 # -- letters -----------------------------------------------------------------------------------------------------------
 
 
@@ -325,9 +470,6 @@ def letters(world: World, now: datetime, sent: Iterable[Sent] = ()) -> tuple[Let
         sent=sent,
         now=now,
     )
-
-
-EARLY = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 @thoroughly

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.commands.entries import Entry, Stopped, called, entry_json
+from beklijf.commands.entries import Entry, Stopped, entry_json
+from beklijf.commands.naming import called
 from beklijf.commands.report import Report, Words, as_json, grouped_lines, plan_lines, single_lines
 from beklijf.domain import Kind, MentorshipKey, Ref, Role
 from beklijf.errors import Problem

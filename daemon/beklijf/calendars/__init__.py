@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from beklijf.errors import ConfigError, Problem
 
@@ -133,8 +133,8 @@ class Calendar(Protocol):
         Fields are named by ``beklijf.reconcile.merge``: time, recurrence, single (all singles are written), place, people, title, text,
         alarms. An empty set only raises SEQUENCE (an announcement). Attendees whom the server said
         it can't reach get SCHEDULE-AGENT=CLIENT, whatever *agent* is. Raises `Conflict` when the etag is no longer
-        ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, unless ``time`` or
-        ``recurrence`` is among the fields: then all answers go back to open.
+        ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, to single meetings too. With ``time``
+        all answers go back to open; a single meeting that changes its time reopens its own; another end, or rhythm, none.
         """
         ...
 
@@ -146,6 +146,8 @@ class Calendar(Protocol):
         """Return the attendees' messages about our events in the server's schedule inbox; none where there is no such thing.
 
         What a server has worked into the organizer's copy already shows in ``changes`` as well: hearing it twice is harmless.
+        One message may say several things, which then share an href: take it out when all of them are noted. A server whose
+        inbox can't be read has none, which `check` says; nothing of that stops a tick.
         """
         ...
 
@@ -172,12 +174,16 @@ BACKENDS = {
 }
 """By ``[calendar] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
 
+_OWNERS = "beklijf.calendars.owners:Owners"
 
-def open_calendar(settings: CalendarSettings, owner: str) -> Calendar:
-    """Return the calendar of *owner*; raises ConfigError with the pip line when the backend's extra is not installed."""
-    module, _, name = BACKENDS[settings.kind].partition(":")
+
+def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Person] = ()) -> Calendar:
+    """Return the calendar of *owner*, the service's mailbox; with ``organized_by = "mentee"``, and those of *people* (the mentees).
+
+    Raises ConfigError with the pip line when the backend's extra is not installed.
+    """
     try:
-        backend = getattr(import_module(module), name)
+        service = _named(BACKENDS[settings.kind])(settings, owner)
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("beklijf"):
             raise
@@ -190,5 +196,10 @@ def open_calendar(settings: CalendarSettings, owner: str) -> Calendar:
                 )
             ]
         ) from error
-    calendar: Calendar = backend(settings, owner)
+    calendar: Calendar = service if settings.organized_by == "service" else _named(_OWNERS)(service, owner, people)
     return calendar
+
+
+def _named(place: str) -> Any:  # noqa: ANN401  # a class by its name is anything
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -16,14 +16,18 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
 from beklijf.calendars.dav import Answer, Connection, path_of
-from beklijf.calendars.discovery import Place, find, make
+from beklijf.calendars.discovery import Place, find, make, schedules
+from beklijf.calendars.people import url_of
+from beklijf.calendars.schedule import Scheduling
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from beklijf.domain import Event
+    from beklijf.calendars.personal import PersonalCalendar
+    from beklijf.conversation import Busy, Waiting
+    from beklijf.domain import Event, Person
     from beklijf.settings import CalendarSettings
 
 _BATCH = 100
@@ -43,11 +47,15 @@ class CaldavCalendar:
     """One calendar, found by URL and display name; made on the first `create` when it isn't there."""
 
     def __init__(self, settings: CalendarSettings, owner: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._owner = owner
         self._connected: Connection | None = None
         self._found: Place | None = None
+        self._scheduling: Scheduling | None = None
+        self._sends: bool | None = None
         self._syncs = True
+        self._headers: dict[str, str] = {}
+        """What goes with each write."""
         parts = urlsplit(settings.url)
         url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self.target = f"caldav {settings.user or owner} {url} {settings.name}".rstrip()
@@ -55,14 +63,16 @@ class CaldavCalendar:
 
     def check(self) -> str:
         place = self._place()
-        name = f'"{self._settings.name}"' if self._settings.name else "the calendar"
+        name = f'"{self.settings.name}"' if self.settings.name else "the calendar"
         if place.calendar is None:
-            return f"{self._connection.server}: logged in; {name} will be made"
-        answer = self._connection.propfind(place.calendar, "d:getetag", "d:resourcetype", depth=1)
+            return f"{self.connection.server}: logged in; {name} will be made"
+        answer = self.connection.propfind(place.calendar, "d:getetag", "d:resourcetype", depth=1)
         if answer.status != HTTPStatus.MULTI_STATUS:
-            raise Down(f"{self._connection.server}: {name} cannot be read ({answer.status})", hint="share it with this account")
+            raise Down(f"{self.connection.server}: {name} cannot be read ({answer.status})", hint="share it with this account")
         sends = "the server may send invitations" if place.may_schedule else "the server sends no invitations"
-        return f"{self._connection.server}: {name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects; {sends}"
+        found = f"{self.connection.server}: {name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects; {sends}"
+        self.scheduling.waiting()
+        return f"{found}; its schedule inbox can't be read ({deaf})" if (deaf := self.scheduling.deaf) else found
 
     def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         place = self._place()
@@ -81,13 +91,13 @@ class CaldavCalendar:
         # Servers that know no If-None-Match (SOGo, Zimbra, Google) overwrite here; the tick has read the calendar just before.
         answer = self._put(href, data, If_None_Match="*")
         if answer.status == HTTPStatus.PRECONDITION_FAILED:
-            raise Exists(f"{self._connection.server}: {href} is there already")
+            raise Exists(f"{self.connection.server}: {href} is there already")
         if answer.status in {404, 409} and not answer.preconditions:
             self._found = None
-            raise Transient(f"{self._connection.server}: the calendar is not where it was")
-        self._connection.refuse(answer, f"writing {event.title!r}")
+            raise Transient(f"{self.connection.server}: the calendar is not where it was")
+        self.connection.refuse(answer, f"writing {event.title!r}")
         if etag := self._as_sent(answer, agent):
-            return Stored(event=ics.canonical(event), href=href, etag=etag, sequence=sequence, answers=ics.unanswered(event))
+            return ics.written(event, href=href, etag=etag, sequence=sequence)
         return self.fetch(href)
 
     def fetch(self, href: str) -> Stored:
@@ -104,26 +114,57 @@ class CaldavCalendar:
         return written
 
     def delete(self, stored: Stored) -> None:
-        condition = _if_match(stored.etag)
+        condition = if_match(stored.etag)
         if not condition and self._load(stored.href)[1] != stored.etag:
             raise Conflict(f"{stored.href}: changed since it was read")
-        answer = self._connection.request("DELETE", self._url(stored.href), "", **condition)
-        self._connection.refuse(answer, f"deleting {stored.event.title!r}")
+        answer = self.connection.request("DELETE", self._url(stored.href), "", **condition, **self._headers)
+        self.connection.refuse(answer, f"deleting {stored.event.title!r}")
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Read the inbox of the account; one that can't be read is as none, and `check` says so."""
+        return self.scheduling.waiting()
+
+    def take(self, waiting: Waiting) -> None:
+        self.scheduling.take(waiting.href)
+
+    def busy(self, people: Sequence[Person], start: datetime, end: datetime) -> dict[str, tuple[Busy, ...]]:
+        """Ask the server about all of them, and of whom it doesn't tell, their own calendar where the settings say where that is."""
+        return self.scheduling.busy(people, start, end)
 
     def close(self) -> None:
         if self._connected is not None:
             self._connected.close()
-        self._connected = self._found = None
+        self._connected = self._found = self._scheduling = self._sends = None
+
+    def of(self, email: str, url: str = "") -> PersonalCalendar:
+        """Return somebody else's calendar, through the same login and connection."""
+        from beklijf.calendars.personal import PersonalCalendar  # noqa: PLC0415  # it is built on this class
+
+        return PersonalCalendar(self, email, url_of(self.settings, email, url))
 
     @property
-    def _connection(self) -> Connection:
+    def sends(self) -> bool:
+        """Whether the server sends invitations for those whom it knows, be that us or not."""
+        if self._sends is None:
+            place = self._place()
+            self._sends = schedules(self.connection, place.calendar or place.home)
+        return self._sends
+
+    @property
+    def scheduling(self) -> Scheduling:
+        if self._scheduling is None:
+            self._scheduling = Scheduling(self.connection, self._place(), self.settings)
+        return self._scheduling
+
+    @property
+    def connection(self) -> Connection:
         if self._connected is None:
-            self._connected = Connection(self._settings)
+            self._connected = Connection(self.settings)
         return self._connected
 
     def _place(self) -> Place:
         if self._found is None:
-            self._found = find(self._connection, self._settings)
+            self._found = find(self.connection, self.settings)
             self.may_schedule = self._found.may_schedule
         return self._found
 
@@ -131,7 +172,7 @@ class CaldavCalendar:
         """Return the calendar's URL, made if it wasn't there."""
         place = self._place()
         if place.calendar is None:
-            place = self._found = make(self._connection, self._settings, place)
+            place = self._found = make(self.connection, self.settings, place)
         assert place.calendar is not None
         return place.calendar
 
@@ -140,10 +181,10 @@ class CaldavCalendar:
     def _by_token(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes | None:
         """Read by sync-collection; None when the server has none. A token that it refuses means: read everything."""
         before = _unpack(token).get("sync")
-        answer = self._connection.sync(calendar, before or "")
+        answer = self.connection.sync(calendar, before or "")
         if before and answer.status in _NO_SUCH_TOKEN:
             before = None
-            answer = self._connection.sync(calendar, "")
+            answer = self.connection.sync(calendar, "")
         if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise self._lost(answer)
         if answer.status != HTTPStatus.MULTI_STATUS:
@@ -164,7 +205,7 @@ class CaldavCalendar:
             # RFC 6578 section 3.6: a 507 among the answers says that there is more.
             if not any(resource.status == HTTPStatus.INSUFFICIENT_STORAGE for resource in resources):
                 break
-            answer = self._connection.sync(calendar, after)
+            answer = self.connection.sync(calendar, after)
         etags.pop(path_of(calendar), None)
         if not after:
             return None
@@ -181,12 +222,10 @@ class CaldavCalendar:
 
     def _by_etags(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes:
         before = _unpack(token).get("etags")
-        answer = self._connection.propfind(calendar, "d:getetag", "d:resourcetype", depth=1)
+        answer = self.connection.propfind(calendar, "d:getetag", "d:resourcetype", depth=1)
         if answer.status != HTTPStatus.MULTI_STATUS:
             self._found = None
-            raise Down(
-                f"{self._connection.server}: the calendar cannot be read ({answer.status})", hint="check calendar.url and its rights"
-            )
+            raise Down(f"{self.connection.server}: the calendar cannot be read ({answer.status})", hint="check calendar.url and its rights")
         etags = _etags(answer, calendar)
         same = frozenset(href for href, etag in etags.items() if (known if before is None else before).get(href) == etag)
         objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in same})
@@ -203,7 +242,7 @@ class CaldavCalendar:
     def _lost(self, answer: Answer) -> Down:
         self._found = None
         return Down(
-            f"{self._connection.server}: the calendar cannot be read any more ({answer.status})", hint="check calendar.url and its rights"
+            f"{self.connection.server}: the calendar cannot be read any more ({answer.status})", hint="check calendar.url and its rights"
         )
 
     def _objects(self, calendar: str, etags: Mapping[str, str]) -> _Objects:
@@ -233,19 +272,19 @@ class CaldavCalendar:
 
         By REPORT even for one object: the ETag header of a GET is altered by proxies that compress.
         """
-        answer = self._connection.multiget(calendar, hrefs)
+        answer = self.connection.multiget(calendar, hrefs)
         if answer.status != HTTPStatus.MULTI_STATUS:
-            raise Transient(f"{self._connection.server}: objects could not be read ({answer.status})")
+            raise Transient(f"{self.connection.server}: objects could not be read ({answer.status})")
         found = {path_of(r.href): (r.text("c:calendar-data").encode(), r.text("d:getetag")) for r in answer.resources()}
         if missing := [href for href in hrefs if href not in found]:
             # Not the same as gone: taking it for that would tell people that their meeting is cancelled.
-            raise Transient(f"{self._connection.server}: said nothing about {missing[0]}")
+            raise Transient(f"{self.connection.server}: said nothing about {missing[0]}")
         return found
 
     def _load(self, href: str) -> tuple[bytes, str]:
         data, etag = self._multiget(self._calendar(), [href])[href]
         if not data:
-            raise Missing(f"{self._connection.server}: {href} is not there")
+            raise Missing(f"{self.connection.server}: {href} is not there")
         return data, etag
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -262,14 +301,15 @@ class CaldavCalendar:
             raise Conflict(f"{stored.href}: changed since it was read")
         invited = ics.stored(data, href=stored.href, etag=etag).reached
         new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
-        answer = self._put(stored.href, new, **_if_match(etag))
-        self._connection.refuse(answer, f"changing {wanted.title!r}")
+        answer = self._put(stored.href, new, **if_match(etag))
+        self.connection.refuse(answer, f"changing {wanted.title!r}")
         if etag := self._as_sent(answer, agent):
             return ics.stored(new, href=stored.href, etag=etag), invited
         return self.fetch(stored.href), invited
 
     def _put(self, href: str, data: bytes, **condition: str) -> Answer:
-        return self._connection.request("PUT", self._url(href), data.decode(), Content_Type="text/calendar; charset=utf-8", **condition)
+        headers = {"Content_Type": "text/calendar; charset=utf-8", **condition, **self._headers}
+        return self.connection.request("PUT", self._url(href), data.decode(), **headers)
 
     def _as_sent(self, answer: Answer, agent: Agent) -> str:
         """Return the ETag if the calendar now holds what we sent; empty: read it again to know.
@@ -282,7 +322,7 @@ class CaldavCalendar:
         return "" if agent is Agent.SERVER and self.may_schedule else answer.headers.get("ETag", "")
 
 
-def _if_match(etag: str) -> dict[str, str]:
+def if_match(etag: str) -> dict[str, str]:
     """Return the condition of a write; a weak ETag never matches (RFC 9110 section 13.1.1), the comparison before it must do."""
     return {} if not etag or etag.startswith("W/") else {"If_Match": etag}
 

@@ -31,6 +31,15 @@ TIMEOUT = 60
 NAMES = {"d": "DAV:", "c": "urn:ietf:params:xml:ns:caldav"}
 _UID_CONFLICT = "{urn:ietf:params:xml:ns:caldav}no-uid-conflict"
 OK = frozenset({200, 201, 204, 207})
+_MOVED = frozenset({301, 302, 307, 308})
+_MOST_REDIRECTS = 5
+
+
+class _Straight(niquests.Session):
+    """A session that follows no redirects by itself: it would send everything on but the body."""
+
+    def get_redirect_target(self, _resp: niquests.Response) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,10 @@ class Answer:
     headers: Mapping[str, str]
     tree: _Element | None
     preconditions: tuple[str, ...] = ()
+    url: str = ""
+    """Where it was found in the end: some servers send on to another place (Cyrus: somebody else's calendar)."""
+    body: str = ""
+    """What came, where that is no XML."""
 
     def resources(self) -> list[Resource]:
         """Return the answers of a multistatus, each with the properties that the server has."""
@@ -62,13 +75,20 @@ class Resource:
         element = self.props.get(_clark(name))
         return [] if element is None else [(href.text or "").strip() for href in element.iterfind("d:href", NAMES)]
 
+    def names(self, name: str) -> set[str]:
+        """Return what stands in a property as elements without text, such as privileges."""
+        element = self.props.get(_clark(name))
+        prefixes = {uri: prefix for prefix, uri in NAMES.items()}
+        found = (str(e.tag).removeprefix("{").partition("}") for e in ([] if element is None else element.iter("*")))
+        return {f"{prefixes[uri]}:{local}" for uri, _, local in found if uri in prefixes}
+
     def has(self, name: str, kind: str) -> bool:
         element = self.props.get(_clark(name))
         return element is not None and element.find(f".//{kind}", NAMES) is not None
 
 
 class Connection:
-    """Opened by the first request, to the host of the settings and to no other."""
+    """Opened by the first request, to the host of the settings and where that says that its things are."""
 
     def __init__(self, settings: CalendarSettings) -> None:
         self._settings = settings
@@ -87,45 +107,68 @@ class Connection:
             )
             # Without revocation checks: they ask other hosts, which a closed network doesn't let through.
             self._client.session.close()
-            self._client.session = niquests.Session(revocation_configuration=None, disable_http3=True)
+            self._client.session = _Straight(revocation_configuration=None, disable_http3=True)
         self.url = str(self._client.url)
 
     def request(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the server's answer, whatever its status but for those that are the same everywhere (401, 429, 5xx)."""
+        answer = self.tried(method, url, body, **headers)
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status != HTTPStatus.INSUFFICIENT_STORAGE:
+            raise Transient(f"{self.server}: {method} failed with {answer.status}")
+        return answer
+
+    def tried(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
+        """Return the answer also when that is a 500 or 501: to what a server need not know, some say no in this way."""
+        place = urljoin(self.url, url)
+        for _ in range(_MOST_REDIRECTS):
+            answer = self._once(method, place, body, headers)
+            onward = urljoin(place, answer.headers.get("Location", ""))
+            if answer.status not in _MOVED or onward == place or not self.is_here(onward):
+                return answer
+            place = onward
+        raise Refused(f"{self.server}: {url} leads round in a circle")
+
+    def is_here(self, url: str) -> bool:
+        """Tell whether *url* is on the server of the settings, to which the password belongs."""
+        here, there = urlsplit(self.url), urlsplit(url)
+        if (here.hostname, there.scheme, there.port) == (there.hostname, "https", None):
+            return True  # also from http, which leads there
+        return (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
+
+    def _once(self, method: str, url: str, body: str, headers: Mapping[str, str]) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with self._translated():
             try:
-                response = self._client.request(urljoin(self.url, url), method, body, named)
+                response = self._client.request(url, method, body, named)
             except AuthorizationError as error:
                 if error.status != HTTPStatus.FORBIDDEN:
                     raise
-                return Answer(HTTPStatus.FORBIDDEN, {}, None, tuple(error.preconditions))
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status != HTTPStatus.INSUFFICIENT_STORAGE:
+                return Answer(HTTPStatus.FORBIDDEN, {}, None, tuple(error.preconditions), url)
+        if response.status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
             raise Transient(f"{self.server}: {method} failed with {response.status}")
         tree = response.tree
         found = () if tree is None or response.status in OK else tuple(str(e.tag) for e in tree.iter())
-        return Answer(response.status, response.headers, tree, found)
+        return Answer(response.status, response.headers, tree, found, url, "" if tree is not None else response.raw)
 
     def propfind(self, url: str, *names: str, depth: int = 0) -> Answer:
-        body = f"<d:propfind {_XMLNS}><d:prop>{_elements(names)}</d:prop></d:propfind>"
-        return self.request("PROPFIND", url, body, Depth=str(depth))
+        return self.request("PROPFIND", url, asking(names), Depth=str(depth))
 
     def sync(self, url: str, token: str) -> Answer:
         """Ask what happened since *token*. Never with DAV:limit, with which Nextcloud and Xandikos lose entries."""
         body = (
-            f"<d:sync-collection {_XMLNS}><d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
+            f"<d:sync-collection {XMLNS}><d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
             f"<d:prop><d:getetag/></d:prop></d:sync-collection>"
         )
         return self.request("REPORT", url, body, Depth="0")
 
     def multiget(self, url: str, hrefs: Iterable[str]) -> Answer:
         wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
-        body = f"<c:calendar-multiget {_XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
+        body = f"<c:calendar-multiget {XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
         return self.request("REPORT", url, body, Depth="1")
 
     def make_calendar(self, url: str, name: str) -> Answer:
         body = (
-            f"<c:mkcalendar {_XMLNS}><d:set><d:prop><d:displayname>{escape(name)}</d:displayname>"
+            f"<c:mkcalendar {XMLNS}><d:set><d:prop><d:displayname>{escape(name)}</d:displayname>"
             f'<c:supported-calendar-component-set><c:comp name="VEVENT"/></c:supported-calendar-component-set>'
             f"</d:prop></d:set></c:mkcalendar>"
         )
@@ -174,7 +217,7 @@ class Connection:
 
 _AWAY = "does the server run, and is calendar.url right? it is tried again by itself"
 
-_XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
+XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
 
 
 def path_of(href: str) -> str:
@@ -182,8 +225,9 @@ def path_of(href: str) -> str:
     return quote(unquote(urlsplit(href).path), safe="/@+!$&'()*,;=~-._:")
 
 
-def _elements(names: Iterable[str]) -> str:
-    return "".join(f"<{name}/>" for name in names)
+def asking(names: Iterable[str]) -> str:
+    """Return the body of a PROPFIND for these properties."""
+    return f"<d:propfind {XMLNS}><d:prop>{''.join(f'<{name}/>' for name in names)}</d:prop></d:propfind>"
 
 
 def _clark(name: str) -> str:

@@ -9,14 +9,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from beklijf.calendars.dav import OK, path_of
-from beklijf.errors import Down
+from beklijf.calendars.dav import OK, asking, path_of
+from beklijf.errors import Down, Refused
 
 if TYPE_CHECKING:
     from beklijf.calendars.dav import Connection, Resource
     from beklijf.settings import CalendarSettings
 
-_WHERE = ("d:resourcetype", "d:displayname", "d:current-user-principal", "c:calendar-home-set", "c:calendar-user-address-set")
+_WHERE = (
+    "d:resourcetype",
+    "d:displayname",
+    "d:current-user-principal",
+    "c:calendar-home-set",
+    "c:calendar-user-address-set",
+    "c:schedule-inbox-URL",
+    "c:schedule-outbox-URL",
+)
+_WHOSE = ("d:resourcetype", "d:current-user-privilege-set", "d:owner")
+_WRITES = (frozenset({"d:all"}), frozenset({"d:write"}), frozenset({"d:write-content", "d:bind"}))
+"""Privileges of RFC 3744, any of which sets lets us write events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,21 @@ class Place:
 
     home: str
     calendar: str | None
+    may_schedule: bool
+    inbox: str = ""
+    """Where messages to the account wait (RFC 6638 section 2.2); empty where there is no such thing."""
+    outbox: str = ""
+    address: str = ""
+    """In whose name the account may ask for free times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Somebody else's calendar, as far as the account may look at it."""
+
+    url: str
+    writable: bool | None
+    """None where the server doesn't tell."""
     may_schedule: bool
 
 
@@ -48,7 +74,15 @@ def find(connection: Connection, settings: CalendarSettings) -> Place:
         calendar = _named(connection, home, settings.name)
     else:
         raise Down(f"{connection.server}: no calendars are found at {connection.url}", hint="check calendar.url and calendar.user")
-    return Place(home, calendar, _sends(connection, principal, calendar or home, settings.organizer.email))
+    inbox, outbox = principal.hrefs("c:schedule-inbox-URL"), principal.hrefs("c:schedule-outbox-URL")
+    return Place(
+        home,
+        calendar,
+        may_schedule=settings.organizer.email.casefold() in _addresses(principal) and schedules(connection, calendar or home),
+        inbox=urljoin(connection.url, inbox[0]) if inbox else "",
+        outbox=urljoin(connection.url, outbox[0]) if outbox else "",
+        address=_speaks_for(principal, settings.organizer.email),
+    )
 
 
 def make(connection: Connection, settings: CalendarSettings, place: Place) -> Place:
@@ -83,10 +117,54 @@ def _named(connection: Connection, home: str, name: str) -> str | None:
     return None
 
 
-def _sends(connection: Connection, principal: Resource, url: str, organizer: str) -> bool:
-    """Tell whether the server says that it sends invitations for *organizer* (RFC 6638 section 2)."""
-    addresses = {href.casefold().removeprefix("mailto:") for href in principal.hrefs("c:calendar-user-address-set")}
-    if organizer.casefold() not in addresses:
-        return False
+def schedules(connection: Connection, url: str) -> bool:
+    """Tell whether the server says that it sends invitations for those whom it knows (RFC 6638 section 2)."""
     features = connection.request("OPTIONS", url).headers.get("DAV", "")
     return "calendar-auto-schedule" in {feature.strip() for feature in features.split(",")}
+
+
+def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Personal:
+    """Look at somebody else's calendar; raises `Refused` when it isn't one, or isn't ours to look at.
+
+    *sends*: the server sends invitations. Whether it does so for *email* stands with that person's principal; where that is
+    not ours to read (Cyrus), the first write shows it.
+    """
+    if not connection.is_here(urljoin(connection.url, url)):
+        raise Refused(f"{url}: is on another server than {connection.server}, to which the password belongs")
+    answer = connection.tried("PROPFIND", url, asking(_WHOSE), Depth="0")
+    resources = answer.resources() if answer.status in OK else []
+    if not resources:
+        raise Refused(f"{connection.server}: {_NOT_OURS.get(answer.status, 'cannot be read')} at {url} ({answer.status})")
+    [here, *_] = resources
+    if not here.has("d:resourcetype", "c:calendar"):
+        raise Refused(f"{connection.server}: what is at {url} is no calendar")
+    known = here.names("d:current-user-privilege-set")
+    return Personal(
+        # The ends of both differ where the server has sent us on: the account's own way to it is what takes writes.
+        url=urljoin(connection.url, path_of(here.href)).rstrip("/") + "/",
+        writable=any(needed <= known for needed in _WRITES) if known else None,
+        may_schedule=sends and _is_known(connection, here, email),
+    )
+
+
+_NOT_OURS = {404: "there is no calendar", 403: "the calendar is not shared with this account,"}
+
+
+def _is_known(connection: Connection, calendar: Resource, email: str) -> bool:
+    for href in calendar.hrefs("d:owner"):
+        answer = connection.tried("PROPFIND", urljoin(connection.url, href), asking(("c:calendar-user-address-set",)), Depth="0")
+        for principal in answer.resources() if answer.status in OK else []:
+            if addresses := _addresses(principal):
+                return email.casefold() in addresses
+    return True
+
+
+def _addresses(principal: Resource) -> list[str]:
+    hrefs = (href.casefold() for href in principal.hrefs("c:calendar-user-address-set"))
+    return [href.removeprefix("mailto:") for href in hrefs if "@" in href]
+
+
+def _speaks_for(principal: Resource, organizer: str) -> str:
+    """Return the organizer, or else an address that the account has: a server refuses questions in any other name (Cyrus)."""
+    addresses = _addresses(principal)
+    return organizer if organizer.casefold() in addresses or not addresses else addresses[0]

@@ -15,21 +15,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
-from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, freebusy, ics
+from beklijf.calendars.people import folder_of, safe_name
+from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
-    from beklijf.domain import Event
+    from beklijf.conversation import Busy, Waiting
+    from beklijf.domain import Event, Person
     from beklijf.settings import CalendarSettings
 
 _RACY = 2_000_000_000
 """Nanoseconds after a write in which another one may get the same time stamp (FAT; the kernel's own tick is 4 ms)."""
-_LONGEST_NAME = 200
+_MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,18 @@ class FolderCalendar:
 
     may_schedule: bool | None = False
 
-    def __init__(self, settings: CalendarSettings, owner: str, *, durable: bool = True) -> None:
-        """Take *durable* away only where the files may be lost in a power cut: a rehearsal."""
+    def __init__(self, settings: CalendarSettings, owner: str, *, durable: bool = True, folder: Path | None = None) -> None:
+        """Take *durable* away only where the files may be lost in a power cut: a rehearsal. *folder* is another place than usual."""
         assert settings.path is not None
-        self._folder = settings.path / _safe(owner)
-        self._title = settings.organizer.name
+        self._settings = settings
+        self._folder = folder or settings.path / safe_name(owner)
+        self._title = owner if folder else settings.organizer.name
         self._durable = durable
         self.target = f"folder {self._folder}"
+
+    def of(self, email: str, _calendar: str = "") -> FolderCalendar:
+        """Return the calendar of a person, which this programme makes if it isn't there."""
+        return FolderCalendar(self._settings, email, durable=self._durable, folder=folder_of(self._settings, email))
 
     def check(self) -> str:
         with self._translated():
@@ -117,7 +124,7 @@ class FolderCalendar:
             if (self._folder / name).exists():
                 raise Exists(f"{name} is there already")
             self._write(name, data)
-        return Stored(event=ics.canonical(event), href=name, etag=_digest(data), sequence=sequence, answers=ics.unanswered(event))
+        return ics.written(event, href=name, etag=_digest(data), sequence=sequence)
 
     def fetch(self, href: str) -> Stored:
         return _stored(href, self._existing(href))
@@ -136,6 +143,32 @@ class FolderCalendar:
         with self._translated():
             (self._folder / stored.href).unlink()
             self._settle()
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        return ()
+
+    def take(self, waiting: Waiting) -> None:
+        """Do nothing: nothing ever waits here."""
+
+    def busy(self, people: Sequence[Person], start: datetime, end: datetime) -> dict[str, tuple[Busy, ...]]:
+        """Read people's own folders, whole; who has none, or whose can't be read, is not in the result.
+
+        The service's own folder says nothing about anybody: it has everybody's meetings in it.
+        """
+        found = {}
+        for person in people:
+            folder = folder_of(self._settings, person.email)
+            if folder != self._folder:
+                found[person.key] = _busy(folder, person, start, end)
+        return {key: times for key, times in found.items() if times is not None}
+
+    def problem(self) -> str:
+        """Return what is wrong with this folder; empty when events can be written into it."""
+        try:
+            self.check()
+        except BackendError as error:
+            return str(error)
+        return ""
 
     def close(self) -> None:
         pass
@@ -202,6 +235,22 @@ class FolderCalendar:
             raise Transient(f"{self._folder}: {error.strerror or error}", hint=hint) from error
 
 
+def _busy(folder: Path, person: Person, start: datetime, end: datetime) -> tuple[Busy, ...] | None:
+    """Return None for a folder that can't be looked into; a file that can't be is left out."""
+    found: list[Busy] = []
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".ics" and not path.name.startswith("."))
+    except OSError:
+        return None
+    for path in paths[:_MOST_FILES]:
+        try:
+            if path.is_file() and path.stat().st_size <= freebusy.LARGEST:
+                found += freebusy.of_events(path.read_bytes(), person.addresses, person.zone, start, end)
+        except OSError:
+            continue
+    return freebusy.merged(found, start, end)
+
+
 def _sort(name: str, data: bytes, *, changed: list[Stored], gone: list[str], unreadable: dict[str, str]) -> None:
     try:
         changed.append(_stored(name, data))
@@ -219,15 +268,8 @@ def _digest(data: bytes) -> str:
     return sha256(data).hexdigest()[:32]
 
 
-def _safe(name: str) -> str:
-    """Return *name* as a file name on any system: no separators, not hidden, not too long."""
-    safe = quote(name, safe="@+ ")
-    safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
-    return safe if len(safe) <= _LONGEST_NAME else f"{safe[:100]}-{_digest(name.encode())}"
-
-
 def _file_name(uid: str) -> str:
-    return f"{_safe(uid)}.ics"
+    return f"{safe_name(uid)}.ics"
 
 
 def _pack(seen: dict[str, _Seen]) -> str:

@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from icalendar import Calendar, Component, vText
+from icalendar import Calendar, Component, vInt, vText
 
-from beklijf.calendars import Agent, timezones
+from beklijf.calendars import Agent, Stored, timezones
 from beklijf.calendars import ics_parts as parts
 from beklijf.calendars.ics_reader import (
     Reading,
     Unreadable,
+    attendees,
     is_cancelled,
     is_ours,
     length,
@@ -36,16 +37,38 @@ from beklijf.domain import Contact, Recurrence, Single
 if TYPE_CHECKING:
     from beklijf.domain import Event
 
-__all__ = ["Reading", "Unreadable", "build", "canonical", "is_ours", "patch", "plain_text", "read", "stored", "uid_of", "unanswered"]
+__all__ = [
+    "Reading",
+    "Unreadable",
+    "build",
+    "cancelled",
+    "canonical",
+    "is_invited_by_server",
+    "is_ours",
+    "patch",
+    "plain_text",
+    "read",
+    "stored",
+    "uid_of",
+    "written",
+]
 
 
 def build(
-    event: Event, *, sequence: int, stamp: datetime, agent: Agent = Agent.SERVER, method: str = "", only: datetime | None = None
+    event: Event,
+    *,
+    sequence: int,
+    stamp: datetime,
+    agent: Agent = Agent.SERVER,
+    method: str = "",
+    only: datetime | None = None,
+    sent_by: str = "",
 ) -> bytes:
     """Return *event* as an iCalendar object.
 
     For a calendar leave *method* out; for mail it is REQUEST or CANCEL. *only* (where the rhythm has it) makes the message
-    about that single meeting: its new time, or with CANCEL that it does not take place.
+    about that single meeting: its new time, or with CANCEL that it does not take place. *sent_by* is the address that mails
+    it for an organizer who is somebody else (RFC 5545 section 3.2.18); nothing for an organizer who mails by itself.
     """
     moved = {single.at: single for single in event.singles if single.start is not None}
     if only is not None:
@@ -61,6 +84,7 @@ def build(
         events = [master, *overrides]
     for component in events:
         component["STATUS"] = vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
+        parts.set_sender(component, sent_by)
         parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
     zone = parts.zone_of(event)
     return b"".join(
@@ -94,16 +118,22 @@ def canonical(event: Event) -> Event:
     )
 
 
-def unanswered(event: Event) -> dict[str, str]:
-    """Return the answers of an event that was just made."""
-    return {parts.contact(person).email: "NEEDS-ACTION" for person in event.people}
+def written(event: Event, *, href: str, etag: str, sequence: int) -> Stored:
+    """Return *event* as `stored` gives it back after `build`, where the calendar is known to hold what was sent."""
+    held = canonical(event)
+    answers = {person.email: "NEEDS-ACTION" for person in held.people}
+    places = set(rhythm(event))
+    own = (s.at for s in event.singles if s.start is not None and event.recurrence and (event.recurrence.other or s.at in places))
+    moved = {at.astimezone(UTC): answers for at in own}
+    return Stored(event=held, href=href, etag=etag, sequence=sequence, answers=answers, single_answers=moved)
 
 
 def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, stamp: datetime, agent: Agent) -> bytes:
     """Return *data* with only *fields* as *wanted* has them; all that we do not model goes back as it came.
 
     A re-timed series (``time``) loses its old exceptions for those of *wanted*: they belonged to places that are no more.
-    A single meeting keeps words of its own. With ``time`` or ``recurrence`` all answers go back to open.
+    A single meeting keeps words and answers of its own. With ``time`` all answers go back to open; a single meeting that
+    changes its time reopens its own. With ``recurrence`` alone nobody is asked again: what remains is when it was.
     """
     calendar = parse(data)
     master, overrides = members(calendar)
@@ -118,12 +148,26 @@ def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, 
             parts.set_alarms(component, wanted.alarms)
     if fields & {"time", "recurrence", "single"}:
         _set_times(calendar, before, wanted, fields)
-    reopened = fields & {"time", "recurrence"}
     for component in (c for c in calendar.subcomponents if c.name == "VEVENT"):
-        if reopened:
+        if "time" in fields:
             parts.reopen(component, rsvp=not before.free)
         parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
     return bytes(calendar.to_ical(sorted=False))
+
+
+def cancelled(data: bytes) -> bytes:
+    """Return *data* as an event that does not take place, one SEQUENCE further: what a server tells the attendees of."""
+    calendar = parse(data)
+    for component in (c for c in calendar.subcomponents if c.name == "VEVENT"):
+        component["STATUS"] = vText("CANCELLED")
+        component["SEQUENCE"] = vInt(int(component.get("SEQUENCE", 0)) + 1)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def is_invited_by_server(data: bytes) -> bool:
+    """Tell whether a scheduling server, if there is one, is to tell anybody of what happens to *data*."""
+    people = attendees(members(parse(data))[0]).values()
+    return any(str(person.params.get("SCHEDULE-AGENT", "")).upper() not in {"CLIENT", "NONE"} for person in people)
 
 
 def _event(calendar: Calendar) -> Event:

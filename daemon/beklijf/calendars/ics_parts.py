@@ -104,12 +104,24 @@ def _attendee(contact: Contact, *, rsvp: bool) -> vCalAddress:
     return person
 
 
+def mailto(email: str) -> str:
+    """Return an address as calendars write it, an international domain in its ASCII form."""
+    local, at, domain = email.rpartition("@")
+    return f"mailto:{local}{at}{domain if domain.isascii() else domain.encode('idna').decode()}"
+
+
 def _calendar_address(somebody: Contact) -> vCalAddress:
-    local, at, domain = somebody.email.rpartition("@")
-    person = vCalAddress(f"mailto:{local}{at}{domain if domain.isascii() else domain.encode('idna').decode()}")
+    person = vCalAddress(mailto(somebody.email))
     if name := contact(somebody).name:
         person.params["CN"] = name
     return person
+
+
+def set_sender(component: Component, address: str) -> None:
+    """Say who writes in the organizer's name, where that is somebody else."""
+    organizer = component.get("ORGANIZER")
+    if organizer is not None and address and str(organizer).casefold() != mailto(address).casefold():
+        organizer.params["SENT-BY"] = mailto(address)
 
 
 def contact(somebody: Contact) -> Contact:

@@ -52,6 +52,7 @@ class Reading:
     """STATUS:CANCELLED on the whole: for us that is an event which is gone."""
     delivery: Mapping[str, str]
     answers: Mapping[str, str]
+    single_answers: Mapping[datetime, Mapping[str, str]]
 
 
 def is_ours(uid: str) -> bool:
@@ -97,7 +98,15 @@ def stored(data: bytes, *, href: str, etag: str) -> Stored:
     found = read(data)
     if found.cancelled:
         raise Missing(f"{found.event.uid}: cancelled")
-    return Stored(event=found.event, href=href, etag=etag, sequence=found.sequence, delivery=found.delivery, answers=found.answers)
+    return Stored(
+        event=found.event,
+        href=href,
+        etag=etag,
+        sequence=found.sequence,
+        delivery=found.delivery,
+        answers=found.answers,
+        single_answers=found.single_answers,
+    )
 
 
 def parse(data: bytes) -> Calendar:
@@ -152,7 +161,8 @@ def reading(calendar: Calendar) -> Reading:
         sequence=max(int(e.get("SEQUENCE", 0)) for e in (master, *overrides.values())),
         cancelled=is_cancelled(master),
         delivery={key: str(p.params["SCHEDULE-STATUS"]) for key, p in people.items() if "SCHEDULE-STATUS" in p.params},
-        answers={key: str(p.params.get("PARTSTAT", "NEEDS-ACTION")).upper() for key, p in people.items()},
+        answers=_answers(master),
+        single_answers=_single_answers(overrides, event),
     )
 
 
@@ -269,6 +279,21 @@ def _singles(calendar: Calendar, master: Component, overrides: dict[datetime, Co
             yield Single(at, moved, minutes)
 
 
+def _single_answers(overrides: dict[datetime, Component], event: Event) -> dict[datetime, dict[str, str]]:
+    """Return what people said of single meetings.
+
+    A server writes an override that says the same as the series for nothing else: somebody answered for that day alone.
+    """
+    if event.recurrence is None:
+        return {}
+    places = None if event.recurrence.other else set(rhythm(event))
+    return {
+        at: _answers(override)
+        for at, override in sorted(overrides.items())
+        if not is_cancelled(override) and (places is None or at in places)
+    }
+
+
 def exdates(calendar: Calendar, master: Component, start: datetime) -> Iterator[datetime]:
     """Yield the instants of EXDATE; a date means the meeting of that day (some clients write only that)."""
     values = master.get("EXDATE", [])
@@ -300,6 +325,11 @@ def address(person: Property) -> str:
     value = str(person)
     if not value.casefold().startswith("mailto:") and "EMAIL" in person.params:
         value = str(person.params["EMAIL"])
+    return address_of(value)
+
+
+def address_of(value: str) -> str:
+    """Return the address in a ``mailto:``, with an international domain as people type it."""
     local, at, domain = value.strip().casefold().removeprefix("mailto:").rpartition("@")
     try:
         return local + at + domain.encode("ascii").decode("idna")
@@ -316,6 +346,10 @@ def attendees(component: Component) -> dict[str, Property]:
         for person in (values if isinstance(values, list) else [values])
         if str(person.params.get("CUTYPE", "")).upper() not in {"ROOM", "RESOURCE"} and address(person) != organizer
     }
+
+
+def _answers(component: Component) -> dict[str, str]:
+    return {key: str(p.params.get("PARTSTAT", "NEEDS-ACTION")).upper() for key, p in attendees(component).items()}
 
 
 def _name(person: Property) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from beklijf import __version__
+from beklijf.conversation import PAUSABLE
 from beklijf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,11 +104,24 @@ def _rehearse(command: argparse.ArgumentParser) -> None:
         "--from", metavar="DATE", type=_day, dest="start", help="when everybody joins (default: just before the first item)"
     )
     command.add_argument("--until", metavar="DATE", type=_day, help="stop after this day (default: when all is done)")
+    command.add_argument("--answers", metavar="FILE", type=Path, help="what people answer, move and propose, as TOML; others stay silent")
 
 
 def _restore(command: argparse.ArgumentParser) -> None:
     command.add_argument("item", metavar="ITEM", help="as plan and status name it; the end of the name is enough if only one has it")
     command.add_argument("--field", metavar="F", help=f"only this: {', '.join(FIELDS)}")
+
+
+def _pause(command: argparse.ArgumentParser) -> None:
+    _whose_kinds(command)
+    command.add_argument("--from", metavar="DATE", type=_day, dest="start", help="the first day of it (default: today)")
+    command.add_argument("--until", metavar="DATE", type=_day, help="the last day of it (default: until they resume)")
+
+
+def _whose_kinds(command: argparse.ArgumentParser) -> None:
+    command.add_argument("person", metavar="PERSON", help="any address of somebody in the config")
+    for kind in PAUSABLE:
+        command.add_argument(f"--{kind}", action="append_const", const=kind, dest="kinds", help=f"only {kind} (default: all three kinds)")
 
 
 FIELDS = ("time", "recurrence", "single", "place", "people", "title", "text", "alarms")
@@ -148,7 +162,12 @@ _COMMANDS = {
     ),
     "rehearse": (
         "play the whole track in seconds, into a folder: everything that people would get; reaches nobody",
-        ("beklijf rehearse --into rehearsal", "beklijf rehearse --into rehearsal --until 2026-12-31", "khal, mutt -f rehearsal/outbox"),
+        (
+            "beklijf rehearse --into rehearsal",
+            "beklijf rehearse --into rehearsal --until 2026-12-31",
+            "beklijf rehearse --into rehearsal --answers answers.toml",
+            "khal, mutt -f rehearsal/outbox",
+        ),
         (_json, _rehearse),
     ),
     "status": (
@@ -163,5 +182,19 @@ _COMMANDS = {
             "beklijf restore sanne@example.org/series --field time",
         ),
         (_restore,),
+    ),
+    "pause": (
+        "let somebody have no letters, reminders or meetings for a time; shows what will come of it, the next tick does it",
+        (
+            "beklijf pause karim@example.org --meetings --from 2027-02-01 --until 2027-02-19",
+            "beklijf pause sanne@example.org --letters --reminders",
+            "beklijf pause noor@example.org",
+        ),
+        (_pause,),
+    ),
+    "resume": (
+        "end somebody's pause; shows what will come of it, the next tick does it",
+        ("beklijf resume karim@example.org", "beklijf resume sanne@example.org --letters"),
+        (_whose_kinds,),
     ),
 }

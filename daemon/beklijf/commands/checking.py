@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import open_calendar
+from beklijf.calendars.owners import Owners
 from beklijf.commands.report import counted
-from beklijf.config.check import programme_problems
-from beklijf.errors import BeklijfError, ConfigError
+from beklijf.config.check import answers_problems, programme_problems
+from beklijf.errors import BeklijfError, ConfigError, Problem, Refused
+from beklijf.inbox import open_inbox
 from beklijf.letters import Letters, proof
 from beklijf.mailers import open_mailer
 from beklijf.planning import plan_tracks
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from beklijf.errors import Problem
     from beklijf.settings import Config
 
 
@@ -33,13 +34,22 @@ class Looked:
 
 
 def look(config: Config, now: datetime) -> Iterator[Looked]:
-    """Yield what is found in the config, the templates, the programme, the calendar and the mail."""
-    yield Looked(lines=(f"{config.path}: {_contents(config)}",), problems=config.warnings)
-    for part in (_templates, _programme, _calendar, _mail):
+    """Yield what is found in the config, the templates, the programme, the calendar, the mail and the inbox."""
+    for part in (_config, _templates, _programme, _calendar, _mail, _inbox):
         try:
             yield part(config, now)
         except BeklijfError as error:
             yield Looked(problems=error.problems, exit_code=error.exit_code)
+
+
+def _config(config: Config, _now: datetime) -> Looked:
+    """Say what stands in the config, and what nobody has chosen yet: it stops nothing but this command."""
+    unchosen = answers_problems(config)
+    return Looked(
+        lines=(f"{config.path}: {_contents(config)}",),
+        problems=(*unchosen, *config.warnings),
+        exit_code=ConfigError.exit_code if unchosen else 0,
+    )
 
 
 def _contents(config: Config) -> str:
@@ -74,13 +84,27 @@ def _programme(config: Config, now: datetime) -> Looked:
 
 
 def _calendar(config: Config, _now: datetime) -> Looked:
-    with closing(open_calendar(config.calendar, config.calendar.organizer.email)) as calendar:
-        return Looked(lines=(f"calendar: {calendar.check()}",))
+    mentees = tuple({m.mentee.key: m.mentee for training in config.trainings for m in training.mentorships}.values())
+    with closing(open_calendar(config.calendar, config.calendar.organizer.email, mentees)) as calendar:
+        lines = (f"calendar: {calendar.check()}",)
+        wrong = calendar.check_people() if isinstance(calendar, Owners) else {}
+    problems = [Problem(where=address, what=f"their calendar can't be used: {said}", hint=_THEIRS) for address, said in wrong.items()]
+    return Looked(lines=lines, problems=tuple(problems), exit_code=Refused.exit_code if problems else 0)
 
 
 def _mail(config: Config, _now: datetime) -> Looked:
     with closing(open_mailer(config.mail)) as mailer:
         return Looked(lines=(f"mail: {mailer.check()}",))
+
+
+def _inbox(config: Config, _now: datetime) -> Looked:
+    if config.inbox is None or not config.answers.read:
+        return Looked()
+    with closing(open_inbox(config.inbox)) as inbox:
+        return Looked(lines=(f"inbox: {inbox.check()}",))
+
+
+_THEIRS = "share it with the account of beklijf so that it may write there, or say where it is: calendar = .. under [[person]]"
 
 
 def _looked(problems: list[Problem], *lines: str) -> Looked:

@@ -1,19 +1,20 @@
-"""Changes as they are reported: one flat value each, and its JSON, which is a contract. Pure; words for people are in ``report``."""
+"""Changes as they are reported: one flat value each, and its JSON, which is a contract. Pure; words are in ``naming`` and ``report``."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf import canonical, events
-from beklijf.domain import Kind, MentorshipKey, Ref, Role
+from beklijf.commands.naming import ANSWERS, called, is_answer, letter_called, mail_called, mail_refs, mail_why
+from beklijf.domain import Anchor, Kind, MentorshipKey, Ref, Role
 from beklijf.ledger.outbox import letter_name
-from beklijf.reconcile.plan import Action, Create, Resend, Send, Withdraw, Write
+from beklijf.reconcile.plan import Action, Create, Move, Rehour, Resend, Respond, Send, Withdraw, Write
 
 if TYPE_CHECKING:
+    from beklijf.conversation import Response
     from beklijf.domain import Item, Letter
     from beklijf.errors import Problem
     from beklijf.ledger.outbox import Mail
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 Chosen: TypeAlias = Callable[["Entry"], bool]
-
-_ROLE = re.compile(r"-(mentee|mentor)$")
-_NUMBER = re.compile(r"-\d+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +44,8 @@ class Entry:
     """``look-back``, ``welcome letter``: what entries that are told together have in common."""
     role: Role | None = None
     """Whose letter or reminder it is; None for what both get."""
+    answers: bool = False
+    """It comes of what somebody answered, or of silence: whoever may not know that, may not know this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +78,34 @@ def entry(change: Change, *, installation: str, now: datetime) -> Entry:
     )
     match change.work:
         case Send(letter=letter):
-            return replace(made, called=letter_called(letter), role=letter.wishes[0].rule.role)
+            rule = letter.wishes[0].rule
+            return replace(made, called=letter_called(letter), role=rule.role, answers=rule.anchor is Anchor.SILENCE)
+        case Respond(response=response):
+            return replace(made, called=ANSWERS[response.about], role=_role(response), answers=True)
         case Resend(mail=mail):
             return _waiting(made, mail)
+        case Move() | Rehour():
+            return replace(made, answers=True)
         case _:
             return made
+
+
+def mailed(mail: Mail, *, now: datetime) -> Entry:
+    """Return a mail that went out as an entry: one that no change of a plan stands for, such as a line to staff."""
+    made = Entry(
+        action=Action.SEND,
+        kind=Kind.LETTER,
+        training="",
+        mentorships=(),
+        item=Ref(""),
+        key=mail.name,
+        start=None,
+        at=now,
+        to=(mail.recipient,),
+        why=mail_why(mail),
+        called="",
+    )
+    return _waiting(made, mail)
 
 
 def in_order(made: Entry) -> tuple[datetime, bool]:
@@ -111,6 +134,10 @@ def upcoming(survey: Survey, *, installation: str, until: datetime) -> list[Entr
     return sorted(found, key=lambda e: (*in_order(e), e.training, e.item))
 
 
+def _role(response: Response) -> Role:
+    return Role.MENTEE if response.mentorship.partition("/")[2] == response.person else Role.MENTOR
+
+
 def _letter(letter: Letter) -> Entry:
     wish = letter.wishes[0]
     return Entry(
@@ -126,6 +153,7 @@ def _letter(letter: Letter) -> Entry:
         why=wish.rule.why,
         called=letter_called(letter),
         role=wish.rule.role,
+        answers=wish.rule.anchor is Anchor.SILENCE,
     )
 
 
@@ -150,66 +178,28 @@ def _waiting(made: Entry, mail: Mail) -> Entry:
     """Say of a mail in the outbox what it is about; the outbox itself knows only a name."""
     refs = mail_refs(mail)
     if not refs:
-        return replace(made, called="message to staff")
+        return replace(made, called=mail_called(mail), answers=is_answer(mail))
     mentorships = tuple(dict.fromkeys(MentorshipKey(ref.rpartition("/")[0]) for ref in refs))
     training = str(mail.payload.get("training") or refs[0].partition("/")[0])
-    about = replace(made, item=refs[0], training=training, mentorships=mentorships, called=mail_called(mail))
+    about = replace(made, item=refs[0], training=training, mentorships=mentorships, called=mail_called(mail), answers=is_answer(mail))
     if mail.kind != "invitation":
         return about
     start = canonical.load(mail.payload["event"]).start if "event" in mail.payload else None
     return replace(about, kind=Kind(mail.payload.get("kind", Kind.MEETING)), start=start)
 
 
-def mail_refs(mail: Mail) -> list[Ref]:
-    """Return the items that a mail is about: a letter's name lists them, an invitation's payload has it (until it failed)."""
-    if mail.kind == "letter":
-        return [Ref(word) for word in mail.name.split() if "/letter:" in word]
-    return [Ref(mail.payload["ref"])] if "ref" in mail.payload else []
-
-
-def mail_called(mail: Mail) -> str:
-    if mail.kind == "notice":
-        return "message to staff"
-    refs = mail_refs(mail)
-    if mail.kind == "letter":
-        return called(refs[0])
-    method = {"REQUEST": "invitation", "CANCEL": "cancellation"}[mail.name.split()[0]]
-    return f"{method}: {called(refs[0])}" if refs else method
-
-
 def _key(change: Change, installation: str) -> str:
     match change.work:
-        case Create(row=row) | Write(row=row) | Withdraw(row=row):
+        case Create(row=row) | Write(row=row) | Withdraw(row=row) | Move(row=row):
             return events.key(installation, row.ref, row.generation)
+        case Rehour(uid=uid, ref=ref):
+            return uid.removesuffix(events.mark(installation)) if uid else events.key(installation, ref, 1)
+        case Respond(name=name):
+            return name
         case Send(letter=letter):
             return letter_name(letter)
         case Resend(mail=mail):
             return mail.name
-
-
-# -- names -------------------------------------------------------------------------------------------------------------
-
-
-def called(ref: Ref) -> str:
-    """Return what people call an item: ``<mentorship>/stand-in:2027-05-06`` is a stand-in."""
-    name, _, rest = ref.rpartition("/")[2].partition(":")
-    match name:
-        case "letter":
-            return _letter_name(rest.partition(":")[0])
-        case "goals" | "closing":
-            return f"{name} meeting"
-        case "extra":
-            return "look-back"
-        case _:
-            return name
-
-
-def letter_called(letter: Letter) -> str:
-    return _letter_name(letter.wishes[0].rule.id)
-
-
-def _letter_name(rule: str) -> str:
-    return f"{_NUMBER.sub('', _ROLE.sub('', rule))} letter"
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def narrowed(config: Config, *, training: str | None, person: str | None) -> Chosen:
     """Return what picks the entries of a training, and those that a person gets; raises UsageError for unknown ones."""
     if training is not None:
-        _known(training, [each.id for each in config.trainings], "training")
+        known(training, [each.id for each in config.trainings], "training")
     if person is not None:
-        _known(person.casefold(), [each.email.casefold() for each in config.persons], "person")
+        known(person.casefold(), [each.email.casefold() for each in config.persons], "person")
 
     def chosen(entry: Entry) -> bool:
         return (training is None or entry.training == training or any(key.startswith(f"{training}/") for key in entry.mentorships)) and (
@@ -27,7 +27,8 @@ def narrowed(config: Config, *, training: str | None, person: str | None) -> Cho
     return chosen
 
 
-def _known(name: str, names: list[str], what: str) -> None:
+def known(name: str, names: list[str], what: str) -> None:
+    """Raise UsageError for a name that isn't one of *names*, with the one that was probably meant."""
     if name not in names:
         close = get_close_matches(name, names, n=1)
         raise UsageError(f'there is no {what} "{name}" in the config', hint=f"did you mean {close[0]}?" if close else _list(names))

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from beklijf.domain import Kind
-from beklijf.reconcile.plan import Action, Send
+from beklijf.reconcile.plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +79,7 @@ def span(length: timedelta) -> str:
 
 def _written(outcome: Outcome, survey: Survey) -> list[str]:
     events = Counter(str(change.kind) for change in outcome.done if change.action is Action.CREATE)
-    others = sum(change.action is not Action.CREATE and not isinstance(change.work, Send) for change in outcome.done)
+    others = sum(change.action in {Action.UPDATE, Action.WITHDRAW} for change in outcome.done)
     mails = Counter(mail.kind for mail in outcome.delivered.sent)
     standing = sum(row.state == "live" for row in survey.rows.values())
     if not (events or others or mails):

@@ -1,7 +1,8 @@
 """The whole track in seconds: the same engine on a virtual clock, with folders for calendar and mail and a ledger of its own.
 
 Reads the config and nothing else: no secret, no network, never the real ledger. The clock jumps from one ``next`` to the
-next, so a rehearsal takes as many ticks as there are moments at which something happens.
+next, so a rehearsal takes as many ticks as there are moments at which something happens. Without answers nobody answers, and
+nothing is concluded from that; with them (``acts``) people answer, move and stay silent, and the ladder is climbed.
 """
 
 from __future__ import annotations
@@ -10,27 +11,38 @@ import shutil
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, cast
 
 from beklijf.calendars import NOTHING, Changes
 from beklijf.calendars.folder import FolderCalendar
-from beklijf.commands.entries import entry, entry_json, instant
-from beklijf.commands.report import counted, grouped_lines
+from beklijf.calendars.owners import Owners
+from beklijf.calendars.people import folder_of
+from beklijf.commands.acting import Deed, People
+from beklijf.commands.entries import entry, entry_json, instant, mailed
+from beklijf.commands.naming import is_answer
+from beklijf.commands.report import Words, columns, counted, grouped_lines
 from beklijf.domain import Kind
 from beklijf.errors import ConfigError, Problem, UsageError
+from beklijf.inbox import open_inbox
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
 from beklijf.mailers.folder import FolderMailer
 from beklijf.reconcile.engine import Engine
-from beklijf.reconcile.plan import Action
+from beklijf.reconcile.plan import Action, Resend, Respond
+from beklijf.settings import InboxSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from beklijf.calendars import Calendar
+    from beklijf.commands.acts import Act
     from beklijf.commands.entries import Entry, Json
-    from beklijf.commands.report import Words
     from beklijf.domain import Programme
+    from beklijf.ledger.outbox import Mail
+    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.plan import Change
     from beklijf.settings import Config
 
 MARK = ".beklijf-rehearsal"
@@ -42,9 +54,10 @@ AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One moment at which something happened."""
+    """One moment at which something happened: what people did, and what came of it."""
 
     now: datetime
+    heard: tuple[Deed, ...]
     changes: tuple[Entry, ...]
 
 
@@ -58,52 +71,155 @@ class Rehearsed:
 class Undisturbed(FolderCalendar):
     """A folder that nobody else writes to while the rehearsal lasts: there is never anything new in it."""
 
+    def of(self, email: str, _calendar: str = "") -> Undisturbed:
+        return Undisturbed(self._settings, email, durable=False, folder=folder_of(self._settings, email))
+
     def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:  # noqa: ARG002  # the contract's
         return Changes(token=token or "rehearsal", full=False, changed=())
 
 
 def rehearse(
-    config: Config, into: Path, *, start: datetime | None = None, until: datetime | None = None, progress: Callable[[datetime], None]
+    config: Config,
+    into: Path,
+    *,
+    start: datetime | None = None,
+    until: datetime | None = None,
+    acts: Sequence[Act] | None = None,
+    progress: Callable[[datetime], None],
 ) -> Rehearsed:
-    """Let everything happen that people would get; raises UsageError when *into* holds other files."""
-    config = on_folders(config, into)
-    ledger = Ledger(None, durable=False)
-    with closing(ledger):
-        engine = Engine(
-            config,
-            ledger=ledger,
-            calendar=Undisturbed(config.calendar, config.calendar.organizer.email, durable=False),
-            mailer=FolderMailer(config.mail, durable=False),
-            letters=Letters(config.mail.templates),
-            enforced=False,
-        )
+    """Let everything happen that people would get, and that *acts* say they do (None: nobody answers anything).
+
+    Raises UsageError when *into* holds other files.
+    """
+    config = on_folders(config, into, answered=acts is not None)
+    with closing(Ledger(None, durable=False)) as ledger:
+        engine = _engine(config, ledger, answered=acts is not None)
         first, last = _span(engine, start)
         _empty(into)
-        steps: list[Step] = []
-        problems: dict[Problem, None] = {}
-        mails = 0
-        now: datetime | None = start or first
-        while now is not None and now <= (until or last):
+        with ledger.write():
+            ledger.set("secret", sha256(MARK.encode()).hexdigest())  # the same links each time
+        rehearsal = _Rehearsal(engine, acts, until or max([last, *(act.at + AFTER for act in acts or ())]))
+        rehearsal.play(min([start or first, *(act.at for act in acts or ())]), progress)
+    return Rehearsed(steps=tuple(rehearsal.steps), problems=tuple(rehearsal.problems), mails=rehearsal.mails)
+
+
+def _engine(config: Config, ledger: Ledger, *, answered: bool) -> Engine:
+    return Engine(
+        config,
+        ledger=ledger,
+        calendar=_calendar(config, answered=answered),
+        mailer=FolderMailer(config.mail, durable=False),
+        letters=Letters(config.mail.templates),
+        inbox=open_inbox(config.inbox) if answered and config.inbox else None,
+        enforced=False,
+        ladder=answered,
+    )
+
+
+def _calendar(config: Config, *, answered: bool) -> Calendar:
+    """Return the folders that stand for everybody's calendars; nobody looks into them as long as nobody edits them."""
+    settings, organizer = config.calendar, config.calendar.organizer.email
+    service = (FolderCalendar if answered else Undisturbed)(settings, organizer, durable=False)
+    if settings.organized_by == "service":
+        return service
+    mentees = {m.mentee.key: m.mentee for training in config.trainings for m in training.mentorships}
+    return cast("Calendar", Owners(service, organizer, tuple(mentees.values())))  # it may not be told that it schedules
+
+
+class _Rehearsal:
+    """What happens, step by step."""
+
+    def __init__(self, engine: Engine, acts: Sequence[Act] | None, end: datetime) -> None:
+        self.steps: list[Step] = []
+        self.problems: dict[Problem, None] = {}
+        self.mails = 0
+        self._engine = engine
+        self._answered = acts is not None
+        self._acts = list(acts or ())
+        """What people have yet to do, in order of time."""
+        self._end = end
+
+    def play(self, now: datetime | None, progress: Callable[[datetime], None]) -> None:
+        people = People(self._engine, Words.of(self._engine.config, now)) if now and self._acts else None
+        while now is not None and now <= self._end:
             progress(now)
-            outcome = engine.tick(now, patient=False)
-            if outcome.done:
-                made = (entry(change, installation=config.service.installation, now=now) for change in outcome.done)
-                steps.append(Step(now=now, changes=tuple(made)))
-            mails += len(outcome.delivered.sent)
-            problems |= dict.fromkeys(outcome.problems)
+            done = [people.do(act) for act in self._acts if act.at <= now] if people else []
+            self._acts = [act for act in self._acts if act.at > now]
+            outcome = self._engine.tick(now, patient=False)
+            self._note(now, tuple(deed for deed in done if isinstance(deed, Deed)), outcome)
+            self.problems |= dict.fromkeys((*(each for each in done if isinstance(each, Problem)), *outcome.problems))
             if outcome.delivered.problems:
-                _give_up(engine)
-            now = outcome.next
-    return Rehearsed(steps=tuple(steps), problems=tuple(problems), mails=mails)
+                _give_up(self._engine)
+            now = min((at for at in (outcome.next, *(act.at for act in self._acts), *self._heartbeats(now, outcome)) if at), default=None)
+
+    def _heartbeats(self, now: datetime, outcome: Outcome) -> Iterator[datetime]:
+        """Yield when the service would look again by itself: soon after something happened, and every day.
+
+        Where nobody answers, only what is planned happens, and each plan knows when the next thing is due.
+        """
+        if not self._answered:
+            return
+        config = self._engine.config
+        if outcome.done or outcome.delivered.sent:
+            yield now + config.service.every
+        tomorrow = now.astimezone(config.organisation.zone).date() + timedelta(days=1)
+        yield datetime.combine(tomorrow, config.organisation.letter_hour, config.organisation.zone)
+
+    def _note(self, now: datetime, heard: tuple[Deed, ...], outcome: Outcome) -> None:
+        installation = self._engine.config.service.installation
+        made = [entry(change, installation=installation, now=now) for change in outcome.done]
+        planned = {_mail_name(change) for change in outcome.done}
+        made += [mailed(mail, now=now) for mail in outcome.delivered.sent if _is_unplanned(mail) and mail.name not in planned]
+        if made or heard:
+            self.steps.append(Step(now=now, heard=heard, changes=tuple(made)))
+        self.mails += len(outcome.delivered.sent)
+
+
+def _mail_name(change: Change) -> str:
+    match change.work:
+        case Respond(name=name):
+            return name
+        case Resend(mail=mail):
+            return mail.name
+        case _:
+            return ""
+
+
+def _is_unplanned(mail: Mail) -> bool:
+    """Say whether no change of a plan stands for a mail: staff are written to, and who opens a link, while a tick takes notes."""
+    return mail.kind == "notice" or is_answer(mail)
 
 
 def as_json(rehearsed: Rehearsed) -> dict[str, Json]:
-    return {"steps": [{"now": instant(step.now), "changes": [entry_json(each) for each in step.changes]} for step in rehearsed.steps]}
+    return {
+        "steps": [
+            {
+                "now": instant(step.now),
+                "heard": [_deed_json(deed) for deed in step.heard],
+                "changes": [entry_json(each) for each in step.changes],
+            }
+            for step in rehearsed.steps
+        ]
+    }
+
+
+def _deed_json(deed: Deed) -> Json:
+    act = deed.act
+    return {
+        "who": act.person.email,
+        "what": act.what,
+        "item": deed.item,
+        "meeting": None if act.meeting is None else act.meeting.isoformat(),
+        "to": instant(act.to),
+        "said": deed.said,
+    }
 
 
 def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
     """Yield the track step by step, and where its files are."""
     for step in rehearsed.steps:
+        for deed in step.heard:
+            yield from columns(words.moment(step.now), f"{deed.said}.")
         yield from grouped_lines(step.changes, words, why=False)
     changes = [change for step in rehearsed.steps for change in step.changes]
     events = sum(change.action is Action.CREATE for change in changes)
@@ -115,15 +231,33 @@ def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
     yield "Nobody got anything: these are files."
 
 
-def on_folders(config: Config, into: Path) -> Config:
-    """Return *config* with folders in *into* for its servers: nothing of it needs a secret or a network."""
+def on_folders(config: Config, into: Path, *, answered: bool = False) -> Config:
+    """Return *config* with folders in *into* for its servers: nothing of it needs a secret or a network.
+
+    *answered*: answers are read, whatever the config says about that, from a Maildir in *into*.
+    """
     invitations: Literal["none", "mail"] = "none" if config.calendar.invitations == "none" else "mail"
+    calendar = replace(
+        config.calendar,
+        kind="folder",
+        path=into / "calendars",
+        invitations=invitations,
+        url="",
+        user="",
+        password=None,
+        ca=None,
+        people="",
+    )
+    inbox = None
+    if config.inbox or answered:
+        address = config.inbox.address if config.inbox else config.calendar.organizer.email
+        inbox = InboxSettings(kind="folder", path=into / "inbox", address=address)
     return replace(
         config,
-        calendar=replace(
-            config.calendar, kind="folder", path=into / "calendars", invitations=invitations, url="", user="", password=None, ca=None
-        ),
+        calendar=calendar,
         mail=replace(config.mail, kind="folder", path=into / "outbox", host="", user="", password=None, ca=None),
+        inbox=inbox,
+        answers=replace(config.answers, read=True) if answered else config.answers,
     )
 
 
@@ -168,7 +302,7 @@ def _empty(into: Path) -> None:
     try:
         if into.is_dir() and any(into.iterdir()) and not (into / MARK).is_file():
             raise UsageError(f"{into} holds other files", hint=hint)
-        for name in ("calendars", "outbox"):
+        for name in ("calendars", "inbox", "outbox"):
             if (into / name).exists():
                 shutil.rmtree(into / name)
         into.mkdir(parents=True, exist_ok=True)

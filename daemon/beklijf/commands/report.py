@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.commands.entries import entry, entry_json, in_order, instant, mail_called, problem_json, stopped, stopped_json, upcoming
+from beklijf.commands.entries import entry, entry_json, in_order, instant, problem_json, stopped, stopped_json, upcoming
+from beklijf.commands.naming import mail_called
 from beklijf.config.check import programme_problems
 from beklijf.domain import Kind, Role
 from beklijf.errors import Problem
@@ -188,23 +189,24 @@ def grouped_lines(entries: Iterable[Entry], words: Words, *, why: bool = True) -
         groups[words.moment(each.at), each.action, each.called, each.role, each.why].append(each)
     for group in groups.values():
         what = f"{VERBS[group[0].action]}{group[0].called}, {_receivers(group, words)}{_starts(group, words)}"
-        yield from _columns(words.moment(group[0].at), what)
+        yield from columns(words.moment(group[0].at), what)
         if why:
-            yield from _columns("", f"why: {group[0].why}")
+            yield from columns("", f"why: {group[0].why}")
 
 
 def single_lines(entries: Iterable[Entry], words: Words) -> Iterator[str]:
     """Yield when, what, to whom and why of each entry."""
     for each in sorted(entries, key=in_order):
         people = " and ".join(map(words.name, each.to)) or "nobody"
-        yield from _columns(words.moment(each.at), f"{VERBS[each.action]}{each.called}{_starts([each], words)}: {people} ({each.why})")
+        yield from columns(words.moment(each.at), f"{VERBS[each.action]}{each.called}{_starts([each], words)}: {people} ({each.why})")
 
 
 def _receivers(group: Sequence[Entry], words: Words) -> str:
     role = group[0].role
     told = {entry.to if role is None else entry.to[:1] for entry in group}
     if len(told) > 1:
-        return counted(len(told), *PEOPLE[role])
+        alone = role is None and all(len(each) == 1 for each in told)
+        return counted(len(told), *(("person", "people") if alone else PEOPLE[role]))
     return " and ".join(words.name(address) for address in next(iter(told)))
 
 
@@ -239,7 +241,8 @@ def counted(number: int, one: str, more: str) -> str:
     return f"{number} {one if number == 1 else more}"
 
 
-def _columns(when: str, what: str) -> Iterator[str]:
+def columns(when: str, what: str) -> Iterator[str]:
+    """Yield ``  Wed 9 Dec 09:00    what``, wrapped beside the moment."""
     head = f"{INDENT}{when:<17}{INDENT}"
     yield from wrapped(what, head, " " * len(f"{INDENT}{'':<17}{INDENT}"))
 

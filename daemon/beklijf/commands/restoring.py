@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from beklijf.commands.edits import restorable
 from beklijf.commands.entries import entry
-from beklijf.commands.status import noted, restorable
+from beklijf.commands.status import noted
 from beklijf.errors import Busy, UsageError
 from beklijf.ledger import Decision
 

@@ -1,45 +1,41 @@
-"""How every mentorship stands: next meeting, what waits, failed or is held, what people changed. Pure, but for reading the ledger.
+"""How every mentorship stands: next meeting, what waits, failed or is held. Pure, but for reading the ledger.
 
-Says what the calendar holds, not what was planned: a meeting that somebody moved is named at its new hour.
+Says what the calendar holds, not what was planned: a meeting that somebody moved is named at its new hour. What people changed
+is worded in ``edits``, what they answered in ``standing``, and all of it as lines and JSON in ``status_report``. Where answers
+are not told by name, a letter that comes of one is a letter and no more.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from beklijf import canonical
-from beklijf.commands.entries import called, entry, instant, letter_called, mail_called, mail_refs
-from beklijf.commands.report import VERBS, wrapped
-from beklijf.domain import Kind
-from beklijf.reconcile import merge
-from beklijf.reconcile.plan import Resend, Withdraw, Write
+from beklijf.commands.edits import Remark, edits
+from beklijf.commands.entries import entry
+from beklijf.commands.naming import is_answer, letter_called, mail_called, mail_refs
+from beklijf.commands.report import VERBS
+from beklijf.commands.standing import Standing, standing
+from beklijf.domain import Anchor, Kind
+from beklijf.reconcile.plan import Action, Move, Resend, Withdraw, Write
+from beklijf.reconcile.troubles import MAILBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from beklijf.commands.entries import Json
+    from beklijf.commands.entries import Entry
     from beklijf.commands.report import Words
-    from beklijf.domain import Event, Mentorship, MentorshipKey, Ref, Track, Training
+    from beklijf.domain import Mentorship, MentorshipKey, Track, Training
     from beklijf.ledger import Row, Trouble
     from beklijf.ledger.outbox import Mail
     from beklijf.reconcile.engine import Engine
     from beklijf.reconcile.survey import Survey
+    from beklijf.settings import Config
 
 MEETINGS = frozenset({Kind.MEETING, Kind.SERIES})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """One thing about one item, in words."""
-
-    item: str
-    what: str
-    to: tuple[str, ...] = ()
-    at: datetime | None = None
-    field: str = ""
+SERVERS = frozenset({"calendar", "mail", "inbox"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +50,7 @@ class Remarks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class PairStatus:
     """One mentorship."""
 
     mentorship: Mentorship
@@ -72,22 +68,24 @@ class Status:
     last_tick: datetime | None
     next: datetime | None
     servers: tuple[Trouble, ...]
-    trainings: tuple[tuple[Training, tuple[Standing, ...]], ...]
+    """What is down: the servers, and people's own calendars."""
+    trainings: tuple[tuple[Training, tuple[PairStatus, ...]], ...]
     staff: Remarks
+    standing: Standing
 
 
 def status(engine: Engine, survey: Survey, words: Words) -> Status:
     """Put together what the ledger, the calendar and the plan say about each mentorship."""
     rows = noted(survey)
     troubles = engine.ledger.troubles()
-    remarks: defaultdict[str, Remarks] = defaultdict(Remarks)
-    _mails(engine.outbox.open_mails(), remarks)
-    _plan(survey, engine.config.service.installation, words, remarks)
+    collected = _Collected(config=engine.config)
+    collected.mails(engine.outbox.open_mails())
+    collected.plan(survey, words)
     for row in sorted(rows.values(), key=lambda row: row.ref):
         for key in row.mentorships:
-            remarks[key].changed += edits(row, words)
+            collected.remarks[key].changed += edits(row, words)
             if trouble := troubles.get(row.ref):
-                remarks[key].failed.append(Remark(item=row.ref, what=trouble.what, at=trouble.retry_at))
+                collected.remarks[key].failed.append(Remark(item=row.ref, what=trouble.what, at=trouble.retry_at))
     meetings = _meetings(rows.values())
     return Status(
         now=survey.now,
@@ -95,15 +93,13 @@ def status(engine: Engine, survey: Survey, words: Words) -> Status:
         invitations=engine.applier.sender,
         last_tick=engine.ledger.instant("last_tick"),
         next=survey.plan.next,
-        servers=tuple(trouble for trouble in troubles.values() if trouble.target in {"calendar", "mail"}),
+        servers=tuple(t for t in troubles.values() if t.target in SERVERS or t.target.startswith(MAILBOX)),
         trainings=tuple(
-            (
-                training,
-                tuple(_standing(m, survey, meetings.get(m.key, []), remarks[m.key]) for m in training.mentorships),
-            )
+            (training, tuple(_pair(m, survey, meetings.get(m.key, []), collected.remarks[m.key]) for m in training.mentorships))
             for training in engine.config.trainings
         ),
-        staff=remarks[""],
+        staff=collected.remarks[""],
+        standing=standing(engine, survey, rows.values()),
     )
 
 
@@ -111,7 +107,7 @@ def noted(survey: Survey) -> dict[str, Row]:
     """Return the ledger's rows as the next tick will note them: with what people changed since the last one."""
     rows = dict(survey.rows) | {row.uid: row for row in (*survey.plan.adopted, *survey.plan.records)}
     for change in survey.plan.changes:
-        if isinstance(change.work, Write | Withdraw):
+        if isinstance(change.work, Write | Withdraw | Move):
             rows[change.work.row.uid] = change.work.row
     return rows
 
@@ -128,13 +124,13 @@ def _meetings(rows: Iterable[Row]) -> dict[MentorshipKey, list[datetime]]:
     return found
 
 
-def _standing(mentorship: Mentorship, survey: Survey, meetings: list[datetime], remarks: Remarks) -> Standing:
+def _pair(mentorship: Mentorship, survey: Survey, meetings: list[datetime], remarks: Remarks) -> PairStatus:
     track = survey.programme.tracks.get(mentorship.key)
     there = min((at for at in meetings if at > survey.now), default=None)
     planned = None if track is None else min(_planned(track, survey), default=None)
     if planned is not None and (there is None or planned < there):
-        return Standing(mentorship=mentorship, next_meeting=planned, in_calendar=False, remarks=remarks)
-    return Standing(mentorship=mentorship, next_meeting=there, in_calendar=there is not None, remarks=remarks)
+        return PairStatus(mentorship=mentorship, next_meeting=planned, in_calendar=False, remarks=remarks)
+    return PairStatus(mentorship=mentorship, next_meeting=there, in_calendar=there is not None, remarks=remarks)
 
 
 def _planned(track: Track, survey: Survey) -> Iterator[datetime]:
@@ -148,201 +144,63 @@ def _planned(track: Track, survey: Survey) -> Iterator[datetime]:
 # -- what waits, failed, is held ---------------------------------------------------------------------------------------
 
 
-def _mails(mails: Iterable[Mail], remarks: Mapping[str, Remarks]) -> None:
-    for mail in mails:
-        refs = mail_refs(mail)
-        said = Remark(item=refs[0] if refs else mail.name, what=_mail_said(mail), to=(mail.recipient,), at=mail.retry_at)
-        for key in {ref.rpartition("/")[0]: None for ref in refs} or {"": None}:
-            (remarks[key].failed if mail.state == "failed" else remarks[key].waiting).append(said)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Collected:
+    """Remarks by mentorship, while they are gathered."""
+
+    config: Config
+    remarks: defaultdict[str, Remarks] = field(default_factory=lambda: defaultdict(Remarks))
+
+    def mails(self, mails: Iterable[Mail]) -> None:
+        for mail in mails:
+            refs = mail_refs(mail)
+            said = Remark(item=refs[0] if refs else mail.name, what=mail_called(mail), to=(mail.recipient,), at=mail.retry_at)
+            if self._is_private(mail):
+                said = _unsaid(said)
+            said = replace(said, what=f"{said.what}: {mail.note}") if mail.note else said
+            for key in {ref.rpartition("/")[0]: None for ref in refs} or self._whose(mail):
+                (self.remarks[key].failed if mail.state == "failed" else self.remarks[key].waiting).append(said)
+
+    def plan(self, survey: Survey, words: Words) -> None:
+        installation = self.config.service.installation
+        for change in survey.plan.changes:
+            if not isinstance(change.work, Resend):
+                made = entry(change, installation=installation, now=survey.now)
+                for key in made.mentorships:
+                    self.remarks[key].waiting.append(self._said(made, made.at))
+        for held in survey.plan.held:
+            made = entry(held.change, installation=installation, now=survey.now)
+            said = self._said(made, None)
+            keys: tuple[str, ...] = made.mentorships or ("",)
+            for each in keys:
+                self.remarks[each].held.append(replace(said, what=f"{said.what}: {held.reason}"))
+        for letter in survey.letters:
+            private = letter.wishes[0].rule.anchor is Anchor.SILENCE and not self.config.answers.names
+            if letter.lapsed and not private:
+                what = f"{letter_called(letter)}, from {words.day(letter.at)} on"
+                for wish in letter.wishes:
+                    said = Remark(item=wish.ref, what=what, to=(letter.person.email,), at=letter.at)
+                    self.remarks[wish.mentorship].lapsed.append(said)
+
+    def _said(self, made: Entry, at: datetime | None) -> Remark:
+        said = Remark(item=made.item, what=f"{VERBS[made.action]}{made.called}", to=made.to, at=at)
+        return _unsaid(said) if made.answers and made.action is Action.SEND and not self.config.answers.names else said
+
+    def _is_private(self, mail: Mail) -> bool:
+        """Say whether the mail's name alone would tell what somebody answered, or that they did not."""
+        rungs = {rule.id for t in self.config.trainings for rule in t.method.letters if rule.anchor is Anchor.SILENCE}
+        rules = {ref.rpartition("/letter:")[2].partition(":")[0] for ref in mail_refs(mail) if "/letter:" in ref}
+        return not self.config.answers.names and (is_answer(mail) or bool(rules & rungs))
+
+    def _whose(self, mail: Mail) -> dict[str, None]:
+        """Return the mentorships of an answer's receiver, when the answer itself no longer says; staff's mails are nobody's."""
+        address = mail.recipient.casefold()
+        pairs = (m for t in self.config.trainings for m in t.mentorships)
+        found = {m.key: None for m in pairs if address in m.mentee.addresses | m.mentor.addresses}
+        return {str(key): None for key in found} if is_answer(mail) and found else {"": None}
 
 
-def _mail_said(mail: Mail) -> str:
-    return f"{mail_called(mail)}: {mail.note}" if mail.note else mail_called(mail)
-
-
-def _plan(survey: Survey, installation: str, words: Words, remarks: Mapping[str, Remarks]) -> None:
-    for change in survey.plan.changes:
-        if not isinstance(change.work, Resend):
-            made = entry(change, installation=installation, now=survey.now)
-            for key in made.mentorships:
-                remarks[key].waiting.append(Remark(item=made.item, what=f"{VERBS[made.action]}{made.called}", to=made.to, at=made.at))
-    for held in survey.plan.held:
-        made = entry(held.change, installation=installation, now=survey.now)
-        what = f"{VERBS[made.action]}{made.called}: {held.reason}"
-        keys: tuple[str, ...] = made.mentorships or ("",)
-        for each in keys:
-            remarks[each].held.append(Remark(item=made.item, what=what, to=made.to))
-    for letter in survey.letters:
-        if letter.lapsed:
-            what = f"{letter_called(letter)}, from {words.day(letter.at)} on"
-            for wish in letter.wishes:
-                remarks[wish.mentorship].lapsed.append(Remark(item=wish.ref, what=what, to=(letter.person.email,), at=letter.at))
-
-
-# -- what people changed -----------------------------------------------------------------------------------------------
-
-
-def edits(row: Row, words: Words) -> list[Remark]:
-    """Return in words what belongs to a human: where the calendar holds something else than we asked for."""
-    if row.state == "deleted":
-        return [_edit(row, "", "deleted")]
-    if row.state != "live":
-        return []
-    asked, seen = canonical.load(row.asked), canonical.load(row.seen)
-    fields = merge.human_fields(asked, seen)
-    found = [_edit(row, name, said) for name, said in _plain(asked, seen, words) if name in fields]
-    moved = {merge.single_field(s.at): s for s in seen.singles}
-    for each in sorted(f for f in fields if merge.name(f) == "single"):
-        single = moved.get(each)
-        if single is None:
-            if "time" not in fields:  # a moved series has its days off elsewhere
-                found.append(_edit(row, "single", "a meeting that was off or moved takes place after all"))
-        elif single.start is not None:
-            found.append(_edit(row, "single", f"the meeting of {words.moment(single.at)} moved to {words.moment(single.start)}"))
-        elif "time" not in fields:
-            found.append(_edit(row, "single", f"the meeting of {words.moment(single.at)} is cancelled"))
-    return found
-
-
-def _plain(asked: Event, seen: Event, words: Words) -> Iterator[tuple[str, str]]:
-    series = "the series " if seen.recurrence else ""
-    if asked.start != seen.start:
-        yield "time", f"{series}moved to {words.moment(seen.start)}"
-    else:
-        yield "time", f"{series}lasts {seen.minutes} minutes"
-    last = "" if seen.recurrence is None else words.day(seen.recurrence.last)
-    yield "recurrence", f"repeats otherwise, until {last}" if last else "no longer repeats"
-    yield "place", f'place changed to "{seen.place}"'
-    yield "people", _people(asked, seen)
-    yield "title", f'title changed to "{seen.title}"'
-    yield "text", "text changed"
-    yield "alarms", "alarm changed"
-
-
-def _people(asked: Event, seen: Event) -> str:
-    before = {c.email.casefold(): c.email for c in asked.people}
-    after = {c.email.casefold(): c.email for c in seen.people}
-    came = [f"{after[key]} added" for key in sorted(after.keys() - before.keys())]
-    left = [f"{before[key]} taken out" for key in sorted(before.keys() - after.keys())]
-    return ", ".join(came + left)
-
-
-def _edit(row: Row, field: str, what: str) -> Remark:
-    return Remark(item=row.ref, what=f"{called(row.ref)}: {what}", field=field)
-
-
-# -- JSON --------------------------------------------------------------------------------------------------------------
-
-
-def as_json(status: Status) -> dict[str, Json]:
-    return {
-        "now": instant(status.now),
-        "plan": status.plan,
-        "invitations": status.invitations,
-        "last_tick": instant(status.last_tick),
-        "next": instant(status.next),
-        "servers": [
-            {
-                "target": each.target,
-                "what": each.what,
-                "attempts": each.attempts,
-                "since": instant(each.since),
-                "retry_at": instant(each.retry_at),
-            }
-            for each in status.servers
-        ],
-        "trainings": [
-            {
-                "id": training.id,
-                "name": training.name,
-                "state": "live" if training.live else "draft",
-                "mentorships": [_standing_json(each) for each in standings],
-            }
-            for training, standings in status.trainings
-        ],
-        "staff": _remarks_json(status.staff),
-    }
-
-
-def _standing_json(standing: Standing) -> dict[str, Json]:
-    return {
-        "key": standing.mentorship.key,
-        "mentee": standing.mentorship.mentee.email,
-        "mentor": standing.mentorship.mentor.email,
-        "next_meeting": instant(standing.next_meeting),
-        "in_calendar": standing.in_calendar,
-        **_remarks_json(standing.remarks),
-    }
-
-
-def _remarks_json(remarks: Remarks) -> dict[str, Json]:
-    def plain(each: Remark) -> Json:
-        return {"item": each.item, "what": each.what, "to": list(each.to), "at": instant(each.at)}
-
-    return {
-        "waiting": [plain(each) for each in remarks.waiting],
-        "failed": [plain(each) for each in remarks.failed],
-        "held": [plain(each) for each in remarks.held],
-        "changed": [{"item": each.item, "field": each.field, "what": each.what} for each in remarks.changed],
-        "lapsed": [plain(each) for each in remarks.lapsed],
-    }
-
-
-# -- lines -------------------------------------------------------------------------------------------------------------
-
-INVITE = {
-    "server": "The calendar server sends the invitations.",
-    "mail": "Invitations go out by mail.",
-    "none": "Nobody sends invitations: [calendar] invitations = none.",
-    None: "Who sends the invitations is found out with the first event.",
-}
-
-
-def lines(status: Status, words: Words) -> Iterator[str]:
-    """Yield the status as people read it, on 80 columns."""
-    last = "never" if status.last_tick is None else words.moment(status.last_tick)
-    yield f"{words.moment(status.now)} ({words.zone.key}); last tick: {last}"
-    yield INVITE[status.invitations]
-    for server in status.servers:
-        since, again = words.moment(server.since), words.moment(server.retry_at)
-        yield from wrapped(f"{server.target} is down since {since}, next try {again}: {server.what}", "", "  ")
-    for training, standings in status.trainings:
-        yield ""
-        yield f"{training.name} ({training.id}){'' if training.live else ', a draft: nothing is sent'}"
-        for standing in standings:
-            yield f"  {standing.mentorship.mentee.name} with {standing.mentorship.mentor.name}"
-            yield from _next_lines(standing, words, live=training.live)
-            yield from _remark_lines(standing.remarks, words)
-    yield from _staff_lines(status, words)
-
-
-def _next_lines(standing: Standing, words: Words, *, live: bool) -> Iterator[str]:
-    if standing.next_meeting is not None:
-        yield f"    next meeting {words.moment(standing.next_meeting)}{'' if standing.in_calendar else ', not in the calendar yet'}"
-    elif live:
-        yield "    no more meetings"
-
-
-def _remark_lines(remarks: Remarks, words: Words) -> Iterator[str]:
-    for about, found in (("waits", remarks.waiting), ("FAILED", remarks.failed), ("HELD", remarks.held), ("lapsed", remarks.lapsed)):
-        for each in found:
-            to = f", to {' and '.join(map(words.name, each.to))}" if each.to else ""
-            again = f" (next try {words.moment(each.at)})" if each.at and about != "lapsed" and each.at > words.now else ""
-            yield from wrapped(f"{about}: {each.what}{to}{again}", "    ", "      ")
-    for each in remarks.changed:
-        yield from wrapped(f"changed by people: {each.what}", "    ", "      ")
-
-
-def _staff_lines(status: Status, words: Words) -> Iterator[str]:
-    staff = list(_remark_lines(status.staff, words))
-    if staff:
-        yield from ("", "Coordinator and administrator", *staff)
-    yield ""
-    if status.plan:
-        yield f"To let go on what is held: beklijf apply --approve {status.plan}"
-    yield "Next: nothing, until something changes." if status.next is None else f"Next: {words.moment(status.next)}"
-
-
-def restorable(rows: Iterable[Row], words: Words) -> dict[Ref, list[Remark]]:
-    """Return what people changed, by item: what ``restore`` can give back."""
-    return {row.ref: found for row in rows if (found := edits(row, words))}
+def _unsaid(said: Remark) -> Remark:
+    """Return a remark about a letter without what it says."""
+    mentorship, found, _ = said.item.rpartition("/letter:")
+    return replace(said, item=f"{mentorship}/letter" if found else "letter", what="letter")

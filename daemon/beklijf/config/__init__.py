@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import time, timedelta
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf.config.addresses import contact
 from beklijf.config.installation import read_calendar, read_guard, read_mail, read_service
-from beklijf.config.people import read_people
+from beklijf.config.listening import check_hearing, check_mailbox, read_answers, read_inbox
+from beklijf.config.people import check_organizers, read_people
 from beklijf.config.reading import open_document, span_table
 from beklijf.config.trainings import Methods, check_letter_hour, read_trainings
 from beklijf.config.values import Wrong, choice, clock, day, optional_text, span, text, weekdays, zone
 from beklijf.domain import OfficeHours, Organisation
 from beklijf.errors import ConfigError
 from beklijf.planning.days import public_holidays
-from beklijf.settings import AnswersSettings, Config, Source
+from beklijf.settings import Config, Source
 from beklijf.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -38,13 +39,19 @@ def load(path: Path) -> Config:
     organisation = _organisation(root.table("organisation"))
     calendar = read_calendar(root.table("calendar"), folder)
     mail = read_mail(root.table("mail"), folder, calendar.organizer)
+    answers = read_answers(root.table("answers", needed=False))
+    table = root.table("inbox", needed=False)
+    inbox = read_inbox(table, folder, calendar.organizer, mail) if "inbox" in root else None
+    check_hearing(root, calendar, inbox, answers)
     service = read_service(root.table("service", needed=False), folder, calendar.organizer)
     guard = read_guard(root.table("guard", needed=False))
     included, more_data, problems = _included(root, path)
     documents = [main, *included]
     methods = Methods(folder)
-    people = read_people(root, organisation, calendar.organizer)
+    people = read_people(root, organisation, calendar)
+    check_mailbox(root, inbox, calendar.organizer, people)
     trainings = read_trainings(documents, organisation, people, methods)
+    check_organizers(root, calendar, trainings)
     check_letter_hour(root, organisation, people, trainings)
     problems = [*(problem for document in documents for problem in document.problems()), *problems, *methods.problems]
     if any(not problem.warning for problem in problems):
@@ -54,8 +61,8 @@ def load(path: Path) -> Config:
         organisation=organisation,
         calendar=calendar,
         mail=mail,
-        inbox=None,
-        answers=AnswersSettings(read=None, names=False, keep=timedelta(days=30), mentee_proposal="apply", mentor_proposal="ask"),
+        inbox=inbox,
+        answers=answers,
         service=service,
         guard=guard,
         persons=tuple(people.persons),

@@ -1,4 +1,4 @@
-"""Finds what is wrong with a programme that only shows once it is planned, and points at the line of the pair. Pure."""
+"""Finds what no reading of the config shows: what is wrong with a programme once it is planned, and what nobody chose. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from beklijf.calendars import timezones
-from beklijf.config.reading import spelt
+from beklijf.config.reading import nearest_line, spelt
 from beklijf.config.toml_lines import lines_of
 from beklijf.domain import Item, Kind
 from beklijf.errors import Problem
@@ -75,6 +75,23 @@ def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], mo
         return []
     places = _places(config)
     return sorted((_problem(finding, places) for finding in dict.fromkeys(findings)), key=lambda problem: (problem.file, problem.line))
+
+
+_READ_OR_NOT = (
+    "say read = true or read = false under [answers]. true: who accepts, declines, proposes or stays silent is noted, acted on, "
+    "and forgotten again; false: none of that, and all else works. Reading answers is processing of personal data, so this is "
+    "yours to decide (in the Netherlands the works council has a say: WOR, art. 27). Until then nothing is read"
+)
+
+
+def answers_problems(config: Config) -> list[Problem]:
+    """Return an error as long as nobody chose whether answers are read; it stops nothing but ``check``."""
+    if config.answers.read is not None:
+        return []
+    where = ("answers", "read")
+    line = nearest_line(lines_of(config.sources[0].text), where) if config.sources else 0
+    what = "not chosen yet: may answers to invitations be read?"
+    return [Problem(file=str(config.path), line=line, where=spelt(where), what=what, hint=_READ_OR_NOT)]
 
 
 def _agendas(config: Config) -> Agendas:

@@ -28,6 +28,8 @@ _LONGEST = 2 * 366
 """Days: a rule further from its anchor than two years is a slip of the pen."""
 _WEEK = 7
 _EMPTY_WINDOW = (0, 0)
+_WORKING = {"working day": 1}
+_DATED = [anchor for anchor in Anchor if anchor is not Anchor.SILENCE]
 
 
 def locate_method(name: str, folder: Path) -> Path:
@@ -97,7 +99,7 @@ def _check_ids(root: Table, ids: Mapping[str, Sequence[str]]) -> None:
 
 
 def _limits(table: Table) -> Limits:
-    return Limits(
+    limits = Limits(
         block_gap=table.need("block_gap", amount(_DAYS, 1, 60), 1),
         stand_in=table.need("stand_in", amount(_DAYS, 0, 27), 0),
         apart=table.need("apart", amount(_DAYS, 0, 27), 0),
@@ -106,6 +108,12 @@ def _limits(table: Table) -> Limits:
         letters_per_day=table.need("letters_per_day", whole(1, 20), 1),
         letters_per_week=table.need("letters_per_week", whole(1, 100), 1),
         off_share=table.need("off_share", _share, 1.0),
+    )
+    return replace(  # a method of before answers were heard doesn't say these
+        limits,
+        silent=table.get("silent", amount(_WORKING, 1, 260), limits.silent),
+        absence=table.get("absence", amount(_DAYS, 1, 366), limits.absence),
+        in_a_row=table.get("in_a_row", whole(1, 20), limits.in_a_row),
     )
 
 
@@ -124,7 +132,7 @@ def _series(table: Table) -> SeriesRule:
 
 
 def _meeting(table: Table) -> MeetingRule:
-    anchor = _anchor(table, *Anchor)
+    anchor = _anchor(table, *_DATED)
     by_block = anchor is Anchor.BLOCK
     extra, unless_within = None, 0
     if "extra" in table:
@@ -174,19 +182,35 @@ def _letter(table: Table) -> LetterRule:
     merge = table.need("merge", flag, False)
     if merge and role is Role.MENTEE:
         table.wrong("merge", "a mentee's letters never become one", "merge = false")
+    anchor, at = _anchor(table, *Anchor), table.need("at", _offset, None)
+    on_joining = table.get("on_joining", flag, False)
+    if anchor is Anchor.SILENCE:
+        _check_silence(table, at, merge=merge and role is Role.MENTOR, on_joining=on_joining)
     return LetterRule(
         id=_id(table),
         role=role,
-        anchor=_anchor(table, *Anchor),
-        at=table.need("at", _offset, Offset(0)),
+        anchor=anchor,
+        at=at or Offset(0),
         template=table.need("template", _slug, ""),
         order=table.need("order", whole(1, 99), 1),
-        late=table.need("late", amount({"working day": 1}, 0, 260), 0),
+        late=table.need("late", amount(_WORKING, 0, 260), 0),
         not_on=not_on,
-        on_joining=table.get("on_joining", flag, False),
+        on_joining=on_joining,
         merge=merge,
         why=table.need("why", text, ""),
     )
+
+
+def _check_silence(table: Table, at: Offset | None, *, merge: bool, on_joining: bool) -> None:
+    """Refuse what makes no sense of a letter that is about one pair, and counts from what did not happen."""
+    if at and not at.working:
+        table.wrong("at", 'silence is counted in working days of both, like "7 working days"')
+    elif at and at.days < 0:
+        table.wrong("at", "nobody is silent before the first invitation")
+    if merge:
+        table.wrong("merge", "each pair is silent by itself, and gets a letter of its own", "merge = false")
+    if on_joining:
+        table.wrong("on_joining", "silence never begins before joining", "leave it out")
 
 
 # -- the values --------------------------------------------------------------------------------------------------------
@@ -224,7 +248,7 @@ def _week(table: Table) -> tuple[int, int]:
 
 def _offset(value: object) -> Offset:
     if isinstance(value, str) and "working" in value:
-        return Offset(amount({"working day": 1}, -60, 60)(value), working=True)
+        return Offset(amount(_WORKING, -60, 60)(value), working=True)
     return Offset(amount(_DAYS, -_LONGEST, _LONGEST)(value))
 
 

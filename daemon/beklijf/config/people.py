@@ -1,4 +1,4 @@
-"""Reads persons, and finds out who is meant by an address."""
+"""Reads persons, finds out who is meant by an address, and sees to it that nobody gets somebody else's calendar."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beklijf.config.addresses import address
+from beklijf.config.locations import calendar_address, check_server, filled, only_with
 from beklijf.config.reading import span_table
 from beklijf.config.values import Wrong, choice, span, text, weekdays, zone
 from beklijf.domain import Person
 from beklijf.words import LANGUAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from beklijf.config.reading import Table
-    from beklijf.domain import Contact, Organisation
+    from beklijf.domain import Organisation, Training
+    from beklijf.settings import CalendarSettings
 
 _SUGGESTIONS = 5
 """Finding the closest of 20,000 addresses takes a while; whoever mistyped more than this many has seen the pattern."""
+
+_NAMED = 5
+"""So many names in one sentence; of more, the number."""
 
 
 @dataclass(slots=True)
@@ -26,6 +33,7 @@ class People:
 
     persons: list[Person] = field(default_factory=list)
     by_address: dict[str, Person] = field(default_factory=dict)
+    former: set[str] = field(default_factory=set)
     suggestions: int = _SUGGESTIONS
 
     def find(self, value: object) -> Person:
@@ -36,7 +44,8 @@ class People:
         if person is None:
             raise Wrong(f"nobody has the address {given}", self._closest(folded) or "add a [[person]] with it")
         if person.email.casefold() != folded:
-            raise Wrong(f"{given} is a former address of {person.name}", f"write {person.email}")
+            kind = "a former" if folded in self.former else "another"
+            raise Wrong(f"{given} is {kind} address of {person.name}", f"write {person.email}")
         return person
 
     def _closest(self, folded: str) -> str:
@@ -49,11 +58,12 @@ class People:
         return f"did you mean {by_name[close[0]]}?" if close else ""
 
 
-def read_people(root: Table, organisation: Organisation, organizer: Contact) -> People:
+def read_people(root: Table, organisation: Organisation, calendar: CalendarSettings) -> People:
     people = People()
+    calendars: dict[str, Person] = {}
     for table in root.tables_of("person"):
         email = table.need("email", address, "")
-        former = table.each("was", address)
+        former, aliases = table.each("was", address), table.each("also", address)
         person = Person(
             key=next(iter(former.values()), email).casefold(),
             name=table.need("name", text, ""),
@@ -62,15 +72,63 @@ def read_people(root: Table, organisation: Organisation, organizer: Contact) -> 
             zone=table.get("time_zone", zone, organisation.zone),
             works=table.get("works", weekdays, organisation.office_hours.days),
             away=tuple(table.each("away", span, span_table).values()),
+            other_addresses=frozenset(map(str.casefold, (*former.values(), *aliases.values()))),
+            calendar=table.get("calendar", calendar_address, ""),
         )
         people.persons.append(person)
+        people.former |= {given.casefold() for given in former.values()}
         if table.sound and not person.works & organisation.office_hours.days:
             table.wrong("works", "none of these is a working day of the organisation", "see days in office_hours")
-        for given in (email, *former.values()) if email else ():
+        if email:
+            _claim(table, person, people, {"email": (email,), "was": former.values(), "also": aliases.values()})
+        organizer = calendar.organizer.email.casefold()
+        if email and email.casefold() == organizer:
+            table.wrong("email", f"{email} is the organizer's mailbox, which cannot be invited to its own meetings", "use the person's own")
+        if organizer in map(str.casefold, aliases.values()):
+            table.wrong("also", f"{calendar.organizer.email} is the organizer's mailbox, from which nobody answers", "leave it out")
+        _check_calendar(table, person, calendar, calendars)
+    return people
+
+
+def _claim(table: Table, person: Person, people: People, said: Mapping[str, Iterable[str]]) -> None:
+    """Note whose the addresses under each key are, unless they are somebody else's already."""
+    for key, addresses in said.items():
+        for given in addresses:
             other = people.by_address.setdefault(given.casefold(), person)
             if other is not person:
                 hint = "each person stands here once" if other.name == person.name else ""
-                table.wrong("email" if given == email else "was", f"{given} is the address of {other.name} already", hint)
-        if email and email.casefold() == organizer.email.casefold():
-            table.wrong("email", f"{email} is the organizer's mailbox, which cannot be invited to its own meetings", "use the person's own")
-    return people
+                table.wrong(key, f"{given} is the address of {other.name} already", hint)
+
+
+# -- people's own calendars --------------------------------------------------------------------------------------------
+
+
+def _check_calendar(table: Table, person: Person, settings: CalendarSettings, calendars: dict[str, Person]) -> None:
+    """Refuse two persons with one calendar: what is written into it would stand in somebody else's agenda."""
+    if person.calendar:
+        if settings.kind == "folder":
+            only_with("caldav", table, ("calendar",))
+            return
+        check_server(table, "calendar", person.calendar, settings.url)
+    if not person.email:
+        return
+    place = person.calendar or filled(settings.people, person.email)
+    if not place:
+        return
+    other = calendars.setdefault(place.rstrip("/"), person)
+    if other is not person and other.email.casefold() != person.email.casefold():
+        hint = "every person has a calendar of their own" if person.calendar else "[calendar] people needs {email}, or a calendar here"
+        table.wrong("calendar" if person.calendar else "email", f"leads to the calendar of {other.name}", hint)
+
+
+def check_organizers(root: Table, settings: CalendarSettings, trainings: Iterable[Training]) -> None:
+    """Refuse mentees who should hold their meetings in a calendar of their own that nothing leads to."""
+    if settings.organized_by == "service" or settings.kind == "folder" or settings.people:
+        return
+    mentees = {pair.mentee.key: pair.mentee for training in trainings if training.live for pair in training.mentorships}
+    names = [mentee.name for mentee in mentees.values() if not mentee.calendar]
+    if not names:
+        return
+    said = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} others" if len(names) > _NAMED else "")
+    hint = 'say people = "https://../{email}/.." in [calendar], or calendar = "https://.." with each of these persons'
+    root.document.found(("calendar", "organized_by"), f"nothing says where the own calendar of these mentees is: {said}", hint)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 APPLICATION_ID = 0x62656B6C
-VERSION = 1
+VERSION = 2
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 
@@ -91,6 +91,7 @@ class Ledger:
     def __init__(self, path: Path | None, *, read_only: bool = False, durable: bool = True) -> None:
         """Open *path*; None is a ledger that lives as long as the object (rehearse), as is reading one that isn't there yet."""
         self.path = path
+        self._read_only = read_only
         if path is None or (read_only and not path.exists()):
             self.db = sqlite3.connect(":memory:", isolation_level=None)
         else:
@@ -123,6 +124,20 @@ class Ledger:
                 f"{self.path} was written by a newer beklijf (state version {version}; this one knows {VERSION})",
                 hint="install the newer version again, or restore the state file from before the upgrade",
             )
+        elif version < VERSION:
+            self._upgrade(version)
+
+    def _upgrade(self, version: int) -> None:
+        """Bring an older file to this version, step by step, each of them whole or not at all; who only reads gets a copy."""
+        if self._read_only:
+            copy = sqlite3.connect(":memory:", isolation_level=None)
+            copy.row_factory = sqlite3.Row
+            self.db.backup(copy)
+            self.db.close()
+            self.db = copy
+        for number in range(version, VERSION):
+            script = SCHEMA.with_name(f"from-{number}.sql").read_text(encoding="utf-8")
+            self.db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number + 1}; COMMIT;")
 
     def close(self) -> None:
         self.db.close()

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def read_facts(db: sqlite3.Connection, config: Mapping[MentorshipKey, Meets | None], now: datetime) -> Facts:
-    """Return what happened so far; *config* has each mentorship's own hour, which outdates facts kept under another."""
+    """Return what happened so far; *config* has each mentorship's own hour, which outdates facts kept under another.
+
+    What people said is not in it: ``conversation`` has that.
+    """
     chosen: dict[MentorshipKey, Meets] = {}
     moved: dict[MentorshipKey, Moved] = {}
     for row in db.execute("SELECT * FROM slot"):

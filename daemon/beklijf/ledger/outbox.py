@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from beklijf.domain import Ref
+from beklijf.domain import MentorshipKey, Ref
 from beklijf.ledger import stamp
 from beklijf.planning.correspondence import Sent
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
     from beklijf.domain import Letter
     from beklijf.ledger import Ledger
@@ -63,6 +64,13 @@ class Outbox:
             [(wish.ref, wish.mentorship, letter.person.key, stamp(now), mail) for wish in letter.wishes],
         )
 
+    def add_answer(self, name: str, *, recipient: str, response: dict[str, Any], now: datetime) -> None:
+        """Queue a letter that answers something that a person did; the same name is never sent twice."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('letter', ?, ?, ?, 'waiting', ?)",
+            (name, recipient, json.dumps({"response": response}, ensure_ascii=False), stamp(now)),
+        )
+
     def assume(self, letter: Letter, *, now: datetime) -> None:
         """Note a letter as sent by a ledger before this one: its receiver has what it announced."""
         mail = self._insert("letter", letter_name(letter), letter.person.email, {}, now)
@@ -76,10 +84,13 @@ class Outbox:
             (f"notice {name} {recipient}", recipient, json.dumps(payload), stamp(now)),
         )
 
-    def add_invitation(self, *, uid: str, single: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime) -> None:
+    def add_invitation(
+        self, *, uid: str, single: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime, again: str = ""
+    ) -> None:
         """Queue one iTIP message; it replaces an unsent older one for the same event, meeting and person.
 
-        A CANCEL for somebody who never got anything of the event removes both: nothing goes out.
+        A CANCEL for somebody who never got anything of the event removes both: nothing goes out. *again* tells apart one that
+        somebody asked for once more; nobody gets the same twice otherwise.
         """
         replaced = self._db.execute(
             """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
@@ -92,7 +103,10 @@ class Outbox:
         ).fetchone()
         if payload["method"] == "CANCEL" and not single and replaced and not known:
             return
-        mail = self._insert("invitation", f"{payload['method']} {uid} {single} {recipient} {sequence}", recipient, payload, now)
+        name = f"{payload['method']} {uid} {single} {recipient} {sequence}{again}"
+        if again and self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone():
+            return
+        mail = self._insert("invitation", name, recipient, payload, now)
         self._db.execute("UPDATE outbox SET uid = ?, single = ? WHERE id = ?", (uid, single, mail))
 
     def _insert(self, kind: str, name: str, recipient: str, payload: dict[str, Any], now: datetime) -> int:
@@ -147,6 +161,14 @@ class Outbox:
             (stamp(at), note, json.dumps(mail.payload, ensure_ascii=False), mail.id),
         )
 
+    def drop_for(self, address: str, note: str) -> None:
+        """Let go of everything that waits for an address that doesn't exist."""
+        self._db.execute(
+            """UPDATE outbox SET state = 'failed', note = ?, bytes = NULL, retry_at = NULL, payload = '{}'
+               WHERE state = 'waiting' AND lower(recipient) = ?""",
+            (note, address.casefold()),
+        )
+
     def retry(self, mail: Mail, *, at: datetime, note: str) -> None:
         self._db.execute("UPDATE outbox SET state = 'waiting', retry_at = ?, note = ? WHERE id = ?", (stamp(at), note, mail.id))
 
@@ -162,6 +184,33 @@ class Outbox:
         for ref, person, at, mail in self._db.execute("SELECT ref, person, at, outbox FROM letter ORDER BY outbox, ref"):
             found.setdefault(mail, (person, at, []))[2].append(Ref(ref))
         return [Sent(person=person, at=datetime.fromisoformat(at), wishes=tuple(refs)) for person, at, refs in found.values()]
+
+    def answers(self) -> frozenset[str]:
+        """Return the names of all answers that were queued."""
+        return frozenset(row["name"] for row in self._db.execute("SELECT name FROM outbox WHERE name GLOB 'answer *'"))
+
+    def sent_by_id(self, since: datetime) -> dict[str, str]:
+        """Return to whom each mail went that may still bounce, by Message-ID."""
+        found = self._db.execute("SELECT message_id, recipient FROM outbox WHERE message_id NOT NULL AND queued >= ?", (stamp(since),))
+        return {row["message_id"]: row["recipient"].casefold() for row in found}
+
+    def letters_by_id(self, rules: Collection[str]) -> list[tuple[str, MentorshipKey, str]]:
+        """Return the letters of some rules that were sent: Message-ID, mentorship, receiver's key."""
+        found = self._db.execute(
+            "SELECT message_id, mentorship, person, ref FROM outbox JOIN letter ON outbox.id = letter.outbox WHERE message_id NOT NULL"
+        )
+        return [
+            (row["message_id"], MentorshipKey(row["mentorship"]), row["person"])
+            for row in found
+            if row["ref"].rpartition("/")[2].split(":")[1:2] in [[rule] for rule in rules]
+        ]
+
+    def count(self, prefix: str, since: datetime) -> int:
+        """Return how many mails of a kind of name were queued since an instant."""
+        (number,) = self._db.execute(
+            "SELECT count(*) FROM outbox WHERE name GLOB ? AND queued >= ?", (f"{prefix}*", stamp(since))
+        ).fetchone()
+        return int(number)
 
     def on_their_way(self) -> frozenset[Ref]:
         """Return the wishes whose letter has been queued and not been sent."""

@@ -20,15 +20,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from beklijf import words
+from beklijf.conversation import Response
 from beklijf.domain import Kind
 from beklijf.errors import ConfigError, Problem
-from beklijf.letters import markup, template_values
+from beklijf.letters import markup, response_values, template_values
+from beklijf.letters.links import Links
 from beklijf.mailers.messages import Rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from beklijf.conversation import Offer
     from beklijf.domain import Contact, Event, Item, Letter, LetterRule, Person, Programme, Single, Topic, Track
     from beklijf.letters.template_values import Value, Values
 
@@ -97,22 +100,36 @@ class Letters:
 
     # -- letters -------------------------------------------------------------------------------------------------------
 
-    def letter(self, letter: Letter, programme: Programme) -> Rendered:
-        """Return a letter in its receiver's language.
+    def letter(self, letter: Letter, programme: Programme, links: Links | None = None, *, offers: Sequence[Offer] = ()) -> Rendered:
+        """Return a letter in its receiver's language; the tokens of its links are in ``links.made`` then.
 
         The meetings that it names are those of the programme: where a human moved one, that is for the caller to put into
-        the track's ``meetings`` first.
+        the track's ``meetings`` first. *offers* are other hours for a mentee's whole series.
         """
-        values = self._values(letter, programme)
-        answer = self._source(f"{letter.person.language}/answer.md.j2", values)
-        return self._mail(self._letter(letter, values, programme), values, after=answer)
+        values = self._values(letter, programme, links or Links(), offers)
+        return self._mail(self._letter(letter, values, programme), values, after=self._below(values))
 
-    def page(self, letter: Letter, programme: Programme) -> Page:
+    def response(self, response: Response, programme: Programme, links: Links | None = None) -> Rendered:
+        """Return the letter that answers what somebody did; its mentorship and receiver must still be in the programme."""
+        values = response_values.response(response, programme, links or Links())
+        return self._mail(self._response(response, values), values, after=self._below(values))
+
+    def page(self, letter: Letter | Response, programme: Programme, links: Links | None = None, *, offers: Sequence[Offer] = ()) -> Page:
         """Return a letter's subject and Markdown only; `proof` needs no more to see that a template is sound."""
-        return self._letter(letter, self._values(letter, programme), programme)
+        links = links or Links()
+        if isinstance(letter, Response):
+            return self._response(letter, response_values.response(letter, programme, links))
+        return self._letter(letter, self._values(letter, programme, links, offers), programme)
 
-    def _values(self, letter: Letter, programme: Programme) -> Values:
-        return template_values.letter(letter, programme, self._tracks(letter.person, programme))
+    def _response(self, response: Response, values: Values) -> Page:
+        return self._page(f"{values['language']}/responses/{response.about}.md.j2", "Subject", values)
+
+    def _below(self, values: Values) -> str:
+        """Return what stands below every letter: who gets an answer, and how to pause."""
+        return "\n\n".join(self._source(f"{values['language']}/{name}.md.j2", values) for name in ("answer", "pause"))
+
+    def _values(self, letter: Letter, programme: Programme, links: Links, offers: Sequence[Offer]) -> Values:
+        return template_values.letter(letter, programme, self._tracks(letter.person, programme), links, offers)
 
     def _tracks(self, person: Person, programme: Programme) -> list[Track]:
         if self._read is not programme:

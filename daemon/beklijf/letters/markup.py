@@ -25,6 +25,7 @@ _HIDE = {ord(char): chr(_SHIFT + ord(char)) for char in string.punctuation}
 _SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()} | {ord(_MAIL_START): "", ord(_MAIL_END): ""}
 _SHOW_HTML = {hidden: html.escape(char) for hidden, char in _SHOW.items()}
 _MAIL = re.compile(f"{_MAIL_START}([^{_MAIL_END}]*){_MAIL_END}")
+_LINK = re.compile(r"\[([^\]\n]*)\]\((mailto:[^)\s]*)\)")
 _OWN_LINE = re.compile(r"[-*>#|] |\d+\. |---$|```")
 _markdown = MarkdownIt("commonmark", {"html": False})
 
@@ -45,7 +46,10 @@ def plain(source: str) -> str:
 
 
 def to_text(source: str) -> str:
-    """Return Markdown as a plain-text mail wants it: one line a paragraph or list item, so that every screen can fold it."""
+    """Return Markdown as a plain-text mail wants it: one line a paragraph or list item, so that every screen can fold it.
+
+    Links stand on lines of their own below it, in angle brackets: so mail programs find where they begin and end.
+    """
     blocks: list[str] = []
     for block in re.split(r"\n\s*\n", source.strip("\n")):
         lines: list[str] = []
@@ -54,14 +58,19 @@ def to_text(source: str) -> str:
                 lines.append(line.rstrip())
             else:
                 lines[-1] += f" {line.strip()}"
-        blocks.append("\n".join(line.removesuffix("\\").rstrip() for line in lines))
+        blocks.append("\n".join(_links_below(line.removesuffix("\\").rstrip()) for line in lines))
     return plain("\n\n".join(filter(None, blocks)).replace("**", "")) + "\n"
+
+
+def _links_below(line: str) -> str:
+    indent = "  " if _OWN_LINE.match(line) else ""
+    return "\n".join([_LINK.sub(r"\1", line), *(f"{indent}<{link}>" for _, link in _LINK.findall(line))])
 
 
 def to_html(source: str, styles: Mapping[str, str]) -> str:
     """Return Markdown as HTML with a ``style`` on every tag that *styles* names: mail programs drop style sheets."""
     tokens = _markdown.parse(source)
-    for token in tokens:
+    for token in (each for block in tokens for each in (block, *(block.children or ()))):
         if token.nesting >= 0 and token.tag in styles:
             token.attrSet("style", styles[token.tag])
     rendered: str = _markdown.renderer.render(tokens, _markdown.options, {})

@@ -37,6 +37,7 @@ from beklijf.domain import (
 from beklijf.errors import ConfigError, Problem
 from beklijf.events import Writer
 from beklijf.letters import TOO_LARGE, Letters
+from beklijf.letters.specimens import CASES, offers, responses
 from beklijf.mailers.messages import Rendered
 from beklijf.words import LANGUAGES
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from beklijf.domain import LetterRule, Method
     from beklijf.letters import Around, Page
+    from beklijf.letters.specimens import Setting
 
 ZONE: Final = ZoneInfo("Europe/Amsterdam")
 SESSIONS: Final = (date(2026, 12, 8), date(2027, 1, 12), date(2027, 1, 13), date(2027, 2, 9))
@@ -65,8 +67,11 @@ SPECIMENS: Final[tuple[tuple[int, int, Hour], ...]] = ((0, 1, "none"), (1, 1, "p
 AROUND: Final[tuple[Around, ...]] = ("invitation", "update", "cancelled", "left")
 
 
-def check(letters: Letters, methods: Iterable[Method]) -> list[Problem]:
-    """Render all that these methods can ask for, in both languages, and return what is wrong, in the order of the files."""
+def check(letters: Letters, methods: Iterable[Method], cases: Sequence[tuple[Setting, int]] = CASES) -> list[Problem]:
+    """Render all that these methods can ask for, in both languages, and return what is wrong, in the order of the files.
+
+    *cases* are the ways of moving and answering to go through; an installation has one, but may change it any day.
+    """
     found = set(strangers(letters))
     for method, language in product({each.digest: each for each in methods}.values(), LANGUAGES):
         for goals, mentees, hour in SPECIMENS:
@@ -76,7 +81,11 @@ def check(letters: Letters, methods: Iterable[Method]) -> list[Problem]:
         made = programme(method, language=language, goals=3, mentees=3)
         for mail in all_mail(letters, made):
             found |= set(_problems(mail))
-    return sorted(found)
+        for setting, count in cases:
+            for page in answering(letters, programme(method, language=language), setting, count):
+                found |= set(_problems(page))
+    # one mistake is told once, though the values that it could have used differ from letter to letter
+    return list({(each.file, each.line, each.where, each.what): each for each in sorted(found)}.values())
 
 
 def strangers(letters: Letters) -> Iterator[Problem]:
@@ -117,6 +126,19 @@ def all_mail(letters: Letters, made: Programme) -> Iterator[Callable[[], Rendere
     for kind in AROUND[1:3]:
         yield partial(_around, letters, made, track.items[0], kind, one=True)
     yield partial(letters.notice, made, made.organisation.coordinator, "5 changes are held", ["..."], "beklijf apply --approve 1a2b3c")
+
+
+def answering(letters: Letters, made: Programme, setting: Setting, count: int) -> Iterator[Callable[[], Page | tuple[str, str]]]:
+    """Yield how to render what depends on how people move and answer, with *count* times to choose from."""
+    made = setting.of(made)
+    times = offers(count, ZONE)
+    for response in responses(made, count):
+        yield partial(letters.page, response, made, setting.links())
+    for letter in all_letters(letters, made):
+        if letter.wishes[0].variant == 1:
+            yield partial(letters.page, letter, made, setting.links(), offers=times)
+    for item in next(iter(made.tracks.values())).items:
+        yield partial(letters.event, item, made)
 
 
 def _around(letters: Letters, made: Programme, item: Item, kind: Around, *, one: bool = False) -> Rendered:

@@ -7,20 +7,27 @@ compares the two. Every text that people typed passes through `markup.literal` h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf import words
 from beklijf.domain import Contact, Kind, Role
 from beklijf.letters import markup
+from beklijf.letters.links import Links, Replies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
+    from beklijf.conversation import Offer
     from beklijf.domain import Event, Item, Letter, Person, Programme, Single, Track, Training, Wish
 
 Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
 Values: TypeAlias = dict[str, Value]
+
+GOALS = "goals"
+"""The template of the one letter whose answers come to us."""
 
 
 def common(programme: Programme, language: str) -> Values:
@@ -29,6 +36,18 @@ def common(programme: Programme, language: str) -> Values:
         "organisation": markup.literal(programme.organisation.name),
         "programme": markup.literal(programme.organizer.name),
         "coordinator": contact(programme.organisation.coordinator),
+        **ways(programme),
+    }
+
+
+def ways(programme: Programme) -> Values:
+    """Return what decides how a meeting can be moved, and who reads answers."""
+    return {
+        "organized_by": programme.organized_by,
+        "hears": programme.hears or programme.reads_mail,
+        "reads_mail": programme.reads_mail,
+        "mentee_proposal": programme.mentee_proposal,
+        "mentor_proposal": programme.mentor_proposal,
     }
 
 
@@ -45,31 +64,67 @@ def by_reader(programme: Programme) -> dict[str, list[Track]]:
     return tracks
 
 
-def letter(letter: Letter, programme: Programme, mine: Sequence[Track]) -> Values:
+def letter(letter: Letter, programme: Programme, mine: Sequence[Track], links: Links, offers: Sequence[Offer] = ()) -> Values:
     """Return the values of a letter: a mentor's has ``pairs``, one for each mentee; in a mentee's the only pair lies open.
 
-    *mine* are all tracks of the reader.
+    *mine* are all tracks of the reader; *offers* are other hours for the whole series, which only a mentee can choose.
     """
     wish = letter.wishes[0]
     reader, language = wish.person, wish.person.language
     training = programme.trainings[wish.training]
+    replies = Replies(links, wish.mentorship, reader)
+    to_come = _letters(letter, training, mine, language)
     values = common(programme, language) | {
         "reader": contact(reader),
-        "training": _training(training, language),
-        "answer": contact(reply_to(letter, programme)),
-        **_letters(letter, training, mine, language),
+        "you": str(wish.rule.role),
+        "training": of_training(training, language),
+        "answer": contact(reply_to(letter, programme, links)) | {"read": _answered_to_us(letter, links)},
+        "pause": pausing(replies, still=bool(to_come["letters"])),
+        **to_come,
     }
     if wish.session:
         values["session"] = words.days(block(training, wish.session), language)
     pairs = [_pair(programme.tracks[each.mentorship], each, letter.at, mine) for each in letter.wishes]
     if wish.rule.role is Role.MENTOR:
         return values | {"pairs": pairs, "mentees": words.listed([_first(pair["mentee"]) for pair in pairs], language)}
-    return values | pairs[0]
+    return values | pairs[0] | {"goal_link": replies.goal(), "hours": offered(offers, reader, replies.hour) if links.works else []}
 
 
-def reply_to(letter: Letter, programme: Programme) -> Contact:
-    """Return who gets an answer: the mentor for a mentee's letters, the coordinator for a mentor's."""
+def pausing(replies: Replies, *, still: bool) -> Values:
+    """Return the links of the line on pausing; *still*: there are letters to come, so that the line makes sense."""
+    return {
+        "still": still,
+        "letters": replies.pause("letters"),
+        "reminders": replies.pause("reminders"),
+        "meetings": replies.pause("meetings"),
+    }
+
+
+def offered(offers: Sequence[Offer], reader: Person, link: Callable[[Offer], str]) -> list[Value]:
+    zone, language = reader.zone, reader.language
+    return [
+        {
+            "when": words.moment(each.start, zone, language),
+            "hour": words.weekly(each.start, zone, language),
+            "day": words.day(each.start.astimezone(zone).date(), language),
+            "link": link(each),
+        }
+        for each in offers
+    ]
+
+
+def _answered_to_us(letter: Letter, links: Links) -> bool:
+    return links.works and letter.wishes[0].rule.template == GOALS
+
+
+def reply_to(letter: Letter, programme: Programme, links: Links | None = None) -> Contact:
+    """Return who gets an answer: the mentor for a mentee's letters, the coordinator for a mentor's.
+
+    An answer to the goals letter comes to the mailbox of *links*, where there is one that is read.
+    """
     wish = letter.wishes[0]
+    if links and _answered_to_us(letter, links):
+        return Contact(programme.organizer.name, links.address)
     if wish.rule.role is Role.MENTOR:
         return programme.organisation.coordinator
     mentor = programme.tracks[wish.mentorship].mentorship.mentor
@@ -81,6 +136,8 @@ def meeting(item: Item, programme: Programme, language: str, *, brief: bool) -> 
     pair = programme.tracks[item.mentorships[0]].mentorship
     return {
         "language": language,
+        **ways(programme),
+        "you": "both",
         "organisation": programme.organisation.name,
         "programme": programme.organizer.name,
         "coordinator": _plain(programme.organisation.coordinator),
@@ -111,6 +168,7 @@ def invitation(event: Event, item: Item | None, single: Single | None, reader: P
     here = event.start.tzinfo
     values: Values = common(programme, language) | {
         "reader": contact(reader),
+        "you": _side(item, reader),
         "title": markup.literal(event.title),
         "place": markup.literal(event.place),
         "others": words.listed(
@@ -139,6 +197,12 @@ def invitation(event: Event, item: Item | None, single: Single | None, reader: P
     return values
 
 
+def _side(item: Item | None, reader: Person) -> str:
+    """Return which of the two the reader is, empty where nobody knows: a mail about what planning has forgotten."""
+    keys = [person.key for person in item.people] if item else []
+    return dict(zip(keys, (Role.MENTEE, Role.MENTOR), strict=False)).get(reader.key, "") if len(keys) > 1 else ""
+
+
 def trainings_of(item: Item) -> tuple[str, ...]:
     """Return the trainings that an event serves: its own, and another one's of the same pair."""
     others = {topic.training for topics in item.topics.values() for topic in topics} - {item.training}
@@ -154,7 +218,7 @@ def block(training: Training, session: date) -> list[date]:
     return found
 
 
-def _training(training: Training, language: str) -> Values:
+def of_training(training: Training, language: str) -> Values:
     dates = [each.date for each in training.sessions]
     return {
         "name": markup.literal(training.name),
@@ -208,12 +272,10 @@ def _hour(track: Track, at: datetime, zone: ZoneInfo, language: str) -> str:
     """Return the pair's weekday and hour in the zone that it is kept in; elsewhere it shifts with the clocks."""
     if track.meets is None:
         return ""
-    day, meets = words.weekday(track.meets.weekday, language), track.meets
+    meets = track.meets
     first = at.astimezone(meets.zone).replace(hour=meets.at.hour, minute=meets.at.minute)
-    said = f"{day} {'om' if language == 'nl' else 'at'} {words.hour(first, language)}"
-    if words.same_clock(first, zone):
-        return said
-    return f"{said} (tijd in {words.city(first)})" if language == "nl" else f"{said} ({words.city(first)} time)"
+    first += timedelta(days=(meets.weekday - first.weekday()) % 7)
+    return words.weekly(first, zone, language)
 
 
 def _meetings(ahead: Sequence[Item], training: str, at: datetime, zone: ZoneInfo, language: str) -> Values:

@@ -19,10 +19,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from beklijf.calendars import ics
+from beklijf.calendars import ics, ics_reader
 from beklijf.mailers.messages import build, fix_boundaries
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from email.message import EmailMessage
 
@@ -41,6 +42,8 @@ def invitation(
     rendered: Rendered,
     message_id: str,
     date: datetime,
+    accepted: Collection[str] = (),
+    sent_by: Contact | None = None,
 ) -> EmailMessage:
     """Return what *recipient* must be told of *event*, or of the one meeting of it that the rhythm has at *single*.
 
@@ -52,16 +55,41 @@ def invitation(
         CANCEL   instant  either             this one meeting does not take place
 
     From is the organizer, for two reasons: answers go to ORGANIZER whatever Reply-To says, and Google puts an invitation
-    into an agenda by itself only from a sender that the receiver knows.
+    into an agenda by itself only from a sender that the receiver knows. Where that is a person and not us, we are *sent_by*: that
+    stands in From, and beside the organizer in the event (RFC 5545 section 3.2.18). Answers still go to the organizer.
+
+    *accepted* are the addresses of those who need no answer any more: who proposed a time has accepted it.
     """
     addresses = {contact.email.casefold() for contact in event.people}
     if recipient.email.casefold() not in addresses:
         assert method == "CANCEL", "who is invited is among the people of the event"
         event = replace(event, people=(recipient,))
-    content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=single)
+    content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=single, sent_by=sent_by.email if sent_by else "")
+    if method == "REQUEST":
+        content = _answered(content, {address.casefold() for address in accepted} & addresses)
     # Not marked Auto-Submitted: filters on that may throw away the answer as well.
-    message = build(rendered, sender=event.organizer, to=recipient, reply_to=None, message_id=message_id, date=date, auto=False)
+    message = build(
+        rendered,
+        sender=sent_by or event.organizer,
+        to=recipient,
+        reply_to=event.organizer if sent_by else None,
+        message_id=message_id,
+        date=date,
+        auto=False,
+    )
     message.add_alternative(content, maintype="text", subtype="calendar", params={"method": method, "charset": "UTF-8"})
     message.add_attachment(content, maintype="application", subtype="ics", filename="invite.ics", params={"name": "invite.ics"})
     fix_boundaries(message)
     return message
+
+
+def _answered(content: bytes, accepted: Collection[str]) -> bytes:
+    """Return the object with those of *accepted* as people who said yes, and are not asked again."""
+    if not accepted:
+        return content
+    calendar = ics_reader.parse(content)
+    for component in calendar.walk("VEVENT"):
+        for address, person in ics_reader.attendees(component).items():
+            if address in accepted:
+                person.params["PARTSTAT"], person.params["RSVP"] = "ACCEPTED", "FALSE"
+    return bytes(calendar.to_ical(sorted=False))

@@ -10,24 +10,45 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from beklijf.errors import Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from email.policy import Policy
 
     from beklijf.domain import Contact
 
-WIRE = SMTP.clone(cte_type="7bit", refold_source="none")
+
+class OneWord(BaseHeader):
+    """A header whose value is one long word: the email package would fold it by encoding it, and then it is no link."""
+
+    max_count = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        kwds["parse_tree"], kwds["decoded"] = None, value
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_headers = HeaderRegistry()
+_headers.map_to_type("list-unsubscribe", OneWord)
+WIRE = SMTP.clone(cte_type="7bit", refold_source="none", header_factory=_headers)
 """CRLF, and nothing but ASCII: not every relay between us and the reader has 8BITMIME. What was parsed stays as it was folded."""
 
 SUPPRESSED = "OOF, AutoReply, DR, RN, NRN"
 """What Exchange must not answer us with. Non-delivery reports are not in it: bounces are wanted."""
+
+LONGEST = 998
+"""The octets of a line without its end (RFC 5322 section 2.1.1)."""
+ATTACHED = "mail.eml"
 
 SPECIALS = re.compile(r'["\\<>()\[\]:;,@]|=\?|\?=')
 """What has a meaning of its own in an address header. The email package folds a long header without its quotes, and then
@@ -54,8 +75,12 @@ def build(
     message_id: str,
     date: datetime,
     auto: bool,
+    unsubscribe: str = "",
+    attached: bytes | None = None,
 ) -> EmailMessage:
     """Return a message to one person; ``auto`` marks a letter as machine-made (RFC 3834), which an invitation must not be.
+
+    *unsubscribe* is the value of List-Unsubscribe (RFC 2369), *attached* a mail that is passed on, byte for byte.
 
     There is no List-Id and no Precedence: a letter to one person about their own goal is no list mail, and mail programs
     sort both among the newsletters. Who wants a rule for these mails has the sender's address for it.
@@ -71,12 +96,36 @@ def build(
     if auto:
         message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = SUPPRESSED
+    if unsubscribe:
+        message["List-Unsubscribe"] = one_line(unsubscribe)
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")
     if rendered.language:
         message["Content-Language"] = rendered.language  # after the content, which clears all headers of that family
+    if attached is not None:
+        _attach(message, attached)
     fix_boundaries(message)
     return message
+
+
+def _attach(message: EmailMessage, original: bytes) -> None:
+    """Attach a mail as it came, whatever is wrong with it.
+
+    As message/rfc822 it may not be encoded (RFC 2046 section 5.2.1). So one that needs it (8-bit, NUL, lines too long, bare
+    line ends) goes as a file of that name, which mail programs open just the same. It is never parsed: what is broken
+    or hostile in it can't break this.
+    """
+    lines = original.split(b"\r\n")
+    fits = original.isascii() and max(map(len, lines)) <= LONGEST and not any(sign in line for line in lines for sign in b"\0\r\n")
+    if not fits:
+        message.add_attachment(original, maintype="application", subtype="octet-stream", filename=ATTACHED)
+    else:
+        message.make_mixed()
+        part = EmailMessage(policy=WIRE)
+        part["Content-Type"] = "message/rfc822"
+        part.add_header("Content-Disposition", "attachment", filename=ATTACHED)
+        part.set_payload(original.decode("ascii"))
+        message.attach(part)
 
 
 def parse(content: bytes) -> EmailMessage:

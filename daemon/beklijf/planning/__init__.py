@@ -7,16 +7,23 @@ Does not know what stands in a calendar but through ``Facts``, and does not deci
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from beklijf.domain import Item, Kind, LeftOut, Notice, Track
 from beklijf.planning.agendas import Agendas
+from beklijf.planning.busy import wanted_busy
 from beklijf.planning.days import DAY
-from beklijf.planning.pairs import choose_hour, make_pairs, settle_known_hour
+from beklijf.planning.hours import choose_hour, settle_known_hour
+from beklijf.planning.pairs import make_pairs
+from beklijf.planning.pauses import Pauses, take_out, without
 from beklijf.planning.reminders import reminders
+from beklijf.planning.silence import Ladder
 from beklijf.planning.singles import Singles, ask_at_first_meeting, name_long_gaps
 from beklijf.planning.timeline import timeline
 from beklijf.planning.wishes import planned_letters, wishes
+
+__all__ = ["plan_tracks", "wanted_busy"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,15 +35,16 @@ if TYPE_CHECKING:
 
 
 def plan_tracks(
-    organisation: Organisation, trainings: Iterable[Training], facts: Facts, holidays: frozenset[date]
+    organisation: Organisation, trainings: Iterable[Training], facts: Facts, holidays: frozenset[date], *, ladder: bool = False
 ) -> dict[MentorshipKey, Track]:
     """Return the track of every mentorship in *trainings*, by key.
 
     Trainings of one call share people's hours, and a pair in two of them shares one series; so a draft that must not
     touch what is live belongs in a call of its own. A mentorship that has not joined is planned as if it always had.
+    *ladder*: answers can be heard, so silence says something, and brings the letters that the method has for it.
     """
     trainings = sorted(trainings, key=lambda training: training.id)
-    agendas = Agendas(organisation, holidays, trainings)
+    agendas = Agendas(organisation, holidays, trainings, facts.busy)
     lines: dict[str, Timeline] = {training.id: line for training in trainings if (line := timeline(training))}
     pairs = _place(make_pairs(lines.values(), facts, agendas), facts, agendas)
     by_key = {member.key: (pair, member) for pair in pairs for member in pair.members}
@@ -56,7 +64,15 @@ def plan_tracks(
             key = mentorship.key
             wanted = tuple(wishes(letters, mentorship, facts, agendas.working))
             tracks[key] = _track(*by_key[key], items[key], wanted) if line else _undated(mentorship)
-    return tracks
+    return _with_rungs(tracks, trainings, facts, agendas) if ladder and facts.heard else tracks
+
+
+def _with_rungs(
+    tracks: dict[MentorshipKey, Track], trainings: Iterable[Training], facts: Facts, agendas: Agendas
+) -> dict[MentorshipKey, Track]:
+    ladder = Ladder(tracks, {training.id: training for training in trainings}, facts, agendas.working)
+    rungs = {key: tuple(ladder.rungs(key)) for key in tracks}
+    return {key: replace(track, wishes=(*track.wishes, *rungs[key])) if rungs[key] else track for key, track in tracks.items()}
 
 
 def _place(pairs: list[Pair], facts: Facts, agendas: Agendas) -> list[Pair]:
@@ -78,6 +94,9 @@ def _place(pairs: list[Pair], facts: Facts, agendas: Agendas) -> list[Pair]:
     ask_at_first_meeting(unasked)
     for pair in pairs:
         name_long_gaps(pair)
+    pauses = Pauses(facts.pauses)
+    for pair in pairs:
+        take_out(pair, pauses)
     return pairs
 
 
@@ -127,7 +146,7 @@ def _series(pair: Pair, facts: Facts, agendas: Agendas) -> Item | None:
         mentorships=tuple(member.key for member in pair.members),
         people=pair.people,
         starts=starts,
-        without=tuple(start for start in off if starts[0] < start < starts[-1]),
+        without=without(starts, off, pair.paused & off.keys()),
         every=rule.every,
         minutes=meets.minutes,
         place=member.training.place,

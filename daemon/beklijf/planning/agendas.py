@@ -1,4 +1,4 @@
-"""Everybody's agenda while one plan is made: on which days they can meet, and when they already do. Pure.
+"""Everybody's agenda while one plan is made: on which days they can meet, when they already do, when they are busy. Pure.
 
 Holds no rule of the method; ``pairs`` and ``singles`` ask it, and write down what they decide.
 """
@@ -11,12 +11,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from beklijf.planning.busy import BusyTimes
 from beklijf.planning.days import WorkingDays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
+    from beklijf.conversation import Busy
     from beklijf.domain import Organisation, Person, Training
     from beklijf.planning.days import PersonDays
 
@@ -36,10 +38,17 @@ def _minute(start: datetime) -> int:
 
 
 class Agendas:
-    def __init__(self, organisation: Organisation, holidays: frozenset[date], trainings: Iterable[Training]) -> None:
+    def __init__(
+        self,
+        organisation: Organisation,
+        holidays: frozenset[date],
+        trainings: Iterable[Training],
+        busy: Mapping[str, tuple[Busy, ...]] | None = None,
+    ) -> None:
         self.organisation = organisation
         self.working = WorkingDays(organisation, holidays)
-        self._busy: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.busy = BusyTimes(busy or {})
+        self._booked: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         sessions: defaultdict[str, set[date]] = defaultdict(set)
         for training in trainings:
             days = {session.date for session in training.sessions}
@@ -71,7 +80,7 @@ class Agendas:
         return not any(self._taken(person, begin, begin + minutes) for person in people)
 
     def _taken(self, person: Person, begin: int, end: int) -> bool:
-        booked = self._busy.get(person.key, ())
+        booked = self._booked.get(person.key, ())
         index = bisect_left(booked, (end,))
         while index and booked[index - 1][0] > begin - _LONGEST:
             index -= 1
@@ -82,12 +91,12 @@ class Agendas:
     def book(self, people: Iterable[Person], start: datetime, minutes: int) -> None:
         begin = _minute(start)
         for person in people:
-            insort(self._busy[person.key], (begin, begin + minutes))
+            insort(self._booked[person.key], (begin, begin + minutes))
 
     def release(self, people: Iterable[Person], start: datetime, minutes: int) -> None:
         begin = _minute(start)
         for person in people:
-            self._busy[person.key].remove((begin, begin + minutes))
+            self._booked[person.key].remove((begin, begin + minutes))
 
     def inside_office_hours(self, person: Person, start: datetime, minutes: int) -> bool:
         hours = self.organisation.office_hours

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
+    from beklijf.conversation import Pause
     from beklijf.domain import Limits, Organisation, Person, Ref, Wish
     from beklijf.planning.days import PersonDays
 
@@ -40,9 +41,13 @@ def schedule(
     limits: Mapping[str, Limits],
     sent: Iterable[Sent],
     now: datetime,
+    pauses: Iterable[Pause] = (),
 ) -> tuple[Letter, ...]:
-    """Return every letter that is not sent yet, by receiver and then in order of time; *limits* are by training."""
-    working = WorkingDays(organisation, holidays)
+    """Return every letter that is not sent yet, by receiver and then in order of time; *limits* are by training.
+
+    No letter goes out on a day on which its receiver paused letters, the welcome included; those days count for its lateness.
+    """
+    working, pauses = WorkingDays(organisation, holidays), tuple(pauses)
     got: defaultdict[str, list[Sent]] = defaultdict(list)
     for letter in sent:
         got[letter.person].append(letter)
@@ -52,7 +57,8 @@ def schedule(
     letters: list[Letter] = []
     for key in sorted(wished):
         person = wished[key][0].person
-        box = _Letterbox(person, working.of(person), limits, _counts(got[key], person))
+        paused = tuple(pause for pause in pauses if pause.person == key and pause.kind == "letters")
+        box = _Letterbox(person, working.of(person), limits, paused, _counts(got[key], person))
         gone = {ref for letter in got[key] for ref in letter.wishes}
         bundles = _bundles(wish for wish in wished[key] if wish.ref not in gone)
         mine = [box.put(bundle, organisation, now.astimezone(person.zone).date()) for bundle in bundles]
@@ -87,6 +93,7 @@ class _Letterbox:
     person: Person
     working: PersonDays
     limits: Mapping[str, Limits]
+    pauses: tuple[Pause, ...] = ()
     counts: tuple[Counter[date], Counter[int]] = field(default_factory=lambda: (Counter(), Counter()))
 
     def put(self, wishes: tuple[Wish, ...], organisation: Organisation, today: date) -> Letter:
@@ -96,7 +103,7 @@ class _Letterbox:
         late = wishes[0].due
         for day in self._days(wishes[0]):
             late = day
-            if day < today or day.weekday() in rule.not_on:
+            if day < today or day.weekday() in rule.not_on or any(day in pause for pause in self.pauses):
                 continue
             if by_day[day] < limits.letters_per_day and by_week[_week(day)] < limits.letters_per_week:
                 by_day[day] += 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from beklijf.domain import Item, Kind, LeftOut, Meets, Ref, Role
 from beklijf.planning.days import DAY, around
 from beklijf.planning.pairs import start_at
+from beklijf.planning.pauses import PAUSED, Pauses, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ def reminders(
     timeline: Timeline, hours: Mapping[MentorshipKey, Meets | None], facts: Facts, agendas: Agendas
 ) -> Iterator[tuple[MentorshipKey, Item]]:
     """Yield each reminder series of a training with the mentorship in whose track it stands."""
+    pauses = Pauses(facts.pauses)
     for rule in timeline.training.method.reminders:
         people: dict[str, list[Mentorship]] = {}
         for mentorship in sorted(timeline.training.mentorships, key=lambda mentorship: mentorship.key):
@@ -31,7 +33,7 @@ def reminders(
             for mentorships in people.values():
                 hour = next((meets for mentorship in mentorships if (meets := hours.get(mentorship.key))), None)
                 wanted = _Wanted(timeline.training, rule, anchor, _receiver(rule, mentorships[0]), tuple(mentorships))
-                if item := _item(wanted, hour, facts, agendas):
+                if item := _item(wanted, hour, facts, agendas, pauses):
                     yield mentorships[0].key, item
 
 
@@ -62,7 +64,7 @@ class _Wanted:
         return [day for day in (first + step * number for number in range(self.rule.count)) if day <= last]
 
 
-def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas) -> Item | None:
+def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas, pauses: Pauses) -> Item | None:
     person, rule, ahead = wanted.person, wanted.rule, wanted.training.method.limits.ahead
     joinings = [facts.joined.get(mentorship.key) for mentorship in wanted.mentorships]
     joined = min((at for at in joinings if at), default=None) if all(joinings) else None
@@ -71,10 +73,12 @@ def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas) -
     meets = _meets(wanted, hour, agendas)
     days = wanted.rhythm(_first(wanted, meets, facts.begun.get(wanted.ref), agendas))
     nominal = [start for start in (start_at(meets, day) for day in days) if all(start >= at for at in since)]
-    starts = tuple(start for start in nominal if agendas.can_meet(person, start))
+    possible = [start for start in nominal if agendas.can_meet(person, start)]
+    paused = [start for start in possible if pauses.hold("reminders", (person,), start)]
+    starts = tuple(start for start in possible if start not in paused)
     if not starts:
         return None
-    off = [start for start in nominal if start not in starts]
+    off = {start: PAUSED if start in paused else agendas.why_off(person, start) for start in nominal if start not in starts}
     opens = starts[0].date() - DAY * ahead
     return Item(
         ref=wanted.ref,
@@ -84,14 +88,14 @@ def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas) -
         mentorships=tuple(mentorship.key for mentorship in wanted.mentorships),
         people=(person,),
         starts=starts,
-        without=tuple(start for start in off if starts[0] < start < starts[-1]),
+        without=without(starts, off, paused),
         every=rule.every,
         minutes=rule.minutes,
         place="",
         online="",
         opens=agendas.opening(person, opens, joined),
         topics={},
-        left_out=tuple(LeftOut(day=start.date(), why=agendas.why_off(person, start), stand_in=None) for start in off),
+        left_out=tuple(LeftOut(day=start.date(), why=why, stand_in=None) for start, why in off.items()),
         instead_of=None,
         questions=rule.questions,
         generation=generation.number if generation else 1,

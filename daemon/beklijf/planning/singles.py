@@ -6,7 +6,7 @@ reserved before anything new is placed, so that a newcomer never pushes a meetin
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count, pairwise
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from beklijf.domain import Anchor, MeetingRule, Ref, Topic
 from beklijf.planning.agendas import day_of
 from beklijf.planning.days import DAY, around, named, on_or_after
-from beklijf.planning.pairs import Member, Pair, Single, start_at
+from beklijf.planning.pairs import Member, Pair, Single
+from beklijf.planning.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,14 +72,17 @@ class Singles:
     """Places single meetings one by one, in the order in which ``planning`` calls."""
 
     def __init__(self, agendas: Agendas, facts: Facts) -> None:
-        self._agendas = agendas
+        self._places = Places(agendas)
         self._facts = facts
         self._standing: dict[Ref, tuple[datetime, int]] = {}
 
     # -- what stands already
 
     def reserve(self, pair: Pair) -> None:
-        """Hold the places of what stands in calendars already, for as far as it may still be wanted."""
+        """Hold the places of what stands in calendars already, for as far as it may still be wanted.
+
+        Facts keep it only while the pair's own hour is what it was; at another hour it stands because somebody was busy.
+        """
         if pair.meets is None or not self._facts.kept:
             return
         wanted = [(want.ref, want.minutes) for member in pair.members for want in _wanted(pair, member)]
@@ -87,10 +91,10 @@ class Singles:
             if ref not in self._facts.kept:
                 continue
             start = self._facts.kept[ref].astimezone(pair.meets.zone)
-            at_the_hour = pair.moved or start.time() == pair.meets.at
-            if at_the_hour and self._both_can(pair, start, minutes):
+            own = pair.moved or start.time() == pair.meets.at
+            if (own or self._places.in_office_hours(pair, start, minutes)) and self._places.both_can(pair, start, minutes):
                 self._standing[ref] = (start, minutes)
-                self._take(pair, start, minutes)
+                self._places.take(pair, start, minutes)
 
     def _stands(self, pair: Pair, ref: Ref, first: date, last: date) -> datetime | None:
         """Return where *ref* stands if that is within the days given; elsewhere its place is free again."""
@@ -99,28 +103,8 @@ class Singles:
         start, minutes = self._standing.pop(ref)
         if first <= start.date() <= last:
             return start
-        self._free(pair, start, minutes)
+        self._places.free(pair, start, minutes)
         return None
-
-    def _free(self, pair: Pair, start: datetime, minutes: int) -> None:
-        self._agendas.release(pair.people, start, minutes)
-        pair.met.remove(start.date())
-
-    def _take(self, pair: Pair, start: datetime, minutes: int) -> None:
-        self._agendas.book(pair.people, start, minutes)
-        insort(pair.met, start.date())
-
-    # -- finding a place
-
-    def _both_can(self, pair: Pair, start: datetime, minutes: int) -> bool:
-        return self._agendas.both_can_meet(pair.people, start) and self._agendas.free(pair.people, start, minutes)
-
-    def _places(self, pair: Pair, meets: Meets, days: Iterable[date], minutes: int, apart: int) -> Iterator[datetime]:
-        """Yield the pair's hour on those of *days* that suit both and leave room between their meetings."""
-        for day in days:
-            start = start_at(meets, day)
-            if pair.distance(day) >= apart and self._both_can(pair, start, minutes):
-                yield start
 
     # -- goals and closing
 
@@ -142,9 +126,8 @@ class Singles:
             return True
         nominal, limits = on_or_after(first, want.meets.weekday), pair.limits
         days = (day for day in (nominal, *around(nominal, limits.stand_in)) if day < before and _after_joining(member, day))
-        places = self._places(pair, want.meets, days, want.minutes, limits.apart)
-        if start := next((at for at in places if member.ahead(at)), None):
-            self._take(pair, start, want.minutes)
+        if start := next(self._places.find(member, pair, want.minutes, days, limits.apart), None):
+            self._places.take(pair, start, want.minutes)
             pair.singles[want.ref] = want.single(start, want.rule.why, want.rule.opens)
             return True
         if _after_joining(member, nominal):
@@ -165,14 +148,13 @@ class Singles:
         reach = DAY * limits.stand_in
         start = self._stands(pair, ref, day - reach, day + reach)
         if start is None:
-            places = self._places(pair, meets, around(day, limits.stand_in), meets.minutes, limits.apart)
-            candidates = [at for at in places if pair.carrier.ahead(at)]
+            candidates = list(self._places.find(pair.carrier, pair, meets.minutes, around(day, limits.stand_in), limits.apart))
             if not candidates:
                 return
             rhythm = pair.rhythm()
             near = (at for at in candidates if _since_previous(rhythm, at) <= limits.gap)
             start = next(near, candidates[0])
-            self._take(pair, start, meets.minutes)
+            self._places.take(pair, start, meets.minutes)
         pair.stand_ins[day] = start
         pair.singles[ref] = Single(
             ref=ref,
@@ -204,7 +186,7 @@ class Singles:
         if serving is None and self._has_just_looked_back(want):
             serving = following
         if serving and stands:  # not needed any more
-            self._free(pair, stands, want.minutes)
+            self._places.free(pair, stands, want.minutes)
         if serving is None:
             extra = stands or self._extra(want, pair.limits.apart, want.window)
             if extra is None and following is None:
@@ -231,10 +213,9 @@ class Singles:
         (first, last), day = window, on_or_after(want.day + DAY * want.rule.extra[0], want.meets.weekday)
         reach = max((last - day).days, (day - first).days)
         days = (near for near in (day, *around(day, reach)) if first <= near <= last)
-        places = self._places(want.pair, want.meets, days, want.minutes, apart)
-        start = next((at for at in places if want.member.ahead(at)), None)
+        start = next(self._places.find(want.member, want.pair, want.minutes, days, apart), None)
         if start:
-            self._take(want.pair, start, want.minutes)
+            self._places.take(want.pair, start, want.minutes)
         return start
 
     def _extra_after_all(self, want: _Wanted) -> datetime | None:

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, assert_never
 
 from beklijf import canonical
 from beklijf.calendars import Agent, Stored
+from beklijf.conversation import Heard, Said
 from beklijf.errors import Missing
-from beklijf.reconcile import merge
-from beklijf.reconcile.plan import Create, Resend, Send, Withdraw, Write
+from beklijf.reconcile import merge, responses
+from beklijf.reconcile.plan import Create, Move, Rehour, Resend, Respond, Send, Withdraw, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.calendars import Calendar
-    from beklijf.domain import Event
+    from beklijf.domain import Event, Meets, MentorshipKey
     from beklijf.ledger import Ledger, Row
+    from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
     from beklijf.reconcile.plan import Change
     from beklijf.reconcile.telling import Tell
@@ -35,8 +37,13 @@ class Applier:
     calendar: Calendar
     ledger: Ledger
     outbox: Outbox
+    conversation: Conversation
     invitations: str
     """``[calendar] invitations``."""
+    persons: Mapping[str, str]
+    """Everybody's address, by key."""
+    hours: Mapping[MentorshipKey, Meets | None]
+    """The hour that the config gives each pair."""
 
     @property
     def sender(self) -> str | None:
@@ -52,6 +59,13 @@ class Applier:
                 return self._write(change, change.work, now)
             case Withdraw():
                 self._withdraw(change, change.work, now)
+            case Move():
+                return self._move(change, change.work, now)
+            case Rehour():
+                self._rehour(change.work, now)
+            case Respond():
+                with self.ledger.write():
+                    self._respond(change.work, change.to[0], now)
             case Send(letter=letter):
                 with self.ledger.write():
                     self.outbox.add_letter(letter, recipient=letter.person.email, now=now)
@@ -69,7 +83,8 @@ class Applier:
         stored = self.calendar.create(work.event, sequence=0, agent=self._agent(settling=settling), stamp=now)
         if settling:
             stored = self._settle(work.event, stored, now)
-        self._record(replace(row, state="live"), stored, change.tells, now)
+        invited = Heard(at=now, said=Said.INVITED, uid=row.uid, ref=row.ref)
+        self._record(replace(row, state="live"), stored, change.tells, now, then=lambda: self.conversation.note(invited))
         return frozenset({stored.href})
 
     def _settle(self, event: Event, stored: Stored, now: datetime) -> Stored:
@@ -88,6 +103,35 @@ class Applier:
         stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=sequence, agent=self._agent(), stamp=now)
         self._record(replace(row, asked=canonical.dump(work.asked), changed_at=None), stored, change.tells, now)
         return frozenset({stored.href})
+
+    def _move(self, change: Change, work: Move, now: datetime) -> frozenset[str]:
+        """Write what somebody proposed; it is theirs from then on, and they have accepted it."""
+        row, who = work.row, self.persons[work.proposal.who]
+        stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=row.sequence + 1, agent=self._agent(), stamp=now)
+        accepted = Heard(at=now, said=Said.ACCEPTED, uid=row.uid, ref=row.ref, place=work.proposal.place, who=who, source="mail")
+
+        def settle() -> None:
+            self.conversation.note(accepted)
+            self._respond(work.reply, who, now)
+
+        row = replace(row, asked=canonical.dump(work.asked), changed_at=None)
+        self._record(row, stored, change.tells, now, accepted=who, then=settle)
+        return frozenset({stored.href})
+
+    def _rehour(self, work: Rehour, now: datetime) -> None:
+        """Note the hour that a pair has from now on; the next plan brings the calendar to it."""
+        with self.ledger.write():
+            for key in work.mentorships:
+                self.ledger.keep_slot(key, "moved", work.meets, config=self.hours.get(key), first=work.first)
+            if work.uid:
+                who = self.persons[work.proposal.who]
+                self.conversation.note(Heard(at=now, said=Said.MOVED, uid=work.uid, ref=work.ref, who=who, source="mail"))
+            self.conversation.settle(work.proposal)
+
+    def _respond(self, work: Respond, recipient: str, now: datetime) -> None:
+        self.outbox.add_answer(work.name, recipient=recipient, response=responses.dump(work.response), now=now)
+        if work.proposal is not None:
+            self.conversation.settle(work.proposal)
 
     def _withdraw(self, change: Change, work: Withdraw, now: datetime) -> None:
         row = replace(work.row, state="withdrawing" if work.state == "closed" else work.state, sequence=work.row.sequence + 1)
@@ -111,11 +155,20 @@ class Applier:
             else:
                 self.ledger.put(replace(row, told=None, changed_at=None))
 
-    def _record(self, row: Row, stored: Stored, tells: Sequence[Tell], now: datetime) -> None:
-        """Note what the calendar holds now, and put into the outbox what people are to be told about it."""
+    def _record(
+        self,
+        row: Row,
+        stored: Stored,
+        tells: Sequence[Tell],
+        now: datetime,
+        *,
+        accepted: str = "",
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Note what the calendar holds now, and put into the outbox what people are to be told about it; *then* in the same go."""
         if self.sender == "server" and stored.unreachable:  # the calendar says that these are ours to invite
             stored = self.calendar.update(stored, stored.event, frozenset(), sequence=stored.sequence, agent=Agent.SERVER, stamp=now)
-        seen = canonical.dump(stored.event)
+        seen, before = canonical.dump(stored.event), row.told
         unreachable = tuple(sorted(stored.unreachable.union(row.ours)))
         if self.sender == "server":
             tells = [tell for tell in tells if tell.contact.email.casefold() in unreachable]
@@ -133,10 +186,26 @@ class Applier:
                 ours=unreachable if self.sender == "server" else (),
             )
             self.ledger.put(row)
-            self._tell(row, stored.event, tells, now)
+            self._tell(row, stored.event, tells, now, accepted=accepted)
+            self._reopen(row, before, stored.event, now)
+            then()
 
-    def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime) -> None:
+    def _reopen(self, row: Row, before: str | None, event: Event, now: datetime) -> None:
+        """Let answers that came by mail go back to open, for what is at another time now; a calendar does so itself."""
+        if before is None:
+            return
+        changed = merge.differences(canonical.load(before), event)
+        places: list[datetime | None] = [None] if "time" in changed else []
+        places += [single.at for single in event.singles if merge.single_field(single.at) in changed and single.start is not None]
+        for place in places:
+            for contact in event.people:
+                self.conversation.reopen(row.uid, place, contact.email, now)
+
+    def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "") -> None:
+        bounced = self.conversation.bounced()
         for tell in tells:
+            if tell.contact.email.casefold() in bounced:
+                continue
             single = "" if tell.single is None else tell.single.astimezone(UTC).isoformat()
             self.outbox.add_invitation(
                 uid=row.uid,
@@ -153,6 +222,7 @@ class Applier:
                     "training": row.training,
                     "sequence": row.sequence,
                     "event": canonical.dump(event),
+                    "accepted": [accepted] if accepted else [],
                 },
                 now=now,
             )

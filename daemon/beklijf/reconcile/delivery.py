@@ -15,9 +15,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from beklijf.errors import BeklijfError, Down, Refused, Transient
+from beklijf.letters.links import Links
 from beklijf.mailers import messages
 from beklijf.reconcile.rendering import Rendering
 
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
     from beklijf.domain import Programme
     from beklijf.errors import BackendError, Problem
     from beklijf.ledger import Ledger
+    from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Mail, Outbox
     from beklijf.letters import Letters
     from beklijf.mailers import Mailer
+    from beklijf.planning.offers import Times
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
@@ -66,20 +70,23 @@ class Delivery:
     config: Config
     ledger: Ledger
     outbox: Outbox
+    conversation: Conversation
     mailer: Mailer
     letters: Letters
 
-    def deliver(self, programme: Programme, now: datetime, *, stop: Callable[[], bool], done: Callable[[], None]) -> Delivered:
+    def deliver(
+        self, programme: Programme, times: Callable[[], Times], now: datetime, *, stop: Callable[[], bool], done: Callable[[], None]
+    ) -> Delivered:
         """Send what is due, oldest first, until everything is out, the server is down, or *stop* says so."""
         result = Delivered()
         due = self.outbox.due(now)
-        render = Rendering(self.config, self.letters, programme).message
+        rendering = Rendering(self.config, self.letters, programme, times, self._links(programme) if due else Links())
 
         def send(mails: list[Mail]) -> None:
             for mail in mails:
                 if stop() or result.down:
                     return
-                message = self._message(mail, render, now, result)
+                message = self._message(mail, rendering, now, result)
                 if message is not None:
                     self._send(mail, message, now, result)
                     done()
@@ -93,7 +100,18 @@ class Delivery:
         self._same_for_all(result, now)
         return result
 
-    def _message(self, mail: Mail, render: Callable[[Mail], EmailMessage | None], now: datetime, result: Delivered) -> EmailMessage | None:
+    def _links(self, programme: Programme) -> Links:
+        """Return what makes links to our mailbox; the secret behind their tokens is drawn once and stays."""
+        inbox = self.config.inbox
+        if inbox is None or not programme.reads_mail:
+            return Links()
+        if (secret := self.ledger.get("secret")) is None:
+            secret = token_hex(32)
+            with self.ledger.write():
+                self.ledger.set("secret", secret)
+        return Links(inbox.address, bytes.fromhex(secret))
+
+    def _message(self, mail: Mail, rendering: Rendering, now: datetime, result: Delivered) -> EmailMessage | None:
         """Return the message of a row: the bytes of an earlier attempt, or freshly rendered and claimed."""
         if mail.state == "sending":
             log.warning("sending again after a crash, under the same Message-ID: %s to %s", mail.name, mail.recipient)
@@ -103,7 +121,8 @@ class Delivery:
                 self.outbox.claim(mail, content=mail.content, message_id=str(message["Message-ID"]))
             return message
         try:
-            fresh = render(mail)
+            rendering.links.made.clear()
+            fresh = rendering.message(mail)
         except BeklijfError as error:
             result.problems += [*error.problems]
             with self.ledger.write():
@@ -115,6 +134,7 @@ class Delivery:
             return None
         with self.ledger.write():
             self.outbox.claim(mail, content=fresh.as_bytes(policy=messages.WIRE), message_id=str(fresh["Message-ID"]))
+            self.conversation.remember(rendering.links.made, now)
         return fresh
 
     def _send(self, mail: Mail, message: EmailMessage, now: datetime, result: Delivered) -> None:

@@ -25,11 +25,11 @@ from beklijf import canonical, events
 from beklijf.errors import Problem
 from beklijf.ledger import Row
 from beklijf.ledger.facts import spell
-from beklijf.reconcile import merge, posting, telling
-from beklijf.reconcile.plan import Action, Cause, Change, Create, Draft, Withdraw, World, Write
+from beklijf.reconcile import merge, posting, proposals, responses, telling, withdrawing
+from beklijf.reconcile.plan import Action, Cause, Change, Create, Draft, Move, World, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from beklijf.calendars import Stored
     from beklijf.domain import Event, Item, Ref
@@ -60,6 +60,8 @@ class _Drafting:
 
     def draft(self) -> Draft:
         by_ref = {(row.ref, row.generation): row for row in self.world.rows.values()}
+        self.changes += proposals.settle(self.world)
+        moving = {change.work.row.uid for change in self.changes if isinstance(change.work, Move)}
         wanted: set[str] = set()
         for item in self._items():
             row = by_ref.get((item.ref, item.generation))
@@ -67,13 +69,15 @@ class _Drafting:
                 self._appear(item)
             else:
                 wanted.add(row.uid)
-                self._keep(item, row)
+                if row.uid not in moving:  # what else there is to do for it waits for the next tick
+                    self._keep(item, row)
         for uid, row in self.world.rows.items():
             if uid not in wanted:
                 self._leave(row)
         self._orphans()
         assumed = posting.assumed(self.world.letters, {m for row in self.adopted for m in row.mentorships})
         letters, later = posting.changes(self.world, assumed)
+        letters += responses.due(self.world)
         self.later += later
         return Draft(
             changes=(*self.changes, *letters),
@@ -100,7 +104,7 @@ class _Drafting:
         opens = max(item.opens, self._welcome(item))
         if opens > self.now:
             self.later.append(opens)
-        elif not self._rests(item.ref):
+        elif not self._rests(item.ref) and not self.world.unsettled & set(item.mentorships):
             self._create(item)
 
     def _welcome(self, item: Item) -> datetime:
@@ -115,7 +119,7 @@ class _Drafting:
                 item,
                 work=Create(row=self._row(item, event), event=event),
                 cause=cause or (Cause.CHANGE if item.caught_up else Cause.DUE),
-                tells=self._by_us(telling.tells(None, event, now=self.now)),
+                tells=telling.by_us(telling.tells(None, event, now=self.now), self.world.sender),
                 why=item.why,
             )
         )
@@ -155,7 +159,7 @@ class _Drafting:
                 self._create(item, cause=Cause.DUE)
             return
         if row.state == "withdrawing":
-            self._withdraw(row, why="was being withdrawn")
+            self.changes.append(withdrawing.withdrawal(self.world, row, why="was being withdrawn"))
             return
         if row.state == "deleted" and stored is None:
             self._tell_deletion(row)
@@ -182,13 +186,17 @@ class _Drafting:
         if persons != row.persons and (welcome := self._welcome(item)) > self.now:
             self.later.append(welcome)  # who takes over is welcomed first; until then it stays with whom it was
             persons, desired = row.persons, merge.take(desired, asked, {"people"})
+        if asked.people and desired.organizer.email.casefold() != asked.organizer.email.casefold():
+            self._next_generation(item, row, server, organizer=desired.organizer.email)  # nothing in it can change whose it is
+            return
         if canonical.rhythm(server)[0] <= self.now:
             going_on = merge.rebase(desired, asked, self.now) or merge.rebase(desired, server, self.now)
             if going_on is None or row.persons != persons:
                 self._next_generation(item, row, server)
                 return
             desired = going_on
-        if self.world.sender != "none" and not telling.told_fields(merge.differences(asked, desired), self.now):
+        quiet = not telling.told_fields(merge.differences(asked, desired), self.now)
+        if self.world.sender != "none" and quiet and not self._announcing(row, server):
             desired = asked  # a changed text alone: it rides along with the next change that people are told about
         merged = merge.merge(asked=asked, seen=seen, server=server, desired=desired, now=self.now)
         changed_at = row.changed_at
@@ -210,34 +218,42 @@ class _Drafting:
         )
         self._announce(item, noted, merged, row, persons)
 
+    def _announcing(self, row: Row, server: Event) -> bool:
+        """Say whether people are told now of what a human changed before."""
+        if row.told is None or row.changed_at is None or row.changed_at + QUIET > self.now:
+            return False
+        return bool(telling.told_fields(merge.differences(canonical.load(row.told), server), self.now))
+
     def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
         """Write what is ours, tell what has stood long enough, note the rest."""
         told = None if noted.told is None else canonical.load(noted.told)
         same = noted.persons == persons
-        tells = self._by_us(telling.tells(told, merged.seen, now=self.now, same_persons=same), noted.ours)
+        tells = telling.by_us(telling.tells(told, merged.seen, now=self.now, same_persons=same), self.world.sender, noted.ours)
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
         now_told = replace(noted, persons=persons, hour=self._hour(item))
         if not tells and not merged.write:
             noted = replace(now_told, changed_at=None)
         if noted != row:
             self.records.append(noted)
+        ours = merged.write & merge.TOLD or (merged.write and not tells)
         if merged.write or (tells and settled):
             self.changes.append(
                 self._change(
                     Action.UPDATE,
                     item,
                     work=Write(row=now_told, event=merged.seen, fields=merged.write, asked=merged.asked),
-                    cause=Cause.CHANGE if merged.write else Cause.HUMAN,
+                    cause=Cause.CHANGE if ours else Cause.HUMAN,
                     tells=tells,
-                    why=item.why if merged.write else "moved or edited by a person in the calendar",
+                    why=item.why if ours else "moved or edited by a person in the calendar",
                 )
             )
         elif tells and noted.changed_at:
             self.later.append(noted.changed_at + QUIET)
 
-    def _next_generation(self, item: Item, row: Row, server: Event) -> None:
+    def _next_generation(self, item: Item, row: Row, server: Event, *, organizer: str = "") -> None:
         """End a begun series where it is, and go on with a new event for what lies ahead."""
-        self._withdraw(row, why=f"ends here; goes on under a new invitation: {item.why}", server=server, action=Action.UPDATE)
+        why = f"ends here; goes on under a new invitation: {item.why}"
+        self.changes.append(withdrawing.withdrawal(self.world, row, why=why, server=server, action=Action.UPDATE, organizer=organizer))
         starts = tuple(at for at in item.starts if at > self.now)
         if starts:
             ahead = replace(
@@ -259,33 +275,10 @@ class _Drafting:
         if absent or not to_come:
             self.records.append(replace(row, state="closed"))
         elif row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
-            self._withdraw(row, why="no longer planned", gone=True)
+            self.changes.append(withdrawing.withdrawal(self.world, row, why="no longer planned", gone=True))
         elif not self._rests(row.ref):
-            self._withdraw(row, why="no longer planned", server=stored.event if stored else seen)
-
-    def _withdraw(self, row: Row, *, why: str, server: Event | None = None, gone: bool = False, action: Action = Action.WITHDRAW) -> None:
-        stored = self.world.current.stored.get(row.uid)
-        if stored:
-            row = replace(row, href=stored.href, etag=stored.etag, sequence=max(row.sequence, stored.sequence))
-        value = server or canonical.load(row.seen)
-        ended = None if gone else merge.ended(value, self.now)
-        told = None if row.told is None else canonical.load(row.told)
-        self.changes.append(
-            Change(
-                action=action,
-                kind=row.kind,
-                training=row.training,
-                mentorships=row.mentorships,
-                ref=row.ref,
-                start=next((at for at in canonical.meetings(value) if at > self.now), value.start),
-                at=self.now,
-                to=tuple(c.email for c in value.people),
-                why=why,
-                cause=Cause.CHANGE,
-                work=Withdraw(row=row, ended=ended, gone=gone),
-                tells=self._by_us(telling.tells(told, ended, now=self.now) if ended else telling.cancels(told), row.ours),
-            )
-        )
+            server = stored.event if stored else seen
+            self.changes.append(withdrawing.withdrawal(self.world, row, why="no longer planned", server=server))
 
     def _bury(self, row: Row) -> None:
         """Note that a human deleted the event; the others are told once that has stood for a while."""
@@ -303,23 +296,7 @@ class _Drafting:
         if row.changed_at + QUIET > self.now:
             self.later.append(row.changed_at + QUIET)
             return
-        told = canonical.load(row.told)
-        self.changes.append(
-            Change(
-                action=Action.WITHDRAW,
-                kind=row.kind,
-                training=row.training,
-                mentorships=row.mentorships,
-                ref=row.ref,
-                start=told.start,
-                at=self.now,
-                to=tuple(c.email for c in told.people),
-                why="deleted by a person in the calendar; restore brings it back",
-                cause=Cause.HUMAN,
-                work=Withdraw(row=row, gone=True, state="deleted"),
-                tells=self._by_us(telling.cancels(told), row.ours),
-            )
-        )
+        self.changes.append(withdrawing.deletion(self.world, row))
 
     def _orphans(self) -> None:
         mark = events.mark(self.world.writer.installation)
@@ -341,12 +318,6 @@ class _Drafting:
             return False
         self.later.append(until)
         return True
-
-    def _by_us(self, tells: tuple[Tell, ...], ours: Collection[str] = ()) -> tuple[Tell, ...]:
-        """Leave out whom a server tells; whether it can reach somebody new, only the write itself shows (``apply``)."""
-        if self.world.sender == "server":
-            return tuple(tell for tell in tells if tell.about == "invitation" or tell.contact.email.casefold() in ours)
-        return () if self.world.sender == "none" else tells
 
     def _change(self, action: Action, item: Item, *, work: Create | Write, cause: Cause, tells: tuple[Tell, ...], why: str) -> Change:
         listed = () if self.world.sender == "server" and (isinstance(work, Create) or work.fields) else tells

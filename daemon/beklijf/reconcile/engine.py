@@ -1,8 +1,9 @@
 """One tick: survey, apply, deliver. What it decides is decided elsewhere; this is the order in which it happens.
 
-    read the calendar ─► survey (programme, letters, draft, guard) ─► note ─► letters out ─► events ─► their mails out
+    read the calendar ─► listen ─► survey (programme, letters, draft, guard) ─► note ─► letters ─► events ─► their mails
 
-Letters go before events: nobody gets an invitation from a machine unexplained.
+Letters go before events: nobody gets an invitation from a machine unexplained. What people said comes before everything
+that it may change.
 """
 
 from __future__ import annotations
@@ -14,19 +15,25 @@ from typing import TYPE_CHECKING
 
 from beklijf.calendars import NOTHING
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
-from beklijf.ledger import Trouble, stamp
+from beklijf.ledger import stamp
+from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.outbox import Outbox
 from beklijf.reconcile.apply import Applier
-from beklijf.reconcile.delivery import Delivered, Delivery, back_off
-from beklijf.reconcile.noting import DONE, know_trainings, note, tell_of_calendar, tell_of_hold
-from beklijf.reconcile.plan import Action, Create, Plan, Send
+from beklijf.reconcile.delivery import Delivered, Delivery
+from beklijf.reconcile.listening import Listener
+from beklijf.reconcile.noting import DONE, know_trainings, note, tell_of_hold
+from beklijf.reconcile.plan import Action, Create, Plan, Respond, Send
 from beklijf.reconcile.survey import SOON, Survey, Surveyor
+from beklijf.reconcile.troubles import MAILBOX, Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.calendars import Calendar, Changes
+    from beklijf.conversation import Busy
+    from beklijf.domain import Person
+    from beklijf.inbox import Inbox
     from beklijf.ledger import Decision, Ledger
     from beklijf.letters import Letters
     from beklijf.mailers import Mailer
@@ -34,9 +41,6 @@ if TYPE_CHECKING:
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
-
-PATIENCE = timedelta(hours=1)
-"""A server may be restarted; after so long the administrator gets a mail, and at once when it refuses us."""
 
 FULL_READ = timedelta(days=1)
 """Some servers take any token and say that nothing changed: once a day, and at every start, everything is read."""
@@ -72,25 +76,57 @@ class Engine:
     """One installation at work: config, ledger, calendar and mailer, from one tick to the next."""
 
     def __init__(
-        self, config: Config, *, ledger: Ledger, calendar: Calendar, mailer: Mailer, letters: Letters, enforced: bool = True
+        self,
+        config: Config,
+        *,
+        ledger: Ledger,
+        calendar: Calendar,
+        mailer: Mailer,
+        letters: Letters,
+        inbox: Inbox | None = None,
+        enforced: bool = True,
+        ladder: bool = True,
     ) -> None:
         self.config = config
         self.ledger = ledger
         self.calendar = calendar
         self.mailer = mailer
         self.outbox = Outbox(ledger)
-        self.surveyor = Surveyor(config=config, ledger=ledger, outbox=self.outbox, texts=letters, enforced=enforced)
-        self.applier = Applier(calendar=calendar, ledger=ledger, outbox=self.outbox, invitations=config.calendar.invitations)
-        self.delivery = Delivery(config=config, ledger=ledger, outbox=self.outbox, mailer=mailer, letters=letters)
+        self.conversation = Conversation(ledger)
+        self.troubles = Troubles(config=config, ledger=ledger, outbox=self.outbox)
+        self.surveyor = Surveyor(
+            config=config,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            texts=letters,
+            enforced=enforced,
+            ladder=ladder,
+        )
+        self.applier = Applier(
+            calendar=calendar,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            invitations=config.calendar.invitations,
+            persons={person.key: person.email for person in config.persons},
+            hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
+        )
+        self.listener = Listener(
+            config=config, ledger=ledger, outbox=self.outbox, conversation=self.conversation, calendar=calendar, inbox=inbox
+        )
+        self.delivery = Delivery(
+            config=config, ledger=ledger, outbox=self.outbox, conversation=self.conversation, mailer=mailer, letters=letters
+        )
         self._token: str | None = None
         self._read_all: datetime | None = None
         self._written: set[str] = set()
         self._settled: tuple[int, datetime | None] | None = None
 
     def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
-        """Return what a tick would do now; writes nowhere."""
+        """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick."""
         changes = self.calendar.changes(None, self.ledger.etags())
-        return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed)
+        return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed, look=self._look)
 
     def tick(
         self,
@@ -107,13 +143,14 @@ class Engine:
         """
         outcome = Outcome()
         changes = self._read(now, outcome, patient=patient)
-        if self._nothing_new(changes, now) and not approve:
+        heard = self._listen(now, outcome, patient=patient)
+        if self._nothing_new(changes, now) and not heard and not approve:
             outcome.next = self._settled[1] if self._settled else None
             return outcome
-        survey = self.surveyor.survey(now, changes, approved=approve, patient=patient)
+        survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
         outcome.plan = survey.plan
         outcome.problems += survey.plan.problems
-        note(self.ledger, self.outbox, survey, changes, self.applier.sender)
+        note(self.ledger, self.outbox, self.conversation, self.config, survey, changes, self.applier.sender)
         letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
         rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
         pace = Pace(patient=patient, stop=stop, done=done)
@@ -129,7 +166,7 @@ class Engine:
 
     def _read(self, now: datetime, outcome: Outcome, *, patient: bool) -> Changes | None:
         """Return what happened in the calendar; None when it can't be read, which the outcome tells."""
-        trouble = self.ledger.troubles().get("calendar")
+        trouble = self.troubles.now().get("calendar")
         if patient and trouble and trouble.retry_at > now:
             outcome.calendar = Transient(trouble.what)
             return None
@@ -143,12 +180,51 @@ class Engine:
             return None
         if trouble:
             log.warning("calendar %s is back", self.calendar.target)
-            with self.ledger.write():
-                self.ledger.no_trouble("calendar")
+            self.troubles.end("calendar")
         if changes.full:
             self._read_all = now
         self._token = changes.token
+        self._away(changes, now)
         return changes
+
+    def _listen(self, now: datetime, outcome: Outcome, *, patient: bool) -> bool:
+        """Hear what people answered; True when there was anything. A mailbox that is down stops nothing else."""
+        trouble = self.troubles.now().get("inbox")
+        if not self.surveyor.hears or outcome.calendar or (patient and trouble and trouble.retry_at > now):
+            return False
+        try:
+            listened = self.listener.listen(now)
+        except BackendError as error:
+            if not trouble:
+                log.error("the inbox is down: %s", error)  # noqa: TRY400  # one line: the server's words, and no traceback
+            outcome.errors.append(error)
+            outcome.problems += error.problems
+            self.troubles.begin("inbox", error, now)
+            return True  # what was heard before it failed is noted
+        if trouble:
+            log.warning("the inbox is back")
+            self.troubles.end("inbox")
+        if listened.more:
+            outcome.next = now + SOON
+        return bool(listened.happenings)
+
+    def _look(self, people: Sequence[Person], start: datetime, end: datetime) -> Mapping[str, tuple[Busy, ...]]:
+        """Ask when people can't; who can't be asked is taken to be free, since a meeting at a bad hour beats none."""
+        try:
+            return self.calendar.busy(people, start, end)
+        except BackendError as error:
+            log.warning("free/busy can't be read, so times are chosen without: %s", error)
+            return {}
+
+    def _away(self, changes: Changes, now: datetime) -> None:
+        """Note whose calendar can't be used, and whose can again (``organized_by = "mentee"``)."""
+        for target in [t for t in self.troubles.now() if t.startswith(MAILBOX)]:
+            if target.removeprefix(MAILBOX) not in changes.away:
+                log.warning("the calendar of %s is back", target.removeprefix(MAILBOX))
+                self.troubles.end(target)
+        for owner, error in changes.away.items():
+            if isinstance(error, Refused) or f"{MAILBOX}{owner}" in self.troubles.now():
+                self.troubles.begin(f"{MAILBOX}{owner}", error, now)
 
     def _certain(self, changes: Changes) -> Changes:
         """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
@@ -178,7 +254,7 @@ class Engine:
             if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
         }
         for change in changes:
-            if pace.stop() or (outcome.calendar and not isinstance(change.work, Send)):
+            if pace.stop() or (outcome.calendar and not isinstance(change.work, Send | Respond)):
                 return
             if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
                 outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
@@ -198,17 +274,16 @@ class Engine:
                 return
             outcome.done.append(change)
             log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
-            with self.ledger.write():
-                self.ledger.no_trouble(change.ref)
+            self.troubles.end(change.ref)
             pace.done()
 
     def _deliver(self, survey: Survey, outcome: Outcome, pace: Pace) -> None:
         now = survey.now
-        trouble = self.ledger.troubles().get("mail")
+        trouble = self.troubles.now().get("mail")
         if pace.patient and trouble and trouble.retry_at > now:
             outcome.delivered.down = Transient(trouble.what)
             return
-        result = self.delivery.deliver(survey.programme, now, stop=pace.stop, done=pace.done)
+        result = self.delivery.deliver(survey.programme, survey.times, now, stop=pace.stop, done=pace.done)
         for mail in result.sent:
             log.info("sent %s", mail.name)
         for mail, error in result.failed:
@@ -221,11 +296,10 @@ class Engine:
             outcome.problems += result.down.problems
             if not trouble:
                 log.error("mail %s is down: %s", self.mailer.target, result.down)
-            self._trouble("mail", result.down, now)
+            self.troubles.begin("mail", result.down, now)
         elif trouble and result.sent:
             log.warning("mail %s is back", self.mailer.target)
-            with self.ledger.write():
-                self.ledger.no_trouble("mail")
+            self.troubles.end("mail")
         outcome.delivered.sent += result.sent
         outcome.delivered.failed += result.failed
         outcome.delivered.problems += result.problems
@@ -235,27 +309,16 @@ class Engine:
         log.error("the calendar refuses %s: %s", change.ref, error)
         outcome.errors.append(error)
         outcome.problems += [replace(problem, where=change.ref) for problem in error.problems]
-        self._trouble(change.ref, error, now)
+        self.troubles.begin(change.ref, error, now)
 
     def _calendar_fails(self, error: BackendError, now: datetime, outcome: Outcome) -> None:
-        if "calendar" not in self.ledger.troubles():
+        if "calendar" not in self.troubles.now():
             log.error("calendar %s is down: %s", self.calendar.target, error)
         outcome.calendar = error
         outcome.errors.append(error)
         outcome.problems += error.problems
         self._token = self._read_all = None
-        self._trouble("calendar", error, now)
-
-    def _trouble(self, target: str, error: BackendError, now: datetime) -> None:
-        before = self.ledger.troubles().get(target)
-        attempts, since = (before.attempts + 1, before.since) if before else (1, now)
-        wait = back_off(attempts)
-        if isinstance(error, Transient) and error.retry_after:
-            wait = max(wait, timedelta(seconds=error.retry_after))
-        with self.ledger.write():
-            self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
-            if target == "calendar" and (isinstance(error, Down) or now - since >= PATIENCE):
-                tell_of_calendar(self.outbox, self.config, error, since, now)
+        self.troubles.begin("calendar", error, now)
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
@@ -268,9 +331,10 @@ class Engine:
                 self.ledger.set("last_tick", stamp(now))
             if plan.held:
                 tell_of_hold(self.outbox, self.config, plan, now)
-        later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.ledger.troubles().values())]
+        later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
-        clean = not (outcome.done or outcome.delivered.sent or outcome.errors or stopped or changes is None or plan.adopted)
+        busy = outcome.done or outcome.delivered.sent or outcome.errors or plan.adopted or plan.records or survey.heard
+        clean = not (busy or stopped or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
         if plan.held:
             self._read_all = None  # what is wrong with the calendar is told once by a token, and must be seen until it is mended

@@ -140,6 +140,8 @@ def _reason(training: str, changes: list[Change], watch: Watch) -> str:
         return f"it touches {len(people)} people (guard.max_people = {watch.settings.max_people})"
     if withdrawals > watch.settings.max_withdrawals:
         return f"it withdraws {withdrawals} events (guard.max_withdrawals = {watch.settings.max_withdrawals})"
+    if any(isinstance(change.work, Withdraw) and change.work.organizer for change in changes):
+        return "running tracks get another organizer: everybody is invited anew"
     known, now = watch.known.get(training), watch.trainings.get(training)
     if known and now and known.method != now.method.digest:
         return "the method of a running training changed"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections import Counter
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf import canonical, words
+from beklijf.conversation import FEW, PAUSABLE, About, PausedKind, Response
 from beklijf.domain import Kind, Meets
-from beklijf.ledger import Known
+from beklijf.ledger import Known, stamp
+from beklijf.reconcile import responses
 from beklijf.reconcile.apply import sender_seen
+from beklijf.reconcile.deciding import read_pause
+from beklijf.reconcile.notices import Notices
 from beklijf.reconcile.plan import Action
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date
 
     from beklijf.calendars import Changes
-    from beklijf.errors import BackendError
+    from beklijf.domain import Track
     from beklijf.ledger import Ledger, Row
+    from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
     from beklijf.reconcile.plan import Plan
     from beklijf.reconcile.survey import Survey
@@ -28,11 +36,24 @@ log = logging.getLogger("beklijf")
 DONE = {Action.CREATE: "created", Action.UPDATE: "changed", Action.WITHDRAW: "withdrew", Action.SEND: "queued"}
 
 
-def note(ledger: Ledger, outbox: Outbox, survey: Survey, changes: Changes | None, sender: str | None) -> None:
-    """Write down what needs no doing: who joined, hours chosen or moved, humans' changes, decisions taken up."""
+def note(
+    ledger: Ledger,
+    outbox: Outbox,
+    conversation: Conversation,
+    config: Config,
+    survey: Survey,
+    changes: Changes | None,
+    sender: str | None,
+) -> None:
+    """Write down what needs no doing: who joined, hours chosen or moved, humans' changes and answers, decisions taken up."""
     with ledger.write():
         if survey.decisions and changes is not None:  # taken up without a calendar, an approval would approve nothing
             _take_up(ledger, survey)
+            _take_up_pauses(outbox, conversation, config, survey)
+        for heard in survey.heard:
+            conversation.note(heard)
+        _tell_of_silence(ledger, Notices(config=config, outbox=outbox), survey)
+        _erase(ledger, conversation, config, survey)
         for track in survey.programme.tracks.values():
             key = track.mentorship.key
             for person in (track.mentorship.mentee, track.mentorship.mentor):
@@ -76,6 +97,85 @@ def _take_up(ledger: Ledger, survey: Survey) -> None:
                 ledger.forget_moved(row.mentorships)
 
 
+def _take_up_pauses(outbox: Outbox, conversation: Conversation, config: Config, survey: Survey) -> None:
+    """Begin and end pauses that staff decided on, and let the person know."""
+    persons = {person.key: person for person in config.persons}
+    for decision in survey.decisions:
+        person = persons.get(decision.subject)
+        if person is None or decision.kind not in {"pause", "resume"}:
+            continue
+        kinds: tuple[PausedKind, ...]
+        first: date | None = None
+        last: date | None = None
+        if decision.kind == "pause":
+            pause = read_pause(decision)
+            conversation.pause(pause)
+            about, kinds, first, last = About.PAUSED, (pause.kind,), pause.first, pause.last
+        else:
+            about, first = About.RESUMED, survey.now.astimezone(person.zone).date()
+            kinds = tuple(kind for kind in PAUSABLE if decision.field in {"", kind} and conversation.resume(person.key, kind))
+        key = next((k for k, t in survey.programme.tracks.items() if person.key in _members(t)), None)
+        if key is None or not kinds:
+            continue
+        response = Response(about=about, mentorship=key, person=person.key, kinds=kinds, first=first, last=last)
+        name = f"answer {about} {person.key} {' '.join(kinds)} {stamp(decision.made)}"
+        outbox.add_answer(name, recipient=person.email, response=responses.dump(response), now=survey.now)
+
+
+def _members(track: Track) -> set[str]:
+    return {track.mentorship.mentee.key, track.mentorship.mentor.key}
+
+
+def _tell_of_silence(ledger: Ledger, notices: Notices, survey: Survey) -> None:
+    """Let the coordinator know how many pairs stay silent, each time that there is one more; who, only if that is switched on.
+
+    Trainings of few pairs are counted together: "one of the two" would be a name.
+    """
+    silent = sorted(key for key, each in survey.silences.items() if each.silent)
+    told = json.loads(ledger.get("told_silent") or "[]")
+    if not set(silent) - set(told):
+        return
+    names, language, trainings = notices.config.answers.names, notices.language, survey.programme.trainings
+    few = [t.name for t in trainings.values() if len(t.mentorships) < FEW and not names]
+    counts: Counter[str] = Counter()
+    days = 0
+    for key in silent:
+        training = trainings[survey.programme.tracks[key].mentorship.training]
+        counts[words.listed(few, language) if training.name in few else training.name] += 1
+        days = max(days, training.method.limits.silent)
+    pairs = [survey.programme.tracks[key].mentorship for key in silent]
+    said = words.listed([f"{p.mentee.first_name} {words.AND[language]} {p.mentor.first_name}" for p in pairs], language)
+    for training_name, count in sorted(counts.items()):
+        notices.tell(
+            "silent",
+            f"{training_name} {survey.now:%Y-%m-%d}",
+            survey.now,
+            called=words.pairs(count, language),
+            training=training_name,
+            pairs=f"{words.pairs(count, language)} ({said})" if names else words.pairs(count, language),
+            days=str(days),
+        )
+    ledger.set("told_silent", json.dumps(sorted({*silent, *told})))
+
+
+def _erase(ledger: Ledger, conversation: Conversation, config: Config, survey: Survey) -> None:
+    """Forget what people said about tracks that are over long enough; once a day is often enough to look."""
+    last = ledger.instant("erased")
+    if last is not None and timedelta(0) <= survey.now - last < timedelta(days=1):
+        return
+    ends = {key: end for key, track in survey.programme.tracks.items() if (end := end_of(track))}
+    if gone := conversation.erase(ends, config.answers.keep, survey.now):
+        log.info("forgot %d things that people said about tracks that are over", gone)
+    ledger.set("erased", stamp(survey.now))
+
+
+def end_of(track: Track) -> datetime | None:
+    """Return when a track ends: its last event or letter."""
+    hours = [item.starts[-1] for item in track.items]
+    hours += [datetime.combine(wish.due, time(), wish.person.zone) for wish in track.wishes]
+    return max(hours, default=None)
+
+
 def _record(ledger: Ledger, row: Row, survey: Survey) -> None:
     if row.state == "closed":
         ledger.conclude(row, survey.now)
@@ -115,16 +215,3 @@ def tell_of_hold(outbox: Outbox, config: Config, plan: Plan, now: datetime) -> N
     for contact in (organisation.coordinator, organisation.administrator):
         payload = {"name": contact.name, "title": title, "lines": lines, "command": f"beklijf apply --approve {plan.id}"}
         outbox.add_notice(f"held {plan.id}", recipient=contact.email, payload=payload, now=now)
-
-
-def tell_of_calendar(outbox: Outbox, config: Config, error: BackendError, since: datetime, now: datetime) -> None:
-    """Mail the administrator, once an outage, that the calendar can't be used; a mail server can't be complained of by mail."""
-    organisation = config.organisation
-    lines = [line for line in (str(error), error.hint) if line]
-    payload = {
-        "name": organisation.administrator.name,
-        "title": words.NOTICES["down"][organisation.language],
-        "lines": lines,
-        "command": "",
-    }
-    outbox.add_notice(f"calendar down since {since:%Y-%m-%dT%H:%M}", recipient=organisation.administrator.email, payload=payload, now=now)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import open_calendar
+from beklijf.inbox import open_inbox
 from beklijf.ledger import Ledger, translated
 from beklijf.letters import Letters
 from beklijf.mailers import open_mailer
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet."""
     ledger = Ledger(config.service.state, read_only=read_only)
-    calendar = open_calendar(config.calendar, config.calendar.organizer.email)
+    calendar = open_calendar(config.calendar, config.calendar.organizer.email, config.persons)
     mailer = open_mailer(config.mail)
+    inbox = open_inbox(config.inbox) if config.inbox and config.answers.read else None
     try:
-        yield Engine(config, ledger=ledger, calendar=calendar, mailer=mailer, letters=Letters(config.mail.templates))
+        letters = Letters(config.mail.templates)
+        yield Engine(config, ledger=ledger, calendar=calendar, mailer=mailer, letters=letters, inbox=inbox)
     except sqlite3.DatabaseError as error:  # a damaged file may show only when it is read
         with translated(config.service.state):
             raise error from None
     finally:
         mailer.close()
+        if inbox is not None:
+            inbox.close()
         calendar.close()
         ledger.close()

@@ -7,15 +7,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date, datetime
 
     from beklijf.calendars import Stored
-    from beklijf.domain import Event, Kind, Letter, MentorshipKey, Programme, Ref
+    from beklijf.conversation import Proposal, Response
+    from beklijf.domain import Event, Facts, Kind, Letter, Meets, MentorshipKey, Programme, Ref
     from beklijf.errors import Problem
     from beklijf.events import Writer
     from beklijf.ledger import Row
     from beklijf.ledger.outbox import Mail
+    from beklijf.planning.offers import Times
     from beklijf.reconcile.telling import Tell
 
 
@@ -58,6 +60,45 @@ class Withdraw:
     ended: Event | None = None
     gone: bool = False
     state: str = "closed"
+    organizer: str = ""
+    """Whose event it becomes, where that is why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Bring one meeting, or an event of one meeting, to the time that somebody proposed: from then on it is a human's."""
+
+    row: Row
+    event: Event
+    fields: frozenset[str]
+    asked: Event
+    proposal: Proposal
+    reply: Respond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehour:
+    """Give a pair another hour, as one of them chose; planning goes by it from the next tick on."""
+
+    meets: Meets
+    first: date
+    """The day of the first meeting at that hour."""
+    mentorships: tuple[MentorshipKey, ...]
+    uid: str
+    """Of the series that stands in the calendar, if any."""
+    ref: Ref
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """Answer a person at once, each answer once."""
+
+    response: Response
+    name: str
+    """What the outbox calls it: the same for the same answer to the same thing."""
+    proposal: Proposal | None = None
+    """What it settles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +125,7 @@ class Change:
     to: tuple[str, ...]
     why: str
     cause: Cause
-    work: Create | Write | Withdraw | Send | Resend
+    work: Create | Write | Withdraw | Move | Rehour | Respond | Send | Resend
     tells: tuple[Tell, ...] = ()
 
 
@@ -111,6 +152,18 @@ class World:
     """Who invites: server, mail, none; None while that isn't settled."""
     resting: Mapping[str, datetime]
     """Targets that refused, and until when they are left alone."""
+    facts: Facts
+    times: Callable[[], Times]
+    """When people can; made on first use, since few ticks need it."""
+    proposals: Sequence[Proposal] = ()
+    answered: frozenset[str] = frozenset()
+    """The names of the answers that were given."""
+    bounced: frozenset[str] = frozenset()
+    """Addresses that don't exist."""
+    unsettled: frozenset[MentorshipKey] = frozenset()
+    """Pairs of whom one declined the hour: nothing new until that is settled."""
+    gone_mailboxes: frozenset[str] = frozenset()
+    """Of organizers, by address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

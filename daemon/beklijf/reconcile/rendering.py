@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from beklijf import canonical
-from beklijf.domain import Contact, Letter, Person, Single
-from beklijf.letters import reply_to
+from beklijf.domain import Contact, Letter, Person, Role, Single
+from beklijf.letters import reply_to, response_values
 from beklijf.mailers import invitations, messages
+from beklijf.reconcile import responses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from email.message import EmailMessage
 
     from beklijf.domain import Event, Programme
     from beklijf.ledger.outbox import Mail
     from beklijf.letters import Letters
+    from beklijf.letters.links import Links
+    from beklijf.planning.offers import Times
     from beklijf.settings import Config
 
 
 class Rendering:
     """The messages of one pass over the outbox; the programme is looked through once, not once a mail."""
 
-    def __init__(self, config: Config, letters: Letters, programme: Programme) -> None:
+    def __init__(self, config: Config, letters: Letters, programme: Programme, times: Callable[[], Times], links: Links) -> None:
         self.config = config
         self.letters = letters
         self.programme = programme
+        self.times = times
+        self.links = links
         self._wishes = {wish.ref: wish for track in programme.tracks.values() for wish in track.wishes}
         self._items = {item.ref: item for track in programme.tracks.values() for item in track.items}
         self._persons = {person.email.casefold(): person for person in config.persons}
@@ -41,18 +48,40 @@ class Rendering:
                 return self._notice(mail)
 
     def _letter(self, mail: Mail) -> EmailMessage | None:
+        if "response" in mail.payload:
+            return self._response(mail)
         found = tuple(self._wishes[ref] for ref in mail.payload["refs"] if ref in self._wishes)
         if not found:
             return None
         letter = Letter(wishes=found, at=mail.queued)
+        wish = found[0]
+        offered = self.links.works and wish.rule.on_joining and wish.rule.role is Role.MENTEE
+        offers = self.times().hours(wish.mentorship, now=mail.queued) if offered else ()
         return messages.build(
-            self.letters.letter(letter, self.programme),
+            self.letters.letter(letter, self.programme, self.links, offers=offers),
             sender=self.config.mail.sender,
             to=Contact(letter.person.name, mail.recipient),
-            reply_to=reply_to(letter, self.programme),
+            reply_to=reply_to(letter, self.programme, self.links),
             message_id=self._message_id(mail),
             date=mail.queued,
             auto=True,
+            unsubscribe=self.links.unsubscribe(wish.mentorship, letter.person),
+        )
+
+    def _response(self, mail: Mail) -> EmailMessage | None:
+        response = responses.load(mail.payload["response"])
+        person = response_values.receiver(response, self.programme)
+        if person is None:
+            return None
+        return messages.build(
+            self.letters.response(response, self.programme, self.links),
+            sender=self.config.mail.sender,
+            to=Contact(person.name, mail.recipient),
+            reply_to=response_values.reply_to(response, self.programme),
+            message_id=self._message_id(mail),
+            date=mail.queued,
+            auto=True,
+            unsubscribe=self.links.unsubscribe(response.mentorship, person),
         )
 
     def _invitation(self, mail: Mail) -> EmailMessage:
@@ -71,7 +100,14 @@ class Rendering:
             rendered=self.letters.around(told["about"], event, self._reader(contact), self.programme, item=item, single=single),
             message_id=self._message_id(mail),
             date=mail.queued,
+            accepted=told.get("accepted", ()),
+            sent_by=self._sent_by(event),
         )
+
+    def _sent_by(self, event: Event) -> Contact | None:
+        """Return ourselves where somebody else's event goes out from our mailbox."""
+        ours = self.config.calendar.organizer
+        return None if event.organizer.email.casefold() == ours.email.casefold() else ours
 
     def _notice(self, mail: Mail) -> EmailMessage:
         said = mail.payload
@@ -84,6 +120,7 @@ class Rendering:
             message_id=self._message_id(mail),
             date=mail.queued,
             auto=True,
+            attached=base64.b64decode(said["attached"]) if "attached" in said else None,
         )
 
     def _message_id(self, mail: Mail) -> str:

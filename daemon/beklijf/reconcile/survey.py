@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, events, planning
 from beklijf.collector import uncollected
 from beklijf.config import check
-from beklijf.domain import Generation, Kind, Programme
+from beklijf.conversation import Busy, History, Said
+from beklijf.domain import Kind, Person, Programme
 from beklijf.errors import ConfigError, Problem
 from beklijf.ledger.facts import read_facts
-from beklijf.planning import correspondence
+from beklijf.planning import correspondence, silence
 from beklijf.planning.days import public_holidays
-from beklijf.reconcile import guard, merge
+from beklijf.planning.offers import Times
+from beklijf.reconcile import guard, hearing
+from beklijf.reconcile.deciding import decided_pauses, restored
 from beklijf.reconcile.drafting import draft
-from beklijf.reconcile.plan import Current, Plan, Send, World
+from beklijf.reconcile.plan import Current, Plan, Respond, Send, World
+from beklijf.reconcile.troubles import gone_mailboxes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import date, datetime
 
     from beklijf.calendars import Changes
-    from beklijf.domain import Facts, Letter, Training
+    from beklijf.conversation import Heard, Proposal
+    from beklijf.domain import Facts, Letter, MentorshipKey, Training
     from beklijf.ledger import Decision, Ledger, Row
+    from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
+    from beklijf.planning.silence import Silence
     from beklijf.settings import Config
 
 YEARS_AHEAD = 3
@@ -44,6 +53,18 @@ class Survey:
     """As people's decisions leave them; what differs from the ledger is noted by the tick."""
     letters: tuple[Letter, ...]
     decisions: tuple[Decision, ...]
+    heard: tuple[Heard, ...]
+    """What the calendar tells of people and the ledger doesn't know yet."""
+    hears: bool
+    """Whether answers can be heard at all."""
+    silences: Mapping[MentorshipKey, Silence]
+    """The pairs of which something is waited for; none where answers can't be heard."""
+    times: Callable[[], Times]
+    """When people can; made on first use, since few ticks need it."""
+
+
+Look = Callable[[Sequence[Person], "datetime", "datetime"], Mapping[str, tuple[Busy, ...]]]
+"""Asks a calendar when people can't."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +72,12 @@ class Surveyor:
     config: Config
     ledger: Ledger
     outbox: Outbox
+    conversation: Conversation
     texts: events.Texts
     enforced: bool = True
     """False: the guard stops nothing and drafts count as live (rehearse)."""
+    ladder: bool = True
+    """False: nobody answers, and nothing is concluded from that (a rehearsal without answers)."""
 
     def including_drafts(self) -> Surveyor:
         """Return one that sees drafts as live, for what is only looked at."""
@@ -61,12 +85,42 @@ class Surveyor:
 
     def programme(self, now: datetime, facts: Facts) -> Programme:
         """Plan all live trainings; raises ConfigError for what only planning can see, such as meetings that overlap."""
-        organisation = self.config.organisation
-        trainings = {t.id: t for t in self.config.trainings if t.live or not self.enforced}
-        tracks = planning.plan_tracks(organisation, tuple(trainings.values()), facts, self.holidays(now))
-        if wrong := [p for p in check.programme_problems(self.config, tracks, facts.moved) if not p.warning]:
+        config = self.config
+        trainings = {t.id: _with_goals(t, facts.goals) for t in config.trainings if t.live or not self.enforced}
+        tracks = planning.plan_tracks(config.organisation, tuple(trainings.values()), facts, self.holidays(now), ladder=self.hears)
+        if wrong := [p for p in check.programme_problems(config, tracks, facts.moved) if not p.warning]:
             raise ConfigError(wrong)
-        return Programme(organisation=organisation, organizer=self.config.calendar.organizer, trainings=trainings, tracks=tracks)
+        return Programme(
+            organisation=config.organisation,
+            organizer=config.calendar.organizer,
+            trainings=trainings,
+            tracks=tracks,
+            organized_by=config.calendar.organized_by,
+            hears=self.hears,
+            reads_mail=bool(config.answers.read and config.inbox),
+            mentee_proposal=config.answers.mentee_proposal,
+            mentor_proposal=config.answers.mentor_proposal,
+        )
+
+    @property
+    def sender(self) -> str | None:
+        """Who invites: server, mail, none; None while that isn't settled."""
+        invitations = self.config.calendar.invitations
+        return self.ledger.get("sender") if invitations == "auto" else invitations
+
+    @property
+    def hears(self) -> bool:
+        """Whether people's answers can be heard: somebody chose so, and there is a mailbox or a calendar that tells."""
+        config = self.config
+        return (
+            self.ladder
+            and bool(config.answers.read)
+            and (config.inbox is not None or config.calendar.kind == "folder" or self.sender == "server")
+        )
+
+    def addresses(self) -> dict[str, str]:
+        """Return every address of everybody, and whose it is, by key."""
+        return {address: person.key for person in self.config.persons for address in person.addresses}
 
     def holidays(self, now: datetime) -> frozenset[date]:
         years = {session.date.year for t in self.config.trainings for session in t.sessions} | {now.year}
@@ -77,7 +131,14 @@ class Surveyor:
         mentorships = [m for t in self.config.trainings if t.live or not self.enforced for m in t.mentorships]
         facts = read_facts(self.ledger.db, {m.key: m.meets for m in mentorships}, now)
         arrived = {(m.key, p.key): facts.arrived.get((m.key, p.key), now) for m in mentorships for p in (m.mentee, m.mentor)}
-        return replace(facts, joined={m.key: facts.joined.get(m.key, now) for m in mentorships}, arrived=arrived)
+        return replace(
+            facts,
+            joined={m.key: facts.joined.get(m.key, now) for m in mentorships},
+            arrived=arrived,
+            goals=self.conversation.goals({m.key: m.mentee.key for m in mentorships}),
+            pauses=self.conversation.pauses(),
+            heard=self.conversation.histories(self.addresses()) if self.hears else {},
+        )
 
     @uncollected()
     def survey(
@@ -89,42 +150,91 @@ class Surveyor:
         patient: bool = True,
         decided: Iterable[Decision] = (),
         supposed: bool = False,
+        look: Look | None = None,
     ) -> Survey:
         """Plan from what the calendar said; None: it could not be read, so only letters go out.
 
         *decided* is what somebody only thinks of deciding: ``restore`` shows what would come of it.
         *supposed*: now is made up (``plan --at``), so its distance from the last tick is no reason to worry.
+        *look* asks when people can't, where a time is to be chosen; None: nobody is asked.
         """
         decisions = (*self.ledger.decisions(), *decided)
         rows, facts = restored(self.ledger.rows(), self.facts(now), decisions, now)
+        facts = replace(facts, pauses=decided_pauses(facts.pauses, decisions))
+        current = Current() if changes is None else current_state(rows, changes)
+        heard = hearing.in_calendar(rows, current, self.conversation.told_by_calendar(), now) if self.hears else ()
+        facts = replace(facts, strayed=hearing.strayed(rows, current), heard=self._with(facts.heard, heard, rows))
         programme = self.programme(now, facts)
-        letters = self.letters(programme, now)
+        proposals = self.conversation.proposals() if self.hears else ()
+        if look is not None and (wanted := _to_ask(programme, facts, proposals, now)):
+            facts = replace(facts, busy=self._ask(look, wanted))
+            programme = self.programme(now, facts)
+        letters = self.letters(programme, facts, now)
         watch = self.watch(now, programme.trainings, {*approved, *(d.subject for d in decisions if d.kind == "approve")})
         if supposed:
             watch = replace(watch, last_tick=None)
-        current = Current() if changes is None else current_state(rows, changes)
         rows, current, faults = guard.look_for_faults(rows, current, watch)
+        held, troubles = as_held(programme, rows), tuple(self.ledger.troubles().values())
+        times = cache(lambda: Times(held, facts, self.holidays(now)))
         world = World(
             now=now,
             programme=programme,
-            writer=events.Writer(installation=self.config.service.installation, programme=programme, texts=self.texts),
+            writer=events.Writer(
+                installation=self.config.service.installation, programme=programme, texts=self.texts, strayed=facts.strayed
+            ),
             rows=rows,
             current=current,
             letters=letters,
             mails=self.outbox.open_mails(),
-            sender=self.ledger.get("sender") if self.config.calendar.invitations == "auto" else self.config.calendar.invitations,
-            resting={t.target: t.retry_at for t in self.ledger.troubles().values()} if patient else {},
+            sender=self.sender,
+            resting={t.target: t.retry_at for t in troubles} if patient else {},
+            facts=facts,
+            times=times,
+            proposals=proposals,
+            answered=self.outbox.answers(),
+            bounced=frozenset(self.conversation.bounced()),
+            unsettled=silence.unsettled_pairs(programme, facts, self.holidays(now), now),
+            gone_mailboxes=gone_mailboxes(troubles, now),
         )
         plan = guard.guard(draft(world), faults, watch)
         if changes is not None and changes.unreadable:
             unreadable = (Problem(where="calendar", what=said, warning=True) for said in changes.unreadable.values())
             plan = replace(plan, problems=(*plan.problems, *unreadable))
         if changes is None:
-            plan = replace(plan, changes=tuple(c for c in plan.changes if isinstance(c.work, Send)), records=(), adopted=(), assumed=())
-        return Survey(now=now, plan=plan, programme=as_held(programme, rows), facts=facts, rows=rows, letters=letters, decisions=decisions)
+            only = tuple(c for c in plan.changes if isinstance(c.work, Send | Respond))
+            plan = replace(plan, changes=only, records=(), adopted=(), assumed=())
+        return Survey(
+            now=now,
+            plan=plan,
+            programme=held,
+            facts=facts,
+            rows=rows,
+            letters=letters,
+            decisions=decisions,
+            heard=heard,
+            hears=self.hears,
+            silences=silence.standing(held, facts, self.holidays(now), now) if self.hears else {},
+            times=times,
+        )
 
-    def letters(self, programme: Programme, now: datetime) -> tuple[Letter, ...]:
-        wishes = [wish for track in programme.tracks.values() for wish in track.wishes]
+    def _with(
+        self, histories: Mapping[MentorshipKey, History], heard: tuple[Heard, ...], rows: Mapping[str, Row]
+    ) -> Mapping[MentorshipKey, History]:
+        """Return the histories with what was just heard at their ends."""
+        found, whose = dict(histories), self.addresses() if heard else {}
+        for each in heard:
+            known = replace(each, person=whose.get(each.who, ""))
+            for key in rows[each.uid].mentorships:
+                found[key] = History(heard=(*found.get(key, History()).heard, known))
+        return found
+
+    def _ask(self, look: Look, wanted: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, tuple[Busy, ...]]:
+        people = [person for person in self.config.persons if person.key in wanted]
+        return look(people, min(start for start, _ in wanted.values()), max(end for _, end in wanted.values()))
+
+    def letters(self, programme: Programme, facts: Facts, now: datetime) -> tuple[Letter, ...]:
+        bounced = self.conversation.bounced()
+        wishes = [w for track in programme.tracks.values() for w in track.wishes if w.person.email.casefold() not in bounced]
         return correspondence.schedule(
             wishes,
             organisation=self.config.organisation,
@@ -132,6 +242,7 @@ class Surveyor:
             limits={t.id: t.method.limits for t in programme.trainings.values()},
             sent=self.outbox.letters(),
             now=now,
+            pauses=facts.pauses,
         )
 
     def watch(self, now: datetime, trainings: Mapping[str, Training], approved: Iterable[str]) -> guard.Watch:
@@ -181,30 +292,30 @@ def as_held(programme: Programme, rows: Mapping[str, Row]) -> Programme:
     return replace(programme, tracks=tracks)
 
 
-def restored(rows: Mapping[str, Row], facts: Facts, decisions: Iterable[Decision], now: datetime) -> tuple[dict[str, Row], Facts]:
-    """Return rows and facts as they are after people asked for events or fields back.
+def _to_ask(programme: Programme, facts: Facts, proposals: Iterable[Proposal], now: datetime) -> dict[str, tuple[datetime, datetime]]:
+    """Return whose busy times, by key, from when until when, are needed: where a time is chosen, and where some may be offered."""
+    wanted = planning.wanted_busy(programme.tracks, facts, now)
+    keys = {proposal.mentorship for proposal in proposals}
+    keys |= {key for key, said in facts.heard.items() if any(h.said is Said.DECLINED and now - h.at <= OFFERING for h in said.heard)}
+    for key in keys & programme.tracks.keys():
+        for person in (programme.tracks[key].mentorship.mentee, programme.tracks[key].mentorship.mentor):
+            start, end = wanted.get(person.key, (now, now))
+            wanted[person.key] = (min(start, now), max(end, now + OFFERED))
+    return wanted
 
-    A field is given back by taking the human's value for asked: then ours differs from it, and is written. A deleted event
-    comes back as the next generation.
-    """
-    rows = dict(rows)
-    generations, moved = dict(facts.generations), dict(facts.moved)
-    for decision in decisions:
-        if decision.kind != "restore":
-            continue
-        for row in [row for row in rows.values() if row.ref == decision.subject]:
-            if row.state == "deleted":
-                if row.told is None:  # else it stays until its attendees have been told that this one is off
-                    del rows[row.uid]
-                generations[row.ref] = Generation(number=row.generation + 1, since=now)
-                continue
-            asked, seen = canonical.load(row.asked), canonical.load(row.seen)
-            back = [f for f in merge.human_fields(asked, seen) if decision.field in {"", merge.name(f)}]
-            rows[row.uid] = replace(row, asked=canonical.dump(merge.take(asked, seen, back)), refused=())
-            if "time" in back and row.kind is Kind.SERIES:
-                for mentorship in row.mentorships:
-                    moved.pop(mentorship, None)
-    return rows, replace(facts, generations=generations, moved=moved)
+
+OFFERING = timedelta(days=1)
+"""So long after somebody declined they may still be offered other times."""
+
+OFFERED = timedelta(weeks=8)
+"""How far ahead those lie."""
+
+
+def _with_goals(training: Training, goals: Mapping[MentorshipKey, tuple[str, ...]]) -> Training:
+    """Return the training with the goals that its mentees wrote themselves."""
+    if not any(mentorship.key in goals for mentorship in training.mentorships):
+        return training
+    return replace(training, mentorships=tuple(replace(m, goals=goals.get(m.key, m.goals)) for m in training.mentorships))
 
 
 SOON = timedelta(seconds=30)

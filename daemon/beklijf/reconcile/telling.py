@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from beklijf.reconcile import merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from beklijf.domain import Contact, Event
@@ -67,6 +67,13 @@ def tells(told: Event | None, event: Event, *, now: datetime, same_persons: bool
 def cancels(told: Event | None) -> tuple[Tell, ...]:
     """Return what tells everybody who knows of the event that it is off."""
     return () if told is None else tuple(Tell(method="CANCEL", contact=contact, about="cancelled") for contact in told.people)
+
+
+def by_us(tells: tuple[Tell, ...], sender: str | None, ours: Collection[str] = ()) -> tuple[Tell, ...]:
+    """Leave out whom a server tells; whether it can reach somebody new, only the write itself shows (``apply``)."""
+    if sender == "server":
+        return tuple(tell for tell in tells if tell.about == "invitation" or tell.contact.email.casefold() in ours)
+    return () if sender == "none" else tells
 
 
 def _singles(told: Event, event: Event, contact: Contact, changed: frozenset[str]) -> Iterable[Tell]:

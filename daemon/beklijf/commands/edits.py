@@ -1,0 +1,83 @@
+"""What people changed, in words: where the calendar holds something else than we asked for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from beklijf import canonical
+from beklijf.commands.naming import called
+from beklijf.reconcile import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from beklijf.commands.report import Words
+    from beklijf.domain import Event, Ref
+    from beklijf.ledger import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """One thing about one item, in words."""
+
+    item: str
+    what: str
+    to: tuple[str, ...] = ()
+    at: datetime | None = None
+    field: str = ""
+
+
+def edits(row: Row, words: Words) -> list[Remark]:
+    """Return in words what belongs to a human: where the calendar holds something else than we asked for."""
+    if row.state == "deleted":
+        return [_edit(row, "", "deleted")]
+    if row.state != "live":
+        return []
+    asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+    fields = merge.human_fields(asked, seen)
+    found = [_edit(row, name, said) for name, said in _plain(asked, seen, words) if name in fields]
+    moved = {merge.single_field(s.at): s for s in seen.singles}
+    for each in sorted(f for f in fields if merge.name(f) == "single"):
+        single = moved.get(each)
+        if single is None:
+            if "time" not in fields:  # a moved series has its days off elsewhere
+                found.append(_edit(row, "single", "a meeting that was off or moved takes place after all"))
+        elif single.start is not None:
+            found.append(_edit(row, "single", f"the meeting of {words.moment(single.at)} moved to {words.moment(single.start)}"))
+        elif "time" not in fields:
+            found.append(_edit(row, "single", f"the meeting of {words.moment(single.at)} is cancelled"))
+    return found
+
+
+def _plain(asked: Event, seen: Event, words: Words) -> Iterator[tuple[str, str]]:
+    series = "the series " if seen.recurrence else ""
+    if asked.start != seen.start:
+        yield "time", f"{series}moved to {words.moment(seen.start)}"
+    else:
+        yield "time", f"{series}lasts {seen.minutes} minutes"
+    last = "" if seen.recurrence is None else words.day(seen.recurrence.last)
+    yield "recurrence", f"repeats otherwise, until {last}" if last else "no longer repeats"
+    yield "place", f'place changed to "{seen.place}"'
+    yield "people", _people(asked, seen)
+    yield "title", f'title changed to "{seen.title}"'
+    yield "text", "text changed"
+    yield "alarms", "alarm changed"
+
+
+def _people(asked: Event, seen: Event) -> str:
+    before = {c.email.casefold(): c.email for c in asked.people}
+    after = {c.email.casefold(): c.email for c in seen.people}
+    came = [f"{after[key]} added" for key in sorted(after.keys() - before.keys())]
+    left = [f"{before[key]} taken out" for key in sorted(before.keys() - after.keys())]
+    return ", ".join(came + left)
+
+
+def _edit(row: Row, field: str, what: str) -> Remark:
+    return Remark(item=row.ref, what=f"{called(row.ref)}: {what}", field=field)
+
+
+def restorable(rows: Iterable[Row], words: Words) -> dict[Ref, list[Remark]]:
+    """Return what people changed, by item: what ``restore`` can give back."""
+    return {row.ref: found for row in rows if (found := edits(row, words))}

@@ -1,0 +1,119 @@
+"""Reads whether people's answers are read, and in which mailbox; says where nothing could be heard. Connects to nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from beklijf.config.addresses import address
+from beklijf.config.locations import REFERENCES, existing_file, kind_of, only_with, path_from, secret
+from beklijf.config.values import Wrong, amount, choice, flag, text, whole
+from beklijf.settings import AnswersSettings, InboxSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from beklijf.config.people import People
+    from beklijf.config.reading import Table
+    from beklijf.domain import Contact
+    from beklijf.settings import CalendarSettings, MailSettings
+
+_SECURITY: Sequence[Literal["tls", "starttls"]] = ("tls", "starttls")
+_PORTS = {"tls": 993, "starttls": 143}
+_PROPOSAL: Sequence[Literal["apply", "ask"]] = ("apply", "ask")
+_KEEP = amount({"day": 1, "week": 7}, 1, 366)
+_FILED = "beklijf"
+
+
+def read_answers(table: Table) -> AnswersSettings:
+    """Read ``[answers]``; what nobody chose stays open, and counts as no."""
+    return AnswersSettings(
+        read=table.get("read", flag, None),
+        names=table.get("names", flag, False),
+        keep=timedelta(days=table.get("keep", _KEEP, 30)),
+        mentee_proposal=table.get("mentee_proposal", choice(*_PROPOSAL), "apply"),
+        mentor_proposal=table.get("mentor_proposal", choice(*_PROPOSAL), "ask"),
+    )
+
+
+def read_inbox(table: Table, folder: Path, organizer: Contact, mail: MailSettings) -> InboxSettings:
+    kind: Literal["folder", "imap"] = table.need("kind", kind_of("folder", "imap"), "folder")
+    security: Literal["tls", "starttls"] = table.get("security", choice(*_SECURITY), "tls")
+    path = table.get("path", path_from(folder), folder / "var" / "inbox")
+    settings = InboxSettings(
+        kind=kind,
+        address=table.get("address", address, organizer.email),
+        path=path if kind == "folder" else None,
+        host=table.get("host", text, ""),
+        port=table.get("port", whole(1, 65535), _PORTS[security]),
+        security=security,
+        user=table.get("user", text, ""),
+        password=table.get("password", secret(folder), None),
+        ca=table.get("ca", existing_file(folder), None),
+        folder=table.get("folder", text, "INBOX"),
+        filed=table.get("filed", _one_folder if kind == "folder" else text, _FILED),
+    )
+    if kind == "folder":
+        only_with("imap", table, ("host", "port", "security", "user", "password", "ca", "folder"))
+        if settings.path == mail.path:
+            table.wrong("path" if "path" in table else None, "is the folder that letters go out to", "answers come in somewhere else")
+        return settings
+    only_with("folder", table, ("path",))
+    if "host" not in table:
+        table.wrong(None, "host is missing", "the name of the IMAP server")
+    if "user" not in table:
+        table.wrong(None, "user is missing")
+    if "password" not in table:
+        table.wrong(None, "password is missing", REFERENCES)
+    if _known_as(settings.filed) == _known_as(settings.folder):
+        place = "filed" if "filed" in table else "folder"
+        table.wrong(place, "handled mail would stay in the folder that is read", "filed needs a folder of its own")
+    return settings
+
+
+def _one_folder(value: object) -> str:
+    """Take the name of a folder in a Maildir, which becomes the name of a folder on disk."""
+    given = text(value)
+    if "/" in given or given.startswith("."):
+        raise Wrong(f'must be the name of one folder, not "{given}"')
+    return given
+
+
+def _known_as(folder: str) -> str:
+    """Return a name of an IMAP folder to compare: INBOX alone is the same in small letters (RFC 3501 section 5.1)."""
+    return folder.upper() if folder.upper() == "INBOX" else folder
+
+
+def check_mailbox(root: Table, inbox: InboxSettings | None, organizer: Contact, people: People) -> None:
+    """Refuse to read in somebody's own mailbox: what comes from the service's address is never taken for an answer."""
+    address_of = inbox.address.casefold() if inbox else ""
+    if address_of and address_of != organizer.email.casefold() and (owner := people.by_address.get(address_of)):
+        root.document.found(("inbox", "address"), f"is the mailbox of {owner.name}", "the service reads a mailbox of its own only")
+
+
+def check_hearing(root: Table, calendar: CalendarSettings, inbox: InboxSettings | None, answers: AnswersSettings) -> None:
+    """Warn of an inbox that nobody reads, and of answers that nothing reads; says only what is certain before any event."""
+    we_organize = calendar.organized_by == "service" and calendar.organizer.email
+    if inbox is not None and not answers.read:
+        reason = "not chosen yet" if answers.read is None else "false"
+        root.warn("inbox", f"nothing is read from it: answers.read is {reason}", "say read = true in [answers], or take [inbox] out")
+    if inbox is not None and we_organize and inbox.address.casefold() != calendar.organizer.email.casefold():
+        organizer = calendar.organizer.email
+        hint = f"fine if mail to {organizer} arrives in this mailbox too"
+        root.document.found(("inbox", "address"), f"answers to invitations go to {organizer}", hint, warning=True)
+    if inbox is None and answers.read and we_organize and calendar.kind == "caldav" and calendar.invitations in _BY_MAIL:
+        what, hint = _BY_MAIL[calendar.invitations]
+        root.document.found(("answers", "read"), what, hint, warning=True)
+
+
+_BY_MAIL = {
+    "mail": (
+        'no answer can be heard: with invitations = "mail" they come by mail, and there is no [inbox]',
+        "add an [inbox] with the organizer's mailbox",
+    ),
+    "auto": (
+        "if the calendar server leaves the invitations to beklijf, answers come by mail, and there is no [inbox]",
+        "say who invites (invitations in [calendar]), or add an [inbox] with the organizer's mailbox",
+    ),
+}

@@ -1,0 +1,276 @@
+"""A mailbox read over IMAP (RFC 3501): what is new by UID, filed by MOVE, without marking anything as seen.
+
+Judges nothing. Work is bounded whatever arrives: a call looks at `LOOKED_AT` mails at most, and takes in `AT_ONCE`.
+One mail can't stop the reading: what the server, the library or we can't make sense of is taken for what is known of it, and a
+mail over which the server hangs up is passed by. Only where nothing can be read any more is it an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from beklijf.errors import Down, Transient
+from beklijf.inbox import AT_ONCE, LARGEST, News, Received
+from beklijf.inbox.envelopes import HEADER, envelope, structure_has_calendar
+from beklijf.inbox.imap_connection import (
+    LOST,
+    TIMEOUT,
+    UNREADABLE,
+    Connection,
+    IMAPClientError,
+    is_passing,
+    said_in,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from beklijf.inbox import Envelope
+    from beklijf.inbox.imap_connection import IMAPClient
+    from beklijf.settings import InboxSettings
+
+LOOKED_AT = 500
+"""Mails whose envelopes one call asks for."""
+
+MOST_BYTES = 20 * LARGEST
+"""What one call takes in altogether: the mails of a call are in memory together."""
+
+_BATCH = 100
+"""Mails a command."""
+
+_WINDOW = 50_000
+"""UIDs a search: its answer is one line, and the library takes no line over a million bytes."""
+
+_LOSSES = 3
+"""Connections that a call may lose over single mails before it leaves the rest for the next call."""
+
+_HEADER = [f"BODY.PEEK[HEADER.FIELDS (FROM SUBJECT CONTENT-TYPE)]<0.{HEADER}>", "RFC822.SIZE", "INTERNALDATE"]
+_ALL = [*_HEADER, "BODYSTRUCTURE"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was asked of a mail before reading it."""
+
+    envelope: Envelope
+    at: datetime | None
+    header: bytes
+
+
+_UNKNOWN = _Found(envelope(b"", size=0), None, b"")
+
+
+class ImapInbox:
+    """One folder of one account, and the folder beside it for what was handled."""
+
+    def __init__(self, settings: InboxSettings, *, timeout: float = TIMEOUT) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._connection = Connection(settings, timeout=timeout)
+        self.target = self._connection.target
+        self._validity = 0
+        self._losses = 0
+
+    def check(self) -> str:
+        self.close()
+        with self._connection.translated():
+            selected = self._connection.select(self._settings.folder, readonly=True)
+            filed = self._filed(self._connection.client)
+            will_be = "" if filed else ", which will be made"
+        self.close()
+        there = f"{self._settings.folder} has {selected.mails} mails"
+        return f"{self.target}: {there}; handled mail goes to {filed or self._settings.filed}{will_be}"
+
+    def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        with self._connection.translated():
+            selected = self._connection.select(self._settings.folder, readonly=True)
+            self._validity, self._losses = selected.validity, 0
+            validity, start = _numbers(mark)
+            known = validity == selected.validity
+            if known and start >= selected.next:
+                return News(mark=mark)
+            # The server's day may be another one than ours: a day more, and then by the hour.
+            criteria: list[object] = ["UNDELETED"] if known else ["UNDELETED", "SINCE", (since - timedelta(days=1)).date()]
+            searches = self._searches(start if known else 1, selected.next, criteria)
+            uids, stop = next(((uids, stop) for uids, stop in searches if uids), ([], selected.next))
+            news = self._read(uids, stop, wanted, since, everything=known)
+            return replace(news, more=news.more or stop < selected.next)
+
+    def file(self, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        with self._connection.translated():
+            selected = self._connection.select(self._settings.folder, readonly=False)
+            client = self._connection.client
+            uids = [uid for validity, uid in map(_numbers, ids) if validity == selected.validity]
+            for some in _batches(uids):
+                # Asked first: not every server takes a number that is gone for nothing to do. Deleted: filed without UIDPLUS.
+                if there := self._connection.search(["UID", ",".join(map(str, some)), "UNDELETED"]):
+                    self._move(client, there, self._filed(client) or self._make_filed(client))
+
+    def forget(self, before: datetime) -> int:
+        gone = 0
+        with self._connection.translated():
+            self._connection.select(self._settings.folder, readonly=True)  # is the connection still good?
+            filed = self._filed(self._connection.client)
+            if filed is None:
+                return 0
+            upcoming, client = self._connection.select(filed, readonly=False).next, self._connection.client
+            for uids, _ in self._searches(1, upcoming, ["BEFORE", (before + timedelta(days=2)).date()]):
+                for some in _batches(uids):
+                    answer = client.fetch(some, ["INTERNALDATE"])
+                    old = [uid for uid, said in answer.items() if (at := _instant(said)) and at < before]
+                    if old:
+                        client.add_flags(old, [rb"\Deleted"], silent=True)
+                        # without UIDPLUS all that is flagged goes, which in this folder is handled mail too
+                        client.uid_expunge(old) if client.has_capability("UIDPLUS") else client.expunge()
+                    gone += len(old)
+        return gone
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _searches(self, start: int, upcoming: int, criteria: list[object]) -> Iterator[tuple[list[int], int]]:
+        """Yield the numbers that fit, in order, and where the search ended: one window after the other.
+
+        The upper end is never ``*``, which names the last mail also when its number is lower than the first.
+        """
+        for low in range(start, upcoming, _WINDOW):
+            stop = min(low + _WINDOW, upcoming)
+            yield self._connection.search(["UID", f"{low}:{stop - 1}", *criteria]), stop
+
+    def _read(self, uids: list[int], stop: int, wanted: Callable[[Envelope], bool], since: datetime, *, everything: bool) -> News:
+        """Look at mails in their order, and take the wanted ones in, until there is enough; the mark is the first that is left."""
+        mails: list[Received] = []
+        for batch in _batches(uids[:LOOKED_AT]):
+            found = self._described(batch, _ALL)
+            for uid in batch:
+                full = len(mails) >= AT_ONCE or sum(len(mail.content) for mail in mails) >= MOST_BYTES
+                if full or self._losses >= _LOSSES:
+                    return News(mark=f"{self._validity}:{uid}", mails=tuple(mails), more=True)
+                one = found.get(uid) if found is not None else self._single(uid)
+                if one is None or not (everything or one.at is None or one.at >= since) or not wanted(one.envelope):
+                    continue
+                if mail := self._taken(uid, one, since):
+                    mails.append(mail)
+        left = uids[LOOKED_AT:]
+        return News(mark=f"{self._validity}:{left[0] if left else stop}", mails=tuple(mails), more=bool(left))
+
+    def _single(self, uid: int) -> _Found | None:
+        """Return what can be known of one mail where a batch with it could not be read: the least, if need be nothing."""
+        for items in (_ALL, _HEADER):
+            found = self._described([uid], items)
+            if found is not None:
+                return found.get(uid)
+        return _UNKNOWN
+
+    def _described(self, uids: list[int], items: list[str]) -> dict[int, _Found] | None:
+        """Return what the server tells of mails, without those that are gone meanwhile."""
+        answer = self._fetch(uids, items)
+        return None if answer is None else {uid: _found(said) for uid, said in answer.items()}
+
+    def _taken(self, uid: int, one: _Found, since: datetime) -> Received | None:
+        """Return a mail as it is, or its headers alone where the server can't hand it over; None when it is gone."""
+        content: object = None
+        for _ in range(2):  # the connection may have been lost by chance
+            answer = self._fetch([uid], [f"BODY.PEEK[]<0.{LARGEST}>"])
+            if answer is not None:
+                if uid not in answer:
+                    return None
+                content = next((value for key, value in answer[uid].items() if key.startswith(b"BODY[]")), None)
+                break
+        cut = not isinstance(content, bytes) or (len(content) >= LARGEST and one.envelope.size != LARGEST)
+        mail = content if isinstance(content, bytes) else one.header
+        return Received(id=f"{self._validity}:{uid}", at=one.at or since, content=mail[:LARGEST], cut=cut)
+
+    def _fetch(self, uids: list[int], items: list[str]) -> Mapping[int, Mapping[bytes, Any]] | None:
+        """Ask about mails; None where no answer can be had about these, though the server is there."""
+        if not self._connection.is_open:
+            selected = self._connection.select(self._settings.folder, readonly=True)
+            if selected.validity != self._validity:
+                raise Transient(f"{self.target}: {self._settings.folder} was made anew while it was read")
+        try:
+            answer: Mapping[int, Mapping[bytes, Any]] = self._connection.client.fetch(uids, items)
+        except UNREADABLE:
+            return None
+        except (*LOST, IMAPClientError) as error:
+            if is_passing(error):
+                raise
+            self._losses += 1
+            self._connection.drop()
+            return None
+        return answer
+
+    def _move(self, client: IMAPClient, uids: list[int], folder: str) -> None:
+        if client.has_capability("MOVE"):
+            client.move(uids, folder)
+            return
+        client.copy(uids, folder)
+        client.add_flags(uids, [rb"\Deleted"], silent=True)
+        if client.has_capability("UIDPLUS"):
+            client.uid_expunge(uids)
+        # Else it stays flagged: EXPUNGE would take along what others have flagged here, and may want back.
+
+    def _filed(self, client: IMAPClient) -> str | None:
+        """Return the name that the folder for handled mail has on this server, if it is there."""
+        for name in self._names(client):
+            for flags, _, found in client.list_folders("", name):
+                if found == name and not {rb"\Noselect", rb"\NonExistent"} & set(flags):
+                    return name
+        return None
+
+    def _make_filed(self, client: IMAPClient) -> str:
+        refused: list[str] = []
+        for name in self._names(client):
+            try:
+                client.create_folder(name)
+            except LOST:
+                raise
+            except IMAPClientError as error:
+                refused.append(f"{name}: {said_in(error)}")
+                continue
+            client.subscribe_folder(name)  # else many mail programs don't show it
+            return name
+        raise Down(f"{self.target} makes no folder {'; '.join(refused)}", hint="make it by hand, or choose another name in [inbox] filed")
+
+    def _names(self, client: IMAPClient) -> Iterator[str]:
+        """Yield the name of the configuration, and what it is where all folders of an account are beneath INBOX (RFC 2342)."""
+        filed = self._settings.filed
+        yield filed
+        if client.has_capability("NAMESPACE"):
+            prefix = (client.namespace().personal or (("", ""),))[0][0]
+        else:
+            prefix = "INBOX" + next((separator.decode() for _, separator, _ in client.list_folders("", "") if separator), ".")
+        if prefix and not filed.startswith(prefix):
+            yield prefix + filed
+
+
+def _found(said: Mapping[bytes, Any]) -> _Found:
+    header = next((value for key, value in said.items() if key.startswith(b"BODY[HEADER") and isinstance(value, bytes)), b"")
+    size = said.get(b"RFC822.SIZE")
+    known = envelope(
+        header,
+        size=size if isinstance(size, int) else 0,
+        calendar=structure_has_calendar(said.get(b"BODYSTRUCTURE")),
+    )
+    return _Found(known, _instant(said), header)
+
+
+def _instant(said: Mapping[bytes, Any]) -> datetime | None:
+    at = said.get(b"INTERNALDATE")
+    try:
+        return at.astimezone(UTC) if isinstance(at, datetime) else None
+    except OverflowError:  # the first or the last day that there is
+        return None
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    """Return UIDVALIDITY and number of a mark or an id; two zeros for what is none of ours, which no mail has."""
+    validity, _, number = text.partition(":")
+    return (int(validity), int(number)) if validity.isdecimal() and number.isdecimal() else (0, 0)
+
+
+def _batches(uids: list[int]) -> Iterator[list[int]]:
+    return (uids[start : start + _BATCH] for start in range(0, len(uids), _BATCH))

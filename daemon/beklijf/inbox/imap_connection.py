@@ -1,0 +1,225 @@
+"""A connection to an IMAP server (RFC 3501, RFC 9051): always TLS, verified, logged in, and every error told by its meaning.
+
+Knows nothing of mails. The sorting of errors:
+
+    where                    said                                means
+    connect, any command     nothing, too late, BYE, cut off     Transient
+    TLS                      not offered, or not to be trusted   Down: nothing was sent, not even the user's name
+    any command              NO [UNAVAILABLE] and the like       Transient (RFC 5530)
+    login, folder, others    NO, BAD                             Down, with what the server said
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
+from imapclient.exceptions import (  # type: ignore[import-untyped]  # the same
+    IMAPClientAbortError,
+    IMAPClientError,
+    IMAPClientReadOnlyError,
+    LoginError,
+    ProtocolError,
+)
+
+from beklijf.errors import BackendError, Down, Transient
+from beklijf.mailers.messages import ascii_domain, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from beklijf.settings import InboxSettings
+
+__all__ = ["LOST", "TIMEOUT", "UNREADABLE", "Connection", "IMAPClient", "IMAPClientError", "Selected", "is_passing", "said_in"]
+
+TIMEOUT = 30.0
+"""Seconds for each step."""
+
+UNREADABLE = (ProtocolError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What the library raises over an answer that it can't make sense of; the connection is in order after it."""
+
+LOST = (IMAPClientAbortError, OSError)
+"""What is raised when there is no connection any more, and when the server's lines don't fit together."""
+
+_PASSING = re.compile(r"\[(UNAVAILABLE|INUSE|SERVERBUG|LIMIT|THROTTLED)\b", re.IGNORECASE)
+_BYTES = re.compile(r"""\bb(['"])(.*)\1""", re.DOTALL)
+"""The library shows some of what the server said as Python shows bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What the server tells of a folder when it is opened."""
+
+    validity: int
+    """UIDVALIDITY: with another one, every number is another mail's."""
+    next: int
+    """UIDNEXT: no mail has this number or a higher one."""
+    mails: int
+
+
+class Connection:
+    """Opened by the first `select`, and again by the next one after an error."""
+
+    def __init__(self, settings: InboxSettings, *, timeout: float = TIMEOUT) -> None:
+        self.target = f"imap {settings.user} {settings.host}:{settings.port}"
+        self._settings = settings
+        self._timeout = timeout
+        self._client: IMAPClient | None = None
+
+    @property
+    def client(self) -> IMAPClient:
+        """The library's client, connected and logged in."""
+        if self._client is None:
+            self._client = self._open()
+        return self._client
+
+    @property
+    def is_open(self) -> bool:
+        return self._client is not None
+
+    def select(self, folder: str, *, readonly: bool) -> Selected:
+        """Open a folder: what comes next is about it. A connection that the server dropped while idle is made anew."""
+        if self._client is not None:
+            with suppress(*LOST):
+                return self._select(self._client, folder, readonly=readonly)
+            self.drop()
+        return self._select(self.client, folder, readonly=readonly)
+
+    def _select(self, client: IMAPClient, folder: str, *, readonly: bool) -> Selected:
+        try:
+            said = client.select_folder(folder, readonly=readonly)
+        except IMAPClientReadOnlyError as error:
+            hint = "this account must be allowed to move and delete mails there"
+            raise Down(f"{self.target}: {folder} can only be read", hint=hint) from error
+        except LOST:
+            raise
+        except IMAPClientError as error:
+            if is_passing(error):
+                raise
+            there = ", ".join(sorted(name for flags, _, name in client.list_folders() if rb"\Noselect" not in flags)[:10])
+            hint = f"[inbox] folder and filed are names as the server has them; there are: {one_line(there)[:200]}"
+            raise Down(f"{self.target}: {folder} can't be opened: {said_in(error)}", hint=hint) from error
+        validity = said.get(b"UIDVALIDITY")
+        if not isinstance(validity, int):  # RFC 3501 section 2.3.1.1: such a mailbox has no numbers that last
+            raise Down(f"{self.target}: {folder} has no UIDVALIDITY", hint="this server can't be used for reading answers")
+        mails, upcoming = int(said.get(b"EXISTS") or 0), said.get(b"UIDNEXT")
+        if not isinstance(upcoming, int):  # it may be left out (RFC 3501 section 6.3.1)
+            upcoming = max(_search(client, ["UID", "*"]), default=0) + 1 if mails else 1
+        return Selected(validity, upcoming, mails)
+
+    def search(self, criteria: Sequence[object]) -> list[int]:
+        """Return the UIDs that fit, in order."""
+        return _search(self.client, criteria)
+
+    def drop(self) -> None:
+        """Leave without a word: after an error nobody knows what the server would say next."""
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(*LOST):
+                client.shutdown()
+
+    def close(self) -> None:
+        """Say goodbye; a server that is gone already needs none."""
+        if self._client is not None:
+            with suppress(IMAPClientError, OSError):
+                self._client.logout()
+        self.drop()
+
+    def _open(self) -> IMAPClient:
+        settings = self._settings
+        trust, host, implicit = self._trust(), ascii_domain(settings.host), settings.security == "tls"
+        try:
+            client = IMAPClient(host, settings.port, ssl=implicit, ssl_context=trust if implicit else None, timeout=self._timeout)
+        except UnicodeError as error:
+            raise Down(f"[inbox] host {settings.host!r} is no host name", hint="check its spelling") from error
+        self._client = client  # what goes wrong from here on leaves a connection to close
+        client.normalise_times = False
+        if not implicit:
+            if not client.has_capability("STARTTLS"):
+                raise Down(f"{self.target} offers no STARTTLS", hint='port 993 is for security = "tls", 143 for "starttls"')
+            client.starttls(ssl_context=trust)
+        self._log_in(client)
+        return client
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return what certificates are judged by: the system's authorities, or only the one that [inbox] ca names."""
+        ca = self._settings.ca
+        try:
+            return ssl.create_default_context(cafile=None if ca is None else str(ca))
+        except OSError as error:
+            raise Down(f"[inbox] ca {ca}: {error.strerror or error}", hint="it must be a readable PEM file") from error
+
+    def _log_in(self, client: IMAPClient) -> None:
+        """Log in by a mechanism that takes UTF-8; the plain LOGIN takes ASCII, and the library puts the user in it unquoted."""
+        user, password = self._settings.user, self._settings.password.reveal() if self._settings.password else ""
+        hint = "check [inbox] user and password; login by password may be switched off for this account"
+        try:
+            if client.has_capability("AUTH=PLAIN"):
+                client.sasl_login("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+            elif client.has_capability("AUTH=LOGIN"):
+                answers = iter((user.encode(), password.encode()))
+                client.sasl_login("LOGIN", lambda _: next(answers, None))
+            elif client.has_capability("LOGINDISABLED"):
+                raise Down(f"{self.target} offers no login by password", hint=hint)
+            elif not (user + password).isascii() or not (user + password).isprintable() or " " in user:
+                raise Down(f"{self.target} takes only ASCII letters for a login", hint="give the account such a user and password")
+            else:
+                client.login(user, password)
+        except LoginError as error:
+            # the library says so of a lost connection too
+            if isinstance(error.__context__, LOST) or is_passing(error):
+                raise IMAPClientAbortError(_masked(error, password)) from None
+            raise Down(f"{self.target} refused the login: {_masked(error, password)}", hint=hint) from None
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what the library, ssl and the network raise into our errors; the next call connects anew."""
+        try:
+            yield
+        except BackendError:
+            self.drop()
+            raise
+        except ssl.SSLCertVerificationError as error:
+            self.drop()
+            hint = "if the server's certificate is by an authority of your own: [inbox] ca = its PEM file; else mind the host's name"
+            raise Down(f"{self.target} shows a certificate that can't be trusted: {error.verify_message}", hint=hint) from error
+        except LOST as error:
+            self.drop()
+            if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+                hint = 'port 993 is for security = "tls", 143 for "starttls"'
+                raise Down(f"{self.target} speaks no TLS that we understand: {error.reason or error}", hint=hint) from error
+            hint = "does the server run, and are [inbox] host and port right? it is tried again"
+            raise Transient(f"{self.target}: {said_in(error)}", hint=hint) from error
+        except IMAPClientError as error:
+            self.drop()
+            raise (Transient if is_passing(error) else Down)(f"{self.target}: {said_in(error)}") from error
+        except BaseException:
+            self.drop()
+            raise
+
+
+def _search(client: IMAPClient, criteria: Sequence[object]) -> list[int]:
+    try:
+        return sorted(client.search(criteria))
+    except ValueError as error:  # not numbers
+        raise ProtocolError(f"the search was answered in a way that can't be read: {error}") from error
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether the server says itself that it may say otherwise later."""
+    return bool(_PASSING.search(str(error)))
+
+
+def said_in(error: Exception) -> str:
+    """Return what an error says as one line for a log, however long and whatever is in it."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(_BYTES.sub(r"\2", text))[:300] or type(error).__name__
+
+
+def _masked(error: Exception, password: str) -> str:
+    """Return what a server says of a login, without the password that some repeat."""
+    return said_in(IMAPClientError(str(error).replace(password, "***") if password else str(error)))

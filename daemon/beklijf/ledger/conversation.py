@@ -1,0 +1,255 @@
+"""What people said, as the ledger keeps it: heard, proposals, tokens, goals, pauses, bounces. It stores; ``hearing`` decides.
+
+Call the writing methods inside ``ledger.write()``. Whose an address is, is not written down but looked up when it is read: so
+an answer from an address that nobody knew counts from the day on which the config says whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from beklijf.conversation import ANSWERS, Heard, History, Invited, Pause, Proposal, Said, Token, TokenKind
+from beklijf.domain import Kind, MentorshipKey, Ref
+from beklijf.ledger import stamp
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+    from beklijf.ledger import Ledger
+
+_ANSWERS = frozenset(ANSWERS.values())
+
+
+class Conversation:
+    """What people said to one installation."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._db = ledger.db
+
+    # -- heard -------------------------------------------------------------------------------------------------------
+
+    def note(self, heard: Heard) -> None:
+        self._db.execute(
+            "INSERT INTO heard (at, said, uid, place, who, source) VALUES (?, ?, ?, ?, ?, ?)",
+            (stamp(heard.at), heard.said, heard.uid, _place(heard.place), heard.who.casefold(), heard.source),
+        )
+
+    def reopen(self, uid: str, place: datetime | None, who: str, now: datetime) -> None:
+        """Let an answer go back to open, because the meeting that it was about is at another time; nothing where there is none."""
+        last = self._db.execute(
+            "SELECT said, source FROM heard WHERE uid = ? AND place = ? AND who = ? AND source = 'mail' ORDER BY id DESC LIMIT 1",
+            (uid, _place(place), who.casefold()),
+        ).fetchone()
+        if last is not None and Said(last["said"]) in _ANSWERS - {Said.OPEN}:
+            self.note(Heard(at=now, said=Said.OPEN, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
+
+    def told_by_calendar(self) -> dict[tuple[str, datetime | None, str], Said]:
+        """Return the last answer that the calendar told, by event, place and address."""
+        found = {}
+        for row in self._db.execute("SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != '' ORDER BY id"):
+            if (said := Said(row["said"])) in _ANSWERS:
+                found[row["uid"], _instant(row["place"]), row["who"]] = said
+        return found
+
+    def histories(self, persons: Mapping[str, str]) -> dict[MentorshipKey, History]:
+        """Return what was heard of each mentorship, oldest first; *persons* has everybody's addresses, and whose they are."""
+        found: defaultdict[MentorshipKey, list[Heard]] = defaultdict(list)
+        away: list[Heard] = []
+        members: dict[MentorshipKey, set[str]] = {}
+        for row in self._db.execute(
+            """SELECT heard.*, event.ref AS ref, event.mentorships AS mentorships, event.persons AS persons
+               FROM heard LEFT JOIN event USING (uid) ORDER BY heard.id"""
+        ):
+            heard = _heard(row, persons)
+            if not row["uid"]:
+                away.append(heard)
+            for key in json.loads(row["mentorships"] or "[]"):
+                found[MentorshipKey(key)].append(heard)
+                members.setdefault(MentorshipKey(key), set()).update(json.loads(row["persons"]))
+        for key, here in found.items():
+            here += [heard for heard in away if heard.person in members[key]]
+            here.sort(key=lambda heard: heard.at)
+        return {key: History(heard=tuple(here)) for key, here in found.items()}
+
+    def strangers(self, persons: Mapping[str, str]) -> list[tuple[MentorshipKey, str]]:
+        """Return the addresses that answered and are still nobody's, by the mentorship that they answered to."""
+        found: dict[tuple[MentorshipKey, str], None] = {}
+        for row in self._db.execute("SELECT who, mentorships FROM heard JOIN event USING (uid) WHERE said = ?", (Said.STRANGER,)):
+            if row["who"] not in persons:
+                found |= dict.fromkeys((MentorshipKey(key), str(row["who"])) for key in json.loads(row["mentorships"]))
+        return list(found)
+
+    def invited(self) -> dict[str, Invited]:
+        """Return our events as answers are held against them, those that are over included."""
+        mailed = self._mailed()
+        return {
+            row["uid"]: Invited(
+                uid=row["uid"],
+                ref=Ref(row["ref"]),
+                kind=Kind(row["kind"]),
+                mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
+                people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
+                sequence=mailed.get(row["uid"], {}).get(None, 0),
+                singles={place: number for place, number in mailed.get(row["uid"], {}).items() if place},
+            )
+            for row in self._db.execute(
+                "SELECT uid, ref, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event"
+            )
+        }
+
+    def _mailed(self) -> dict[str, dict[datetime | None, int]]:
+        """Return the highest SEQUENCE that was queued of each event and single meeting; the name of an invitation ends with it."""
+        found: defaultdict[str, dict[datetime | None, int]] = defaultdict(dict)
+        for row in self._db.execute("SELECT uid, single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *'"):
+            number = row["name"].partition(" again ")[0].rpartition(" ")[2]
+            place = datetime.fromisoformat(row["single"]) if row["single"] else None
+            found[row["uid"]][place] = max(found[row["uid"]].get(place, 0), int(number))
+        return found
+
+    # -- proposals ---------------------------------------------------------------------------------------------------
+
+    def propose(self, proposal: Proposal) -> None:
+        """Keep a proposal until it is settled; a newer one of the same person for the same meeting takes its place."""
+        zone = proposal.start.tzinfo
+        self._db.execute(
+            "DELETE FROM proposal WHERE mentorship = ? AND uid = ? AND place = ? AND who = ?",
+            (proposal.mentorship, proposal.uid, _place(proposal.place), proposal.who),
+        )
+        self._db.execute(
+            """INSERT INTO proposal (at, mentorship, uid, place, who, start, zone, minutes, agreed)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                stamp(proposal.at),
+                proposal.mentorship,
+                proposal.uid,
+                _place(proposal.place),
+                proposal.who,
+                stamp(proposal.start),
+                zone.key if isinstance(zone, ZoneInfo) else "UTC",
+                proposal.minutes,
+                int(proposal.agreed),
+            ),
+        )
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return what was proposed and isn't settled, oldest first."""
+        return tuple(
+            Proposal(
+                id=row["id"],
+                at=datetime.fromisoformat(row["at"]),
+                mentorship=MentorshipKey(row["mentorship"]),
+                uid=row["uid"],
+                place=_instant(row["place"]),
+                who=row["who"],
+                start=datetime.fromisoformat(row["start"]).astimezone(ZoneInfo(row["zone"])),
+                minutes=row["minutes"],
+                agreed=bool(row["agreed"]),
+            )
+            for row in self._db.execute("SELECT * FROM proposal ORDER BY id")
+        )
+
+    def settle(self, proposal: Proposal) -> None:
+        self._db.execute("DELETE FROM proposal WHERE id = ?", (proposal.id,))
+
+    # -- tokens, goals, pauses, bounces ------------------------------------------------------------------------------
+
+    def remember(self, tokens: Iterable[Token], now: datetime) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO token VALUES (?, ?, ?, ?, ?, ?)",
+            [(t.token, t.kind, t.mentorship, t.person, json.dumps(dict(t.value), sort_keys=True), stamp(now)) for t in tokens],
+        )
+
+    def tokens(self) -> dict[str, Token]:
+        return {
+            row["token"]: Token(
+                token=row["token"],
+                kind=TokenKind(row["kind"]),
+                mentorship=MentorshipKey(row["mentorship"]),
+                person=row["person"],
+                value=json.loads(row["value"]),
+            )
+            for row in self._db.execute("SELECT * FROM token")
+        }
+
+    def set_goal(self, mentorship: MentorshipKey, person: str, goal: str, now: datetime) -> None:
+        self._db.execute("INSERT OR REPLACE INTO goal VALUES (?, ?, ?, ?)", (mentorship, person, goal, stamp(now)))
+
+    def goals(self, mentees: Mapping[MentorshipKey, str]) -> dict[MentorshipKey, tuple[str, ...]]:
+        """Return the goals in people's own words, by mentorship; *mentees* are by key: another mentee has goals of their own."""
+        found = self._db.execute("SELECT mentorship, person, goal FROM goal")
+        return {MentorshipKey(key): (goal,) for key, person, goal in found if mentees.get(MentorshipKey(key)) == person}
+
+    def pause(self, pause: Pause) -> None:
+        last = None if pause.last is None else pause.last.isoformat()
+        self._db.execute("INSERT OR REPLACE INTO pause VALUES (?, ?, ?, ?)", (pause.person, pause.kind, pause.first.isoformat(), last))
+
+    def resume(self, person: str, kind: str) -> bool:
+        """End a pause; False when there was none."""
+        return bool(self._db.execute("DELETE FROM pause WHERE person = ? AND kind = ?", (person, kind)).rowcount)
+
+    def pauses(self) -> tuple[Pause, ...]:
+        return tuple(
+            Pause(
+                person=row["person"],
+                kind=row["kind"],
+                first=date.fromisoformat(row["first"]),
+                last=None if row["last"] is None else date.fromisoformat(row["last"]),
+            )
+            for row in self._db.execute("SELECT * FROM pause ORDER BY person, kind")
+        )
+
+    def bounce(self, address: str, note: str, now: datetime) -> bool:
+        """Mark an address as one that doesn't exist; False when it was known to be."""
+        row = (address.casefold(), stamp(now), note)
+        return bool(self._db.execute("INSERT OR IGNORE INTO bounced VALUES (?, ?, ?)", row).rowcount)
+
+    def bounced(self) -> dict[str, str]:
+        return {row["address"]: row["note"] for row in self._db.execute("SELECT address, note FROM bounced")}
+
+    # -- erasing -----------------------------------------------------------------------------------------------------
+
+    def erase(self, ends: Mapping[MentorshipKey, datetime], keep: timedelta, now: datetime) -> int:
+        """Forget what people said about tracks that ended longer than *keep* ago; return how many rows went.
+
+        A track that nobody knows any more ended with the last that was said about it. What is about a person and no track goes
+        when it is that old itself; pauses go *keep* after their last day, bounces with the person (they say nothing of anybody).
+        """
+        before, gone = stamp(now - keep), 0
+        for table, column in (("token", "made"), ("proposal", "at"), ("goal", "at")):
+            keys = {row[0]: row[1] for row in self._db.execute(f"SELECT mentorship, max({column}) FROM {table} GROUP BY mentorship")}  # noqa: S608  # our own names
+            over = [key for key, last in keys.items() if (stamp(ends[key]) if key in ends else last) < before]
+            gone += self._db.executemany(f"DELETE FROM {table} WHERE mentorship = ?", [(key,) for key in over]).rowcount if over else 0  # noqa: S608  # our own names
+        last = {row[0]: row[1] for row in self._db.execute("SELECT uid, max(at) FROM heard WHERE uid != '' GROUP BY uid")}
+        known = {row["uid"]: json.loads(row["mentorships"]) for row in self._db.execute("SELECT uid, mentorships FROM event")}
+        over = [uid for uid, at in last.items() if max([stamp(ends[k]) for k in known.get(uid, ()) if k in ends], default=at) < before]
+        gone += self._db.executemany("DELETE FROM heard WHERE uid = ?", [(uid,) for uid in over]).rowcount if over else 0
+        gone += self._db.execute("DELETE FROM heard WHERE uid = '' AND at < ?", (before,)).rowcount
+        gone += self._db.execute("DELETE FROM pause WHERE last < ?", ((now - keep).date().isoformat(),)).rowcount
+        return gone
+
+
+def _heard(row: sqlite3.Row, persons: Mapping[str, str]) -> Heard:
+    """Return a row with its person looked up; a stranger who turns out to be somebody gave an answer that counts."""
+    return Heard(
+        at=datetime.fromisoformat(row["at"]),
+        said=Said(row["said"]),
+        uid=row["uid"],
+        ref=Ref(row["ref"] or ""),
+        place=_instant(row["place"]),
+        who=row["who"],
+        person=persons.get(row["who"], ""),
+        source=row["source"],
+    )
+
+
+def _place(place: datetime | None) -> str:
+    return "" if place is None else place.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def _instant(text: str) -> datetime | None:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) if text else None

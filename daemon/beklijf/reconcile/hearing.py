@@ -1,0 +1,94 @@
+"""What a calendar tells of people's answers and moves, and what a mail means for the ledger. Pure.
+
+    the calendar says                              noted as
+    ---------------------------------------------  --------------------------------------------------------------------
+    PARTSTAT of an attendee is another             their answer; NEEDS-ACTION after an answer: open again
+    PARTSTAT in one meeting differs from the whole  their answer to that meeting
+    one meeting is elsewhere, or the event is      moved, by nobody in particular: a calendar doesn't tell who did it
+    one meeting is taken out, or the event is gone  cancelled, likewise
+
+A PARTSTAT is a fact and never a change to write back.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from beklijf import canonical
+from beklijf.conversation import ANSWERS, Heard, Said
+from beklijf.domain import Kind
+from beklijf.reconcile import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from beklijf.calendars import Stored
+    from beklijf.domain import Ref
+    from beklijf.ledger import Row
+    from beklijf.reconcile.plan import Current
+
+Told = dict[tuple[str, "datetime | None", str], Said]
+"""The last answer that the calendar told, by event, place and address."""
+
+
+def in_calendar(rows: Mapping[str, Row], current: Current, told: Told, now: datetime) -> tuple[Heard, ...]:
+    """Return what the calendar tells that wasn't known: answers, moves, meetings taken out."""
+    found: list[Heard] = []
+    for uid, stored in sorted(current.stored.items()):
+        row = rows.get(uid)
+        if row is None or row.kind is Kind.REMINDER:
+            continue
+        found += _answers(row, stored, told, now)
+        if row.state == "live":
+            found += _moves(row, stored, now)
+    for uid in sorted(current.gone):
+        if rows[uid].state == "live" and rows[uid].kind is not Kind.REMINDER:
+            found.append(Heard(at=now, said=Said.CANCELLED, uid=uid, ref=rows[uid].ref))
+    return tuple(found)
+
+
+def _answers(row: Row, stored: Stored, told: Told, now: datetime) -> Iterator[Heard]:
+    for address, partstat in sorted(stored.answers.items()):
+        said = ANSWERS.get(partstat, Said.OPEN)
+        if said is not told.get((row.uid, None, address), Said.OPEN):
+            yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, who=address)
+    for place, answers in sorted(stored.single_answers.items()):
+        for address, partstat in sorted(answers.items()):
+            whole = ANSWERS.get(stored.answers.get(address, ""), Said.OPEN)
+            said = ANSWERS.get(partstat, Said.OPEN)
+            if said is not told.get((row.uid, place, address), whole):
+                yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=place, who=address)
+
+
+def _moves(row: Row, stored: Stored, now: datetime) -> Iterator[Heard]:
+    """Yield what people did with the event since it was last seen."""
+    seen, asked = canonical.load(row.seen), canonical.load(row.asked)
+    fields = merge.differences(seen, stored.event)
+    if fields & {"time", "recurrence"} and stored.event.start != asked.start:
+        yield Heard(at=now, said=Said.MOVED, uid=row.uid, ref=row.ref)
+        return
+    before, after = ({single.at: single for single in event.singles} for event in (seen, stored.event))
+    for at in sorted(before.keys() | after.keys()):
+        if merge.single_field(at) in fields and at > now:
+            single = after.get(at)
+            said = Said.CANCELLED if single is not None and single.start is None else Said.MOVED
+            yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=at)
+
+
+def strayed(rows: Mapping[str, Row], current: Current) -> dict[Ref, dict[datetime, datetime]]:
+    """Return the meetings of each series that people moved: where the rhythm has them, and where they are held."""
+    found: dict[Ref, dict[datetime, datetime]] = {}
+    for row in rows.values():
+        if row.kind is not Kind.SERIES or row.state != "live":
+            continue
+        stored = current.stored.get(row.uid)
+        if stored is None and row.seen == row.asked:
+            continue
+        seen, asked = stored.event if stored else canonical.load(row.seen), canonical.load(row.asked)
+        planned = {single.at: single.start for single in asked.singles}
+        moved = {s.at: s.start.astimezone(UTC) for s in seen.singles if s.start is not None and planned.get(s.at) != s.start}
+        if moved:
+            found.setdefault(row.ref, {}).update(moved)
+    return found

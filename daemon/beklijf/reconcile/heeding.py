@@ -1,0 +1,241 @@
+"""What comes of the things that people say by mail: noted, proposed, paused, answered, passed on. Decides not what a mail means.
+
+Called inside one transaction of the ledger, so that a mail is heard as a whole or not at all. What it may bring about is
+bounded: facts about who is in our events, answers to people of the config, and mails to the coordinator, so many a day.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, assert_never
+from zoneinfo import ZoneInfo
+
+from beklijf import canonical, words
+from beklijf.conversation import (
+    ANSWERS,
+    About,
+    Answered,
+    Asked,
+    Away,
+    Bounced,
+    Heard,
+    Pause,
+    Pressed,
+    Proposal,
+    Proposed,
+    Response,
+    Said,
+    Stranger,
+    TokenKind,
+)
+from beklijf.domain import Ref
+from beklijf.reconcile import responses
+from beklijf.reconcile.deciding import read_kind
+from beklijf.reconcile.notices import Notices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from beklijf.conversation import Happening, Token
+    from beklijf.domain import Person
+    from beklijf.inbox import Received
+    from beklijf.ledger import Ledger
+    from beklijf.ledger.conversation import Conversation
+    from beklijf.ledger.outbox import Outbox
+    from beklijf.settings import Config
+
+log = logging.getLogger("beklijf")
+
+FORWARDS_A_DAY = 20
+"""From one address; what is more is filed, and stays there for the coordinator to be looked up."""
+
+FORWARDS_IN_ALL = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heeding:
+    config: Config
+    ledger: Ledger
+    outbox: Outbox
+    conversation: Conversation
+
+    def heed(self, happening: Happening, now: datetime) -> None:
+        """Note one happening, with what follows from it at once."""
+        match happening:
+            case Answered(uid=uid, place=place, who=who, partstat=partstat):
+                self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
+            case Proposed(uid=uid, place=place, who=who):
+                self._note(Said.PROPOSED, uid, place, who, now)
+                self._propose(happening, now)
+            case Asked(uid=uid, who=who):
+                self._send_again(uid, who, now)
+            case Stranger(uid=uid, place=place, who=who, partstat=partstat):
+                self._note(Said.STRANGER, uid, place, who, now)
+                self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
+                self._ask_who(uid, who, now)
+            case Away(who=who):
+                self._note(Said.AWAY, "", None, who, now)
+            case Bounced(address=address, note=note):
+                if self.conversation.bounce(address, note, now):
+                    self.outbox.drop_for(address, note)
+                    self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=note)
+            case Pressed(token=token, said=said):
+                if known := self.conversation.tokens().get(token):
+                    self._pressed(known, said, now)
+            case unknown:
+                assert_never(unknown)
+
+    def _note(self, said: Said, uid: str, place: datetime | None, who: str, now: datetime) -> None:
+        self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
+
+    def _propose(self, proposed: Proposed, now: datetime) -> None:
+        invited = self.conversation.invited()[proposed.uid]
+        key = self._whose().get(proposed.who.casefold(), "")
+        row = self.ledger.rows().get(proposed.uid)
+        zone = canonical.clock(canonical.load(row.seen).start) if row else ZoneInfo("UTC")
+        proposal = Proposal(
+            id=0,
+            at=now,
+            mentorship=invited.mentorships[0],
+            uid=proposed.uid,
+            place=proposed.place,
+            who=key,
+            start=proposed.start.astimezone(zone),
+            minutes=proposed.minutes,
+        )
+        self.conversation.propose(proposal)
+
+    def _pressed(self, token: Token, said: str, now: datetime) -> None:
+        person = self._persons().get(token.person)
+        if person is None:
+            return  # who left the config has nothing to say any more
+        match token.kind:
+            case TokenKind.GOAL:
+                if said:
+                    self.conversation.set_goal(token.mentorship, token.person, said, now)
+                    today = now.astimezone(person.zone).date()
+                    noted = Response(about=About.GOAL_NOTED, mentorship=token.mentorship, person=person.key, goal=said, first=today)
+                    self._answer(noted, person, now)
+            case TokenKind.PAUSE | TokenKind.RESUME:
+                self._pause(token, person, now)
+            case TokenKind.HOUR | TokenKind.TIME:
+                self._choose(token, now)
+            case TokenKind.ONCE:
+                pass
+            case unknown:
+                assert_never(unknown)
+
+    def _pause(self, token: Token, person: Person, now: datetime) -> None:
+        kind = read_kind(token.value["kind"])
+        first = now.astimezone(person.zone).date()
+        if token.kind is TokenKind.PAUSE:
+            self.conversation.pause(Pause(person=person.key, kind=kind, first=first))
+            response = Response(about=About.PAUSED, mentorship=token.mentorship, person=person.key, kinds=(kind,), first=first)
+        elif self.conversation.resume(person.key, kind):
+            response = Response(about=About.RESUMED, mentorship=token.mentorship, person=person.key, kinds=(kind,), first=first)
+        else:
+            return
+        self._answer(response, person, now)
+        pausing = words.pausing([kind], first, None, self._notices.language)
+        about = "paused" if token.kind is TokenKind.PAUSE else "resumed"
+        self._notices.tell(about, f"{person.key} {kind} {now:%Y-%m-%d}", now, called=person.name, name=person.name, **pausing)
+
+    def _choose(self, token: Token, now: datetime) -> None:
+        """Take a chosen time as a proposal: whether it is still possible shows when it is settled."""
+        value = token.value
+        place = datetime.fromisoformat(value["place"]) if value.get("place") else None
+        uid = value.get("uid", "") if token.kind is TokenKind.TIME else ""
+        mentees = {m.key: m.mentee.key for t in self.config.trainings for m in t.mentorships}
+        agreed = value.get("agreed") == "yes" or mentees.get(token.mentorship) == token.person
+        start = datetime.fromisoformat(value["start"])
+        proposal = Proposal(
+            id=0,
+            at=now,
+            mentorship=token.mentorship,
+            uid=uid,
+            place=place,
+            who=token.person,
+            start=start.astimezone(ZoneInfo(value["zone"])) if "zone" in value else start,
+            minutes=int(value.get("minutes", "0")),
+            agreed=agreed,
+        )
+        self.conversation.propose(proposal)
+        if uid:
+            self._note(Said.PROPOSED, uid, place, self._persons()[token.person].email, now)
+
+    def _send_again(self, uid: str, who: str, now: datetime) -> None:
+        """Send the invitation once more, to the attendee who asked; where a server invites, it has answered by itself."""
+        row = self.ledger.rows().get(uid)
+        if row is None or row.state != "live" or row.told is None or (self.ledger.get("sender") == "server" and not row.ours):
+            return
+        event = canonical.load(row.told)
+        contact = next((c for c in event.people if c.email.casefold() == who.casefold()), None)
+        if contact is not None:
+            payload = {
+                "method": "REQUEST",
+                "about": "invitation",
+                "single": "",
+                "contact": [contact.name, contact.email],
+                "ref": row.ref,
+                "kind": row.kind,
+                "training": row.training,
+                "sequence": row.sequence,
+                "event": row.told,
+                "accepted": [],
+            }
+            self.outbox.add_invitation(
+                uid=uid,
+                single="",
+                recipient=contact.email,
+                sequence=row.sequence,
+                payload=payload,
+                now=now,
+                again=f" again {now:%Y-%m-%d}",
+            )
+
+    # -- mails that follow ---------------------------------------------------------------------------------------------
+
+    def _answer(self, response: Response, person: Person, now: datetime) -> None:
+        name = f"answer {response.about} {response.mentorship} {person.key} {now:%Y-%m-%dT%H:%M:%S}"
+        self.outbox.add_answer(name, recipient=person.email, response=responses.dump(response), now=now)
+
+    def forward(self, mail: Received, sender: str, now: datetime) -> None:
+        """Pass a mail on to the coordinator as it came, unread by us."""
+        today, whom = now - timedelta(days=1), sha256(sender.encode()).hexdigest()[:12]
+        prefix = "notice forwarded "
+        if self.outbox.count(prefix, today) >= FORWARDS_IN_ALL or self.outbox.count(f"{prefix}{whom} ", today) >= FORWARDS_A_DAY:
+            log.warning("a mail that fits nothing is only filed: there were too many of them today")
+            return
+        self._notices.tell(
+            "forwarded",
+            f"{whom} {sha256(mail.content).hexdigest()[:32]}",
+            now,
+            called=sender,
+            address=sender,
+            attached=base64.b64encode(mail.content).decode(),
+        )
+
+    def _ask_who(self, uid: str, who: str, now: datetime) -> None:
+        """Ask the coordinator whose an address is, once."""
+        invited = self.conversation.invited()[uid]
+        names = [self._name(address) for address in sorted(invited.people)]
+        listed = words.listed(names, self._notices.language)
+        self._notices.tell("stranger", who, now, called=who, address=who, names=listed)
+
+    @property
+    def _notices(self) -> Notices:
+        return Notices(config=self.config, outbox=self.outbox)
+
+    def _name(self, address: str) -> str:
+        key = self._whose().get(address.casefold(), "")
+        return self._persons()[key].name if key else address
+
+    def _persons(self) -> Mapping[str, Person]:
+        return {person.key: person for person in self.config.persons}
+
+    def _whose(self) -> dict[str, str]:
+        return {address: person.key for person in self.config.persons for address in person.addresses}

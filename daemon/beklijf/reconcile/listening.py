@@ -1,0 +1,145 @@
+"""Hear what people answer: read the inbox and the server's schedule inbox, note what it means, file what is handled.
+
+    inbox ─► judged (pure) ─► noted, with the mark, in one transaction ─► filed
+
+Noted before it is filed: a power cut in between files a mail twice and hears it once. On a quiet tick all this costs one
+search in the mailbox, and nothing of the ledger is read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from beklijf import canonical
+from beklijf.answers import Known, judging, reading
+from beklijf.conversation import TokenKind
+from beklijf.reconcile.heeding import Heeding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from beklijf.calendars import Calendar
+    from beklijf.inbox import Inbox
+    from beklijf.ledger import Ledger
+    from beklijf.ledger.conversation import Conversation
+    from beklijf.ledger.outbox import Outbox
+    from beklijf.settings import Config
+
+log = logging.getLogger("beklijf")
+
+BEGIN = timedelta(days=30)
+"""How far back a mailbox is read that was never read before: to the answers that a lost ledger has not heard."""
+
+BOUNCING = timedelta(days=14)
+"""So long after it was sent a mail may still come back."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Listened:
+    """What one pass brought."""
+
+    mails: int = 0
+    happenings: int = 0
+    more: bool = False
+    """There was more than is taken in at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    config: Config
+    ledger: Ledger
+    outbox: Outbox
+    conversation: Conversation
+    calendar: Calendar
+    inbox: Inbox | None
+    goal_rules: frozenset[str] = field(default=frozenset({"goals"}))
+
+    def listen(self, now: datetime) -> Listened:
+        """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost."""
+        result = Listened()
+        known = cache(lambda: self._known(now))
+        for waiting in self.calendar.waiting():
+            for happening in judging.message(waiting.message, known()).happenings:
+                with self.ledger.write():
+                    self._heeding.heed(happening, now)
+                result.happenings += 1
+            self.calendar.take(waiting)
+        if self.inbox is not None:
+            self._read(self.inbox, known, now, result)
+        return result
+
+    def _read(self, inbox: Inbox, known: Callable[[], Known], now: datetime, result: Listened) -> None:
+        self._file(inbox)  # what a power cut left
+        mark, held = self.ledger.get("inbox") or "", cache(self._held)
+        news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=known().persons), since=now - BEGIN)
+        handled = []
+        with self.ledger.write():
+            for mail in news.mails:
+                read = reading.read(mail.content, cut=mail.cut)
+                verdict = judging.judge(read, known(), held=held())
+                log.info("a mail: %s", verdict.why or "not for us")
+                for happening in verdict.happenings:
+                    self._heeding.heed(happening, now)
+                if verdict.forward:
+                    self._heeding.forward(mail, read.sender, now)
+                if verdict.filed:
+                    handled.append(mail.id)
+                result.happenings += len(verdict.happenings)
+            if news.mark != mark:
+                self.ledger.set("inbox", news.mark)
+            if handled:
+                self.ledger.set("to_file", json.dumps([*json.loads(self.ledger.get("to_file") or "[]"), *handled]))
+        result.mails, result.more = len(news.mails), news.more
+        self._file(inbox)
+        self._forget(inbox, now)
+
+    @property
+    def _heeding(self) -> Heeding:
+        return Heeding(config=self.config, ledger=self.ledger, outbox=self.outbox, conversation=self.conversation)
+
+    def _file(self, inbox: Inbox) -> None:
+        if waiting := json.loads(self.ledger.get("to_file") or "[]"):
+            inbox.file(waiting)
+            with self.ledger.write():
+                self.ledger.set("to_file", "[]")
+
+    def _forget(self, inbox: Inbox, now: datetime) -> None:
+        """Delete handled mail once it is old enough; once a day is often enough to look."""
+        last = self.ledger.instant("forgot")
+        if last is None or not timedelta(0) <= now - last < timedelta(days=1):
+            inbox.forget(now - self.config.answers.keep)
+            with self.ledger.write():
+                self.ledger.set("forgot", now.isoformat())
+
+    def _known(self, now: datetime) -> Known:
+        config = self.config
+        persons = {address: person.key for person in config.persons for address in person.addresses}
+        tokens = self.conversation.tokens()
+        goals = {(t.mentorship, t.person): t.token for t in tokens.values() if t.kind is TokenKind.GOAL}
+        letters = self.outbox.letters_by_id(self.goal_rules)
+        return Known(
+            events=self.conversation.invited(),
+            persons=persons,
+            domains=frozenset(address.rpartition("@")[2] for address in persons),
+            ours=frozenset({config.calendar.organizer.email.casefold(), config.mail.sender.email.casefold()}),
+            tokens=tokens,
+            sent=self.outbox.sent_by_id(now - BOUNCING),
+            goal_letters={mail: goals[key, who] for mail, key, who in letters if (key, who) in goals},
+        )
+
+    def _held(self) -> dict[tuple[str, datetime | None], tuple[datetime, int]]:
+        """Return when each meeting is held now: proposing that very time is nothing new."""
+        found: dict[tuple[str, datetime | None], tuple[datetime, int]] = {}
+        for uid, row in self.ledger.rows().items():
+            event = canonical.load(row.seen)
+            minutes = {single.at: single.minutes for single in event.singles if single.start}
+            found[uid, None] = (event.start.astimezone(UTC), event.minutes)
+            for place in canonical.rhythm(event) if event.recurrence else ():
+                if at := canonical.held(event, place):
+                    found[uid, place] = (at, minutes.get(place, event.minutes))
+        return found

@@ -1,0 +1,107 @@
+-- The ledger: identity, what was asked, seen and told, the outbox, facts and decisions.
+-- Instants are ISO 8601 in UTC; events are in the one spelling of canonical.py.
+
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,          -- installation, calendar (target), token, sender, last_tick, full_read
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE mentorship (           -- since when a person is in a mentorship, and so since when it is on
+    key TEXT NOT NULL,
+    person TEXT NOT NULL,
+    joined TEXT NOT NULL,
+    PRIMARY KEY (key, person)
+) STRICT;
+
+CREATE TABLE slot (                 -- the pair's hour where the config doesn't have the last word
+    mentorship TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('chosen', 'moved')),
+    weekday INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    minutes INTEGER NOT NULL,
+    zone TEXT NOT NULL,
+    first TEXT,                     -- moved: the day of the series' first meeting as moved
+    config TEXT NOT NULL,           -- the config's `meets` at that time: a fact holds until that changes
+    PRIMARY KEY (mentorship, kind)
+) STRICT;
+
+CREATE TABLE generation (           -- items that a successive event carries (the first needs no row)
+    ref TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    since TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE training (             -- what a running training was planned from: a change of these is asked about
+    id TEXT PRIMARY KEY,
+    method TEXT NOT NULL,           -- digest
+    sessions TEXT NOT NULL          -- JSON list of the sessions' keys
+) STRICT;
+
+CREATE TABLE event (
+    uid TEXT PRIMARY KEY,
+    ref TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    training TEXT NOT NULL,
+    mentorships TEXT NOT NULL,      -- JSON list of keys
+    persons TEXT NOT NULL,          -- JSON list of persons' keys: who is in it, whatever address they have
+    hour TEXT NOT NULL,             -- the config's `meets` when it was asked for: a chosen place holds until that changes
+    state TEXT NOT NULL CHECK (state IN ('intended', 'live', 'withdrawing', 'deleted', 'closed')),
+                                    -- deleted: by a human, and not made again
+    asked TEXT NOT NULL,
+    seen TEXT NOT NULL,
+    told TEXT,                      -- what the attendees know; NULL: nothing yet
+    href TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    changed_at TEXT,                -- a human changed it then and nobody was told yet
+    refused TEXT NOT NULL,          -- JSON list of fields that we wanted changed but a human owns
+    ours TEXT NOT NULL,             -- JSON list of addresses that the inviting server can't reach
+    UNIQUE (ref, generation)
+) STRICT;
+
+CREATE TABLE letter (               -- every wish that became a letter, by its ref
+    ref TEXT NOT NULL,
+    mentorship TEXT NOT NULL,
+    person TEXT NOT NULL,           -- key
+    at TEXT NOT NULL,               -- when it was queued
+    outbox INTEGER NOT NULL REFERENCES outbox (id),
+    PRIMARY KEY (ref, person)
+) STRICT;
+CREATE INDEX letter_person ON letter (person, at);
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('letter', 'invitation', 'notice')),
+    name TEXT NOT NULL UNIQUE,      -- what it is a function of; Message-ID and Maildir name come from it
+    recipient TEXT NOT NULL,        -- address
+    uid TEXT,                       -- invitations: which event, which meeting of it ('' for the whole)
+    single TEXT,
+    payload TEXT NOT NULL,          -- JSON: what rendering needs
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'failed', 'dropped')),
+    queued TEXT NOT NULL,           -- becomes the Date header
+    retry_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    bytes BLOB,                     -- only while sending or retrying
+    message_id TEXT,
+    note TEXT NOT NULL DEFAULT ''   -- the server's words when it failed
+) STRICT;
+CREATE INDEX outbox_state ON outbox (state, id);
+CREATE INDEX outbox_uid ON outbox (uid, recipient);
+
+CREATE TABLE trouble (              -- targets that refused: retried with back-off, named in status
+    target TEXT PRIMARY KEY,
+    what TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    since TEXT NOT NULL,
+    retry_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE decision (             -- what people decided; the next tick takes it up
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('approve', 'restore')),
+    subject TEXT NOT NULL,
+    field TEXT NOT NULL DEFAULT '',
+    made TEXT NOT NULL,
+    done TEXT
+) STRICT;

@@ -1,0 +1,263 @@
+"""What the ledger keeps of what people said: whose it is, what holds, and when it goes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from beklijf.canonical import dump
+from beklijf.conversation import Heard, Pause, Proposal, Said, Token, TokenKind
+from beklijf.domain import Contact, Event, Kind, MentorshipKey, Ref
+from beklijf.ledger import APPLICATION_ID, VERSION, Ledger, Row
+from beklijf.ledger.conversation import Conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
+PAIR = MentorshipKey("t/sanne@voorbeeld.example")
+UID = "series@beklijf"
+SANNE, KARIM, ALIAS = "sanne@voorbeeld.example", "karim@voorbeeld.example", "s.devries@voorbeeld.example"
+PERSONS = {SANNE: SANNE, KARIM: KARIM}
+PLACE = datetime(2027, 1, 21, 14, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(Ledger(tmp_path / "state.sqlite3")) as opened:
+        with opened.write():
+            opened.put(_row())
+        yield opened
+
+
+@pytest.fixture
+def conversation(ledger: Ledger) -> Conversation:
+    return Conversation(ledger)
+
+
+def _row() -> Row:
+    event = Event(
+        uid=UID,
+        start=datetime(2027, 1, 21, 15, tzinfo=AMSTERDAM),
+        minutes=60,
+        recurrence=None,
+        singles=(),
+        title="Mentorgesprek",
+        text="",
+        place="",
+        organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
+        people=(Contact("Karim", KARIM), Contact("Sanne", SANNE)),
+        alarms=(),
+        free=False,
+    )
+    return Row(
+        uid=UID,
+        ref=Ref(f"{PAIR}/series"),
+        generation=1,
+        kind=Kind.SERIES,
+        training="t",
+        mentorships=(PAIR,),
+        persons=(SANNE, KARIM),
+        hour="",
+        state="live",
+        asked=dump(event),
+        seen=dump(event),
+        sequence=2,
+    )
+
+
+def heard(said: Said, who: str, *, at: datetime = NOW, place: datetime | None = None, source: str = "mail") -> Heard:
+    return Heard(at=at, said=said, uid=UID, ref=Ref(""), place=place, who=who, source="mail" if source == "mail" else "calendar")
+
+
+def test_the_last_answer_of_each_person_holds(conversation: Conversation) -> None:
+    for each in (
+        heard(Said.ACCEPTED, SANNE),
+        heard(Said.DECLINED, SANNE, at=NOW + HOUR),
+        heard(Said.ACCEPTED, KARIM),
+        heard(Said.DECLINED, KARIM, place=PLACE),
+    ):
+        conversation.note(each)
+
+    answers = conversation.histories(PERSONS)[PAIR].answers()
+
+    assert {key: each.said for key, each in answers.items()} == {
+        (UID, None, SANNE): Said.DECLINED,
+        (UID, None, KARIM): Said.ACCEPTED,
+        (UID, PLACE, KARIM): Said.DECLINED,
+    }
+    assert {each.ref for each in answers.values()} == {f"{PAIR}/series"}
+
+
+def test_an_answer_from_an_unknown_address_counts_once_the_config_knows_whose_it_is(conversation: Conversation) -> None:
+    conversation.note(heard(Said.STRANGER, ALIAS))
+    conversation.note(heard(Said.ACCEPTED, ALIAS))
+
+    assert conversation.histories(PERSONS)[PAIR].answers() == {}
+    assert conversation.strangers(PERSONS) == [(PAIR, ALIAS)]
+
+    known = PERSONS | {ALIAS: SANNE}
+    assert [each.said for each in conversation.histories(known)[PAIR].answers().values()] == [Said.ACCEPTED]
+    assert conversation.strangers(known) == []
+
+
+def test_an_answer_by_mail_goes_back_to_open_only_where_there_was_one(conversation: Conversation) -> None:
+    conversation.note(heard(Said.ACCEPTED, SANNE))
+
+    conversation.reopen(UID, None, SANNE, NOW + HOUR)
+    conversation.reopen(UID, None, SANNE, NOW + HOUR)
+    conversation.reopen(UID, None, KARIM, NOW + HOUR)
+
+    history = conversation.histories(PERSONS)[PAIR]
+    assert [each.said for each in history.heard] == [Said.ACCEPTED, Said.OPEN]
+    assert history.answers() == {}
+
+
+def test_who_is_away_is_away_for_every_mentorship_that_they_are_in(conversation: Conversation) -> None:
+    conversation.note(heard(Said.ACCEPTED, SANNE))
+    conversation.note(Heard(at=NOW + HOUR, said=Said.AWAY, uid="", ref=Ref(""), who=KARIM, source="mail"))
+
+    assert [each.said for each in conversation.histories(PERSONS)[PAIR].heard] == [Said.ACCEPTED, Said.AWAY]
+
+
+def test_what_the_calendar_told_is_remembered_apart_from_what_came_by_mail(conversation: Conversation) -> None:
+    conversation.note(heard(Said.ACCEPTED, SANNE))
+    conversation.note(heard(Said.DECLINED, KARIM, source="calendar"))
+
+    assert conversation.told_by_calendar() == {(UID, None, KARIM): Said.DECLINED}
+
+
+def test_a_newer_proposal_for_the_same_meeting_takes_the_place_of_the_older(conversation: Conversation) -> None:
+    for hour in (10, 11):
+        conversation.propose(proposal(hour))
+    conversation.propose(proposal(12, who=KARIM))
+
+    found = conversation.proposals()
+
+    assert [(each.who, each.start) for each in found] == [
+        (SANNE, datetime(2027, 1, 22, 11, tzinfo=AMSTERDAM)),
+        (KARIM, datetime(2027, 1, 22, 12, tzinfo=AMSTERDAM)),
+    ]
+    assert found[0].start.tzinfo == AMSTERDAM
+    conversation.settle(found[0])
+    assert [each.who for each in conversation.proposals()] == [KARIM]
+
+
+def proposal(hour: int, *, who: str = SANNE) -> Proposal:
+    start = datetime(2027, 1, 22, hour, tzinfo=AMSTERDAM)
+    return Proposal(id=0, at=NOW, mentorship=PAIR, uid=UID, place=PLACE, who=who, start=start, minutes=60)
+
+
+def test_a_goal_is_the_mentees_own_and_not_the_next_ones(conversation: Conversation) -> None:
+    conversation.set_goal(PAIR, SANNE, "Eerst vragen", NOW)
+    conversation.set_goal(PAIR, SANNE, "Twee vragen", NOW + HOUR)
+
+    assert conversation.goals({PAIR: SANNE}) == {PAIR: ("Twee vragen",)}
+    assert conversation.goals({PAIR: KARIM}) == {}
+
+
+def test_a_pause_lasts_until_it_is_ended(conversation: Conversation) -> None:
+    pause = Pause(person=SANNE, kind="letters", first=date(2027, 1, 4), last=date(2027, 1, 8))
+    conversation.pause(pause)
+
+    assert conversation.pauses() == (pause,)
+    assert conversation.resume(SANNE, "letters")
+    assert not conversation.resume(SANNE, "letters")
+    assert conversation.pauses() == ()
+
+
+def test_an_address_bounces_once(conversation: Conversation) -> None:
+    assert conversation.bounce("Sanne@Voorbeeld.example", "550 no such user", NOW)
+    assert not conversation.bounce(SANNE, "550 again", NOW)
+    assert conversation.bounced() == {SANNE: "550 no such user"}
+
+
+def test_a_token_is_found_again_with_all_that_it_means(conversation: Conversation) -> None:
+    token = Token(token="bk-abc", kind=TokenKind.TIME, mentorship=PAIR, person=SANNE, value={"uid": UID, "start": "2027"})
+    conversation.remember([token], NOW)
+    conversation.remember([token], NOW + HOUR)
+
+    assert conversation.tokens() == {"bk-abc": token}
+
+
+def test_what_people_said_goes_some_time_after_the_end_of_their_track_and_nothing_before(conversation: Conversation) -> None:
+    conversation.note(heard(Said.ACCEPTED, SANNE))
+    conversation.note(Heard(at=NOW, said=Said.AWAY, uid="", ref=Ref(""), who=SANNE, source="mail"))
+    conversation.propose(proposal(10))
+    conversation.set_goal(PAIR, SANNE, "Eerst vragen", NOW)
+    conversation.remember([Token(token="bk-abc", kind=TokenKind.GOAL, mentorship=PAIR, person=SANNE)], NOW)
+    conversation.pause(Pause(person=SANNE, kind="letters", first=date(2027, 1, 4), last=date(2027, 1, 8)))
+    conversation.pause(Pause(person=KARIM, kind="letters", first=date(2027, 1, 4)))
+    end, keep = NOW + timedelta(days=200), timedelta(days=30)
+
+    assert conversation.erase({PAIR: end}, keep, NOW + timedelta(days=10)) == 0
+    conversation.erase({PAIR: end}, keep, end + timedelta(days=29))
+    assert conversation.histories(PERSONS)[PAIR].answers()
+    assert conversation.goals({PAIR: SANNE})
+    conversation.erase({PAIR: end}, keep, end + timedelta(days=31))
+
+    assert conversation.histories(PERSONS) == {}
+    assert conversation.goals({PAIR: SANNE}) == {}
+    assert conversation.proposals() == ()
+    assert conversation.tokens() == {}
+    assert [each.person for each in conversation.pauses()] == [KARIM]
+
+
+def test_what_was_said_about_a_track_that_nobody_knows_any_more_goes_that_long_after_it_was_said(conversation: Conversation) -> None:
+    conversation.note(heard(Said.ACCEPTED, SANNE))
+
+    conversation.erase({}, timedelta(days=30), NOW + timedelta(days=29))
+    assert conversation.histories(PERSONS)
+    conversation.erase({}, timedelta(days=30), NOW + timedelta(days=31))
+    assert conversation.histories(PERSONS) == {}
+
+
+# -- a state file of before --------------------------------------------------------------------------------------------
+
+
+def old_file(path: Path) -> None:
+    script = (Path(__file__).parents[1] / "golden" / "state" / "version-1.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
+        db.execute("INSERT INTO decision (kind, subject, made) VALUES ('approve', '1a2b3c4d', '2027-01-04T09:00:00+00:00')")
+        db.commit()
+
+
+def shape(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return the columns of every table and index."""
+    with closing(sqlite3.connect(path)) as db:
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE sql NOT NULL")]
+        return {name: [*db.execute(f"PRAGMA table_info({name})"), *db.execute(f"PRAGMA index_info({name})")] for name in names}
+
+
+def test_a_state_file_of_version_1_becomes_one_of_today_and_keeps_what_is_in_it(tmp_path: Path) -> None:
+    old_file(tmp_path / "old.sqlite3")
+
+    with closing(Ledger(tmp_path / "old.sqlite3")) as upgraded:
+        assert [decision.subject for decision in upgraded.decisions()] == ["1a2b3c4d"]
+        with upgraded.write():
+            upgraded.decide("pause", SANNE, made=NOW, field="letters 2027-01-04")
+    Ledger(tmp_path / "new.sqlite3").close()
+
+    assert shape(tmp_path / "old.sqlite3") == shape(tmp_path / "new.sqlite3")
+    with closing(sqlite3.connect(tmp_path / "old.sqlite3")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
+def test_who_only_reads_an_old_state_file_leaves_it_as_it_is(tmp_path: Path) -> None:
+    old_file(tmp_path / "old.sqlite3")
+    before = (tmp_path / "old.sqlite3").read_bytes()
+
+    with closing(Ledger(tmp_path / "old.sqlite3", read_only=True)) as ledger:
+        assert Conversation(ledger).pauses() == ()
+        assert [decision.subject for decision in ledger.decisions()] == ["1a2b3c4d"]
+
+    assert (tmp_path / "old.sqlite3").read_bytes() == before

@@ -1,0 +1,132 @@
+"""What the organizer's copy tells of people: answers to the whole and to one meeting, moves, meetings taken out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from beklijf.calendars import Stored
+from beklijf.canonical import dump
+from beklijf.conversation import Heard, Said
+from beklijf.domain import Contact, Event, Kind, MentorshipKey, Recurrence, Ref, Single
+from beklijf.ledger import Row
+from beklijf.reconcile.hearing import Told, in_calendar, strayed
+from beklijf.reconcile.plan import Current
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
+SANNE, KARIM = "sanne@voorbeeld.example", "karim@voorbeeld.example"
+START = datetime(2027, 1, 21, 15, tzinfo=AMSTERDAM)
+FIRST, SECOND = START.astimezone(UTC), (START + timedelta(weeks=2)).astimezone(UTC)
+EVENT = Event(
+    uid="series@beklijf",
+    start=START,
+    minutes=60,
+    recurrence=Recurrence(2, (START + timedelta(weeks=8)).astimezone(UTC)),
+    singles=(),
+    title="Mentorgesprek",
+    text="",
+    place="",
+    organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
+    people=(Contact("Karim", KARIM), Contact("Sanne", SANNE)),
+    alarms=(),
+    free=False,
+)
+ROW = Row(
+    uid=EVENT.uid,
+    ref=Ref("t/sanne/series"),
+    generation=1,
+    kind=Kind.SERIES,
+    training="t",
+    mentorships=(MentorshipKey("t/sanne"),),
+    persons=(SANNE, KARIM),
+    hour="",
+    state="live",
+    asked=dump(EVENT),
+    seen=dump(EVENT),
+)
+OPEN = {SANNE: "NEEDS-ACTION", KARIM: "NEEDS-ACTION"}
+
+
+def told(
+    event: Event = EVENT,
+    answers: dict[str, str] = OPEN,
+    singles: dict[datetime, dict[str, str]] | None = None,
+    *,
+    before: Told | None = None,
+    row: Row = ROW,
+) -> list[tuple[Said, datetime | None, str]]:
+    stored = Stored(event=event, href="h", etag="e", sequence=1, answers=answers, single_answers=singles or {})
+    heard = in_calendar({row.uid: row}, Current(stored={row.uid: stored}), before or {}, NOW)
+    return [(each.said, each.place, each.who) for each in heard]
+
+
+def test_an_answer_is_heard_once() -> None:
+    answers = {SANNE: "ACCEPTED", KARIM: "NEEDS-ACTION"}
+
+    assert told(answers=answers) == [(Said.ACCEPTED, None, SANNE)]
+    assert told(answers=answers, before={(EVENT.uid, None, SANNE): Said.ACCEPTED}) == []
+
+
+def test_an_answer_that_goes_back_to_open_is_heard() -> None:
+    assert told(before={(EVENT.uid, None, SANNE): Said.ACCEPTED}) == [(Said.OPEN, None, SANNE)]
+
+
+def test_what_is_no_answer_counts_as_none() -> None:
+    assert told(answers={SANNE: "DELEGATED", KARIM: "X-WHATEVER"}) == []
+
+
+def test_an_answer_to_one_meeting_is_heard_of_that_person_alone() -> None:
+    answers = {SANNE: "ACCEPTED", KARIM: "ACCEPTED"}
+    before: Told = {(EVENT.uid, None, SANNE): Said.ACCEPTED, (EVENT.uid, None, KARIM): Said.ACCEPTED}
+
+    assert told(answers=answers, singles={SECOND: {SANNE: "DECLINED", KARIM: "ACCEPTED"}}, before=before) == [
+        (Said.DECLINED, SECOND, SANNE)
+    ]
+
+
+def test_an_answer_to_one_meeting_that_is_taken_back_is_heard() -> None:
+    answers = {SANNE: "ACCEPTED"}
+    before = {(EVENT.uid, None, SANNE): Said.ACCEPTED, (EVENT.uid, SECOND, SANNE): Said.DECLINED}
+
+    assert told(answers=answers, singles={SECOND: {SANNE: "ACCEPTED"}}, before=before) == [(Said.ACCEPTED, SECOND, SANNE)]
+
+
+def test_a_moved_meeting_is_heard_and_one_that_is_taken_out() -> None:
+    moved = replace(EVENT, singles=(Single(FIRST, FIRST + timedelta(hours=20), 60), Single(SECOND, None)))
+
+    assert told(moved) == [(Said.MOVED, FIRST, ""), (Said.CANCELLED, SECOND, "")]
+
+
+def test_what_we_moved_ourselves_is_no_news() -> None:
+    moved = replace(EVENT, singles=(Single(FIRST, FIRST + timedelta(hours=20), 60),))
+
+    assert told(moved, row=replace(ROW, seen=dump(moved))) == []
+
+
+def test_a_series_that_was_moved_is_one_move_and_not_one_for_each_meeting() -> None:
+    moved = replace(EVENT, start=START + timedelta(days=1), recurrence=Recurrence(2, (START + timedelta(weeks=8, days=1)).astimezone(UTC)))
+
+    assert told(moved) == [(Said.MOVED, None, "")]
+
+
+def test_an_event_that_is_gone_was_taken_out_by_somebody() -> None:
+    heard = in_calendar({ROW.uid: ROW}, Current(gone=frozenset({ROW.uid})), {}, NOW)
+
+    assert heard == (Heard(at=NOW, said=Said.CANCELLED, uid=ROW.uid, ref=ROW.ref),)
+
+
+def test_reminders_are_nobodys_answer() -> None:
+    assert told(answers={KARIM: "DECLINED"}, row=replace(ROW, kind=Kind.REMINDER)) == []
+
+
+def test_where_people_moved_meetings_to_is_known_from_what_the_calendar_holds_now() -> None:
+    by_us = Single(SECOND, SECOND + timedelta(days=1), 60)
+    asked = replace(EVENT, singles=(by_us,))
+    seen = replace(EVENT, singles=(Single(FIRST, FIRST + timedelta(hours=20), 60), by_us))
+    row = replace(ROW, asked=dump(asked), seen=dump(seen))
+
+    assert strayed({row.uid: row}, Current()) == {row.ref: {FIRST: FIRST + timedelta(hours=20)}}
+    back = Stored(event=asked, href="h", etag="e", sequence=1)
+    assert strayed({row.uid: row}, Current(stored={row.uid: back})) == {}
