@@ -367,7 +367,7 @@ class Item:
     starts: tuple[datetime, ...]
     """Every meeting that takes place in this event, in order, in wall time of the pair's zone."""
     without: tuple[datetime, ...]
-    """Places of the rhythm between the first and the last start that hold no meeting (they become EXDATE)."""
+    """Places of the rhythm that hold no meeting (they become EXDATE), between the first and the last start; paused ones also beyond."""
     every: int
     """Weeks; 0 for a single meeting."""
     minutes: int

@@ -45,6 +45,7 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config.write_text(
         f"[server]\nhosts = 127.0.0.1:{port}\n"
         f"[auth]\ntype = htpasswd\nhtpasswd_filename = {htpasswd}\nhtpasswd_encryption = bcrypt\ndelay = 0\n"
+        f"[rights]\ntype = from_file\nfile = {_rights(folder)}\n"
         f"[storage]\nfilesystem_folder = {folder / 'collections'}\n"
         "[web]\ntype = none\n",
         encoding="utf-8",
@@ -125,6 +126,22 @@ def _htpasswd(folder: Path) -> Path:
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     path = folder / "htpasswd"
     path.write_text("".join(f"{name}:{hashed}\n" for name in _names()), encoding="utf-8")
+    return path
+
+
+def _rights(folder: Path) -> Path:
+    """Let everybody have what is theirs; and anybody's calendar named so be written, or read, by all."""
+    rules = {
+        "host": (".+", "", "R"),
+        "own": (".+", "{user}(/.*)?", "RrWw"),
+        "writable": (".+", ".+/shared(/.*)?", "rw"),
+        "readable": (".+", ".+/shown(/.*)?", "r"),
+    }
+    path = folder / "rights"
+    path.write_text(
+        "".join(f"[{name}]\nuser: {user}\ncollection: {place}\npermissions: {may}\n" for name, (user, place, may) in rules.items()),
+        encoding="utf-8",
+    )
     return path
 
 

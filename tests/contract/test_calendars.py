@@ -378,10 +378,8 @@ class CalendarContract:
         updated = world.update(stored, wanted, "place", "single")
 
         assert updated.event == wanted
-        assert updated.single_answers == {
-            utc("2027-03-16"): {KARIM.email: "NEEDS-ACTION", SANNE.email: "DECLINED"},
-            utc("2027-05-25"): {KARIM.email: "NEEDS-ACTION", SANNE.email: "NEEDS-ACTION"},
-        } | ({utc("2027-04-27"): updated.single_answers[utc("2027-04-27")]} if utc("2027-04-27") in updated.single_answers else {})
+        assert updated.single_answers[utc("2027-03-16")] == {KARIM.email: "NEEDS-ACTION", SANNE.email: "DECLINED"}
+        assert updated.single_answers[utc("2027-05-25")] == {KARIM.email: "NEEDS-ACTION", SANNE.email: "NEEDS-ACTION"}
 
     def test_a_meeting_that_moves_asks_about_itself_alone(self, world: World) -> None:
         created = world.create(SERIES)
@@ -783,7 +781,8 @@ def declining(data: bytes, place: datetime, person: Contact, said: str = "DECLIN
     for name, when in (("RECURRENCE-ID", place), ("DTSTART", place), ("DTEND", place + timedelta(hours=1))):
         override.pop(name, None)
         override.add(name, when)
-    for attendee in override["ATTENDEE"]:
+    people: list[icalendar.vCalAddress] = override["ATTENDEE"]  # type: ignore[assignment]  # two, so a list
+    for attendee in people:
         if person.email in attendee:
             attendee.params["PARTSTAT"] = said
     calendar.add_component(override)

@@ -7,7 +7,6 @@ import mailbox
 import os
 import re
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -23,14 +22,13 @@ from tests.contract.test_mailers import PASSWORD, certificates, password
 
 from beklijf.credentials import Secret
 from beklijf.errors import ConfigError, Down, Transient
-from beklijf.inbox import AT_ONCE, LARGEST, BACKENDS, News, open_inbox
-from beklijf.inbox import folder as folder_inbox
-from beklijf.inbox import imap as imap_inbox
+from beklijf.inbox import AT_ONCE, BACKENDS, LARGEST, News, open_inbox
 from beklijf.inbox.folder import FolderInbox
 from beklijf.inbox.imap import ImapInbox
 from beklijf.settings import InboxSettings
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
@@ -51,12 +49,24 @@ def mail(subject: str = "Re: Gesprek", *, sender: str = "Sanne <Sanne@Voorbeeld.
 def parts(*inside: str, kind: str = "mixed") -> bytes:
     """Return a mail in parts, each given with its headers."""
     body = "".join(f"--grens\r\n{part}\r\n" for part in inside)
-    head = f"From: karim@voorbeeld.example\r\nSubject: Accepted: Gesprek\r\nMIME-Version: 1.0\r\nContent-Type: multipart/{kind}; boundary=grens"
+    head = f"From: karim@voorbeeld.example\r\nSubject: Accepted\r\nMIME-Version: 1.0\r\nContent-Type: multipart/{kind}; boundary=grens"
     return f"{head}\r\n\r\n{body}--grens--\r\n".encode()
 
 
 TEXT = "Content-Type: text/plain\r\n\r\nhallo"
 REPLY = "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR"
+
+
+@dataclass
+class Watching:
+    """Wants everything or nothing, and remembers what it was asked about."""
+
+    verdict: bool = False
+    seen: list[Envelope] = field(default_factory=list)
+
+    def __call__(self, envelope: Envelope) -> bool:
+        self.seen.append(envelope)
+        return self.verdict
 
 
 def everything(_: Envelope) -> bool:
@@ -105,7 +115,9 @@ HOSTILE = {
     "nothing at all": b"\r\n",
     "no header": b"\r\nno header\r\n",
     "no sender": b"Subject: Re: ?\r\n\r\n",
-    "bytes that are no text": b'From: \xff\xfe\x00 <\xe9\xe9@\x00>\r\nSubject: \x80\x81 =?x?q?=zz?=\r\nContent-Type: \xff/\xfe;="\r\n\r\n\xff\x00',
+    "bytes that are no text": (
+        b'From: \xff\xfe\x00 <\xe9\xe9@\x00>\r\nSubject: \x80\x81 =?x?q?=zz?=\r\nContent-Type: \xff/\xfe;="\r\n\r\n\xff\x00'
+    ),
     "words in a charset that doesn't exist": b"From: =?nope?b?!!!?= <a@b.example>\r\nSubject: =?rot13?q?a?= =?utf-8?b?AAA=A=?=\r\n\r\nx",
     "a sender of many lines": b"From: a\r\n b\r\n c <a\r\n @b>, (((\r\n\r\nx",
     "a header without end": b"From: " + b"x" * 100_000 + b"\r\nSubject: " + b"(" * 50_000 + b"\r\n\r\n",
@@ -142,12 +154,12 @@ class InboxContract:
     def test_where_nothing_came_in_nobody_is_asked_and_the_mark_stays(self, inbox: Inbox, box: Box) -> None:
         box.put(mail(), mail())
         mark = inbox.news("", nothing, since=SINCE).mark
-        asked: list[Envelope] = []
+        asked = Watching()
 
-        news = inbox.news(mark, lambda envelope: bool(asked.append(envelope)), since=SINCE)
+        news = inbox.news(mark, asked, since=SINCE)
 
         assert news == News(mark=mark)
-        assert asked == []
+        assert asked.seen == []
 
     def test_an_empty_mailbox_has_no_news_and_then_what_comes(self, inbox: Inbox, box: Box) -> None:
         empty = inbox.news("", everything, since=SINCE)
@@ -196,13 +208,13 @@ class InboxContract:
         assert [b"Subject: Re: " in one.content for one in news.mails] == [True, True]
 
     def test_the_envelope_says_who_what_and_how_large(self, inbox: Inbox, box: Box) -> None:
-        seen: list[Envelope] = []
+        watching = Watching()
         content = mail("=?utf-8?q?Re=3A_Gespr=C3=A9k?=\r\n =?utf-8?q?_morgen?=", sender='"De Vries, Sanne" <Sanne@Voorbeeld.EXAMPLE>')
         box.put(content)
 
-        inbox.news("", lambda envelope: bool(seen.append(envelope)), since=SINCE)
+        inbox.news("", watching, since=SINCE)
 
-        (envelope,) = seen
+        (envelope,) = watching.seen
         assert (envelope.sender, envelope.subject) == ("sanne@voorbeeld.example", "Re: Gesprék morgen")
         assert (envelope.content_type, envelope.calendar) == ("text/plain", False)
         assert envelope.size in {len(content), len(content.replace(b"\r\n", b"\n"))}
@@ -228,12 +240,12 @@ class InboxContract:
     def test_the_envelope_says_whether_there_is_a_calendar_in_it(
         self, inbox: Inbox, box: Box, content: bytes, kind: str, *, calendar: bool
     ) -> None:
-        seen: list[Envelope] = []
+        watching = Watching()
         box.put(content)
 
-        inbox.news("", lambda envelope: bool(seen.append(envelope)), since=SINCE)
+        inbox.news("", watching, since=SINCE)
 
-        assert [(envelope.content_type, envelope.calendar) for envelope in seen] == [(kind, calendar)]
+        assert [(envelope.content_type, envelope.calendar) for envelope in watching.seen] == [(kind, calendar)]
 
     def test_reading_marks_nothing_as_seen(self, inbox: Inbox, box: Box) -> None:
         box.put(mail("Re: a"), mail("b"))
@@ -298,15 +310,15 @@ class InboxContract:
         for n, content in enumerate(HOSTILE.values()):
             box.put(content, at=NOON + timedelta(minutes=n))
         box.put(mail("Re: a good one"), at=NOON + timedelta(hours=2))
-        seen: list[Envelope] = []
+        watching = Watching(verdict=True)
 
-        news = taken(inbox, lambda envelope: seen.append(envelope) or True)  # type: ignore[func-returns-value]  # it's for what it does
+        news = taken(inbox, watching)
 
         mails = [one for piece in news for one in piece.mails]
         assert b"Re: a good one" in mails[-1].content
-        assert len(mails) == len(seen) == len(HOSTILE) + 1
-        assert all(envelope.sender == "" or re.fullmatch(r"\S+@\S+", envelope.sender) for envelope in seen)
-        assert all("\n" not in envelope.subject for envelope in seen)
+        assert len(mails) == len(watching.seen) == len(HOSTILE) + 1
+        assert all(envelope.sender == "" or re.fullmatch(r"\S+@\S+", envelope.sender) for envelope in watching.seen)
+        assert all("\n" not in envelope.subject for envelope in watching.seen)
         inbox.file([one.id for one in mails])
         assert box.inside() == []
 
@@ -542,6 +554,7 @@ class Wire:
         """What is answered instead of passing on a command that matches: text (TAG is its tag), b"" nothing, None hang up."""
         self.spoil: list[tuple[bytes, bytes]] = []
         """What is replaced in each line of the server: a pattern, and what comes for it."""
+        self.spoiled = 0
         self.port = 0
         self._to, self._tls, self._beyond = port, tls, beyond
         self._writers: list[asyncio.StreamWriter] = []
@@ -615,7 +628,8 @@ class Wire:
         with suppress(OSError):
             while line := await reader.readline():
                 for pattern, spoiled in self.spoil:
-                    line = re.sub(pattern, spoiled, line)  # noqa: PLW2901  # each spoils what the one before left
+                    line, times = re.subn(pattern, spoiled, line)
+                    self.spoiled += times
                 writer.write(line)
                 await writer.drain()
         writer.transport.abort()
@@ -768,11 +782,9 @@ class WireContract:
             yield inbox
 
     def test_ten_thousand_unrelated_mails_cost_a_quiet_call_one_command(self, imap: ImapInbox, account: Mailbox) -> None:
-        for n in range(0, 10_000, 2_000):
-            account.put(*(mail(f"offer {n + m}") for m in range(2_000)))
-        news = News(mark="", more=True)
-        while news.more:
-            news = imap.news(news.mark, answers, since=SINCE)
+        account.put(*(mail(f"old offer {n}") for n in range(9_500)), at=SINCE - timedelta(days=30))
+        account.put(*(mail(f"offer {n}") for n in range(500)))
+        news = imap.news("", answers, since=SINCE)
         account.wire.commands.clear()
 
         quiet = [imap.news(news.mark, answers, since=SINCE) for _ in range(3)]
@@ -826,7 +838,9 @@ class WireContract:
             box.put(mail("Re: a"), mail("Re: b"))
             ids = [one.id for one in imap.news("", everything, since=SINCE).mails]
 
-            before, _, after = imap.check(), imap.file(ids[:1]), imap.check()
+            before = imap.check()
+            imap.file(ids[:1])
+            after = imap.check()
             imap.file(ids)
             forgotten = imap.forget(NOON + timedelta(minutes=1))
 
@@ -1079,7 +1093,7 @@ def test_a_folder_that_is_not_there_is_down_and_the_others_are_named(account: Ma
 def test_what_may_pass_is_transient_and_the_next_call_is_as_if_nothing_was(account: Mailbox, when: str, said: bytes | None) -> None:
     account.put(mail("Re: a"))
     account.wire.instead.append((when, said))
-    with reading(account.settings, timeout=0.5 if said == b"" else 10) as imap:
+    with reading(account.settings, timeout=10 if said is None or said.startswith(b"TAG") else 0.5) as imap:
         if when == "UID FETCH" and not (said or b"").startswith(b"TAG"):
             # it could be that mail: it is passed by, with what is known of it (see below)
             assert subjects(imap.news("", everything, since=SINCE)) in ([], [""])
@@ -1115,55 +1129,47 @@ def test_a_folder_that_may_only_be_read_is_down_where_mail_must_be_moved(account
 
 # -- one mail that nobody can make sense of ----------------------------------------------------------------------------
 
-STRUCTURE = rb"BODYSTRUCTURE \(.*\)\)"
-
 
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"BODYSTRUCTURE ((((((",
-        b"BODYSTRUCTURE NIL)",
-        b"BODYSTRUCTURE 7)",
-        b"BODYSTRUCTURE ())",
-        b'BODYSTRUCTURE ("text" "plain" x"y))',
-        b"BODYSTRUCTURE " + b"(" * 3000 + b")" * 3001,
-        b"BODYSTRUCTURE (((NIL NIL) 7 (7)) {3)",
-        b'BODYSTRUCTURE ("text" "pl\r\nain"))',
-        b"BODYSTRUCTURE " + b"(x)" * 400_000 + b")",
+        b"((((((",
+        b"NIL",
+        b"7",
+        b"()",
+        b'("text" "plain" x"y)',
+        b"(" * 3000 + b")" * 3000,
+        b"(((NIL NIL) 7 (7)) {3)",
+        b'("text" "pl\r\nain")',
+        b"(" + b"(x)" * 400_000 + b")",
+        b'("text" "plain") NIL',
+        b"",
     ],
-    ids=["unclosed", "nil", "number", "empty", "quotes", "deep", "odd", "line break", "endless"],
+    ids=["unclosed", "nil", "number", "empty", "quotes", "deep", "odd", "line break", "endless", "one too many", "missing"],
 )
 def test_an_answer_about_one_mail_that_makes_no_sense_hides_no_other(account: Mailbox, garbage: bytes) -> None:
-    account.put(*(mail(f"Re: {n}") for n in range(5)))
-    account.wire.spoil.append((rb"(UID %d .*)" % _uids(account)[2] + STRUCTURE, rb"\1" + garbage.replace(b"\\", rb"\\")))
+    odd = mail("Re: 2").replace(b"Subject", b"Content-Type: text/x-odd\r\nSubject")
+    account.put(mail("Re: 0"), mail("Re: 1"), odd, mail("Re: 3"), mail("Re: 4"))
+    account.wire.spoil.append((rb'(?<=BODYSTRUCTURE )\("text" "x-odd"[^)]*\)', garbage))
     with reading(account.settings) as imap:
-        news = News(mark="", more=True)
-        found: list[str] = []
-        for _ in range(5):
-            news = imap.news(news.mark, answers, since=SINCE)
-            found += subjects(news)
+        news = imap.news("", answers, since=SINCE)
 
-    assert [subject for subject in found if subject != "Re: 2"] == ["Re: 0", "Re: 1", "Re: 3", "Re: 4"]
+    assert account.wire.spoiled
+    assert subjects(news) == [f"Re: {n}" for n in range(5)]
     assert not news.more
 
 
 @pytest.mark.parametrize("said", [None, b"* BYE internal error\r\n", b"TAG NO I can't parse this mail\r\n", b"TAG BAD what?\r\n"])
 def test_a_mail_over_which_the_server_stumbles_is_passed_by(account: Mailbox, said: bytes | None) -> None:
     account.put(*(mail(f"Re: {n}") for n in range(5)))
-    bad = _uids(account)[2]
-    account.wire.instead.append((rf"UID FETCH (\S*[:,])?({bad}|{bad + 1}|{bad + 2})([:, ]).*HEADER", said))
-    account.wire.instead.append((rf"UID FETCH {bad} ", said))
+    account.wire.instead.append((rf"UID FETCH (\S+,)?{_uids(account)[2]}[, ]", said))
     with reading(account.settings) as imap:
-        found: list[str] = []
-        news = News(mark="")
-        for _ in range(6):
-            news = imap.news(news.mark, everything, since=SINCE)
-            found += subjects(news)
-            if len(found) >= 3:
-                account.wire.instead[:] = [(rf"UID FETCH {bad} ", said)]
+        news = [imap.news("", answers, since=SINCE)]
+        while news[-1].more:
+            news.append(imap.news(news[-1].mark, answers, since=SINCE))
 
-    assert [subject for subject in found if subject] == ["Re: 0", "Re: 1", "Re: 3", "Re: 4"]
-    assert not news.more
+    assert [subject for one in news for subject in subjects(one)] == ["Re: 0", "Re: 1", "Re: 3", "Re: 4"]
+    assert len(news) == 2
 
 
 def test_a_mail_that_the_server_cannot_hand_over_comes_as_its_headers(account: Mailbox) -> None:

@@ -52,6 +52,11 @@ PAUSE, GOAL = "bk-a2b3c4d5e6f7g2h3i4j5", "bk-q7w6e5r4t3y2u7i6o5p4"
 PLACE = datetime(2027, 3, 16, 9, tzinfo=UTC)
 
 
+HEAD = b"From: karim@voorbeeld.example\r\nMIME-Version: 1.0\r\n"
+REPLY = (CORPUS / "sabre-bare.eml").read_bytes().partition(b"\r\n\r\n")[2]
+ANSWER = f"{KARIM} accepted the series"
+
+
 def token(name: str, kind: TokenKind) -> Token:
     return Token(token=name, kind=kind, mentorship=MentorshipKey("training/karim@voorbeeld.example"), person=KARIM)
 
@@ -262,6 +267,34 @@ def test_half_an_answer_is_none(missing: int) -> None:
     assert (found.happenings, found.forward) == ((), True)
 
 
+def test_a_machine_that_answers_a_goals_letter_has_nothing_to_say_about_goals() -> None:
+    found = judge(Mail(sender=KARIM, auto="other", in_reply_to=(GOALS,)), KNOWN)
+
+    assert (found.happenings, found.forward, found.filed) == ((), False, True)
+
+
+def test_a_mail_that_a_rule_only_passed_on_is_its_writers_own() -> None:
+    passed_on = b"From: karim@voorbeeld.example\r\nX-MS-Exchange-Inbox-Rules-Loop: karim@voorbeeld.example\r\n\r\nHallo\r\n"
+
+    assert reading.read(passed_on).auto == ""
+
+
+def test_a_report_that_returns_nothing_names_the_mail_in_its_own_headers() -> None:
+    whole = (CORPUS / "exchange-ndr.eml").read_bytes()
+
+    found = verdict(whole[: whole.index(b"Content-Description: Undelivered Message")])
+
+    assert [type(each) for each in found.happenings] == [Bounced]
+
+
+def test_of_two_parts_that_contradict_each_other_the_first_counts() -> None:
+    inline, attached = REPLY, REPLY.replace(b"ACCEPTED", b"DECLINED")
+    content = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    content += b"".join(b"--b\r\nContent-Type: text/calendar\r\n\r\n" + each for each in (inline, attached)) + b"--b--\r\n"
+
+    assert [in_words(each) for each in verdict(content).happenings] == [ANSWER]
+
+
 # -- what is worth downloading -----------------------------------------------------------------------------------------
 
 NEWSLETTER = Envelope(sender="nieuws@elders.example", subject="Uw nieuwsbrief", content_type="text/html", calendar=False, size=40_000)
@@ -445,10 +478,6 @@ def test_a_report_names_every_recipient_once() -> None:
 
 # -- hostile ones, too large to keep -----------------------------------------------------------------------------------
 
-HEAD = b"From: karim@voorbeeld.example\r\nMIME-Version: 1.0\r\n"
-REPLY = (CORPUS / "sabre-bare.eml").read_bytes().partition(b"\r\n\r\n")[2]
-ANSWER = f"{KARIM} accepted the series"
-
 
 def nested(depth: int) -> bytes:
     opened = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(depth))
@@ -463,6 +492,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     "a header of semicolons": (lambda: HEAD + b'Content-Type: multipart/mixed; a="' + b";" * LARGEST, []),
     "ten thousand parts": (lambda: HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 10_000, []),
     "parts in parts, as deep as programs go": (lambda: nested(6), [ANSWER]),
+    "parts in parts, deeper than any program goes": (lambda: nested(12), []),
     "parts in parts without end": (lambda: nested(18_000), []),
     "messages in messages": (lambda: HEAD + b"Content-Type: message/rfc822\r\n\r\n" * 30_000 + REPLY, []),
     "tags that don't end": (lambda: HEAD + b"Content-Type: text/html\r\n\r\n" + b"<a/" * 300_000, []),

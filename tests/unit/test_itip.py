@@ -286,14 +286,10 @@ def test_two_clocks_of_one_name_in_two_messages_are_kept_apart() -> None:
 
 
 LINES = st.sampled_from(
-    ["BEGIN:VEVENT", "END:VEVENT", "BEGIN:VTIMEZONE", "END:VTIMEZONE", "BEGIN:STANDARD", "END:STANDARD", f"UID:{UID}", KARIM]
-    + [
-        "TZID:Eigen",
-        "RRULE:FREQ=YEARLY",
-        "TZOFFSETTO:+0100",
-        "RECURRENCE-ID;TZID=Eigen:20270330T100000",
-        "DTSTART:20270330T100000Z",
-        "SEQUENCE:1",
+    [
+        *(f"{edge}:{name}" for edge in ("BEGIN", "END") for name in ("VEVENT", "VTIMEZONE", "STANDARD")),
+        *("TZID:Eigen", "RRULE:FREQ=YEARLY", "TZOFFSETTO:+0100", "RECURRENCE-ID;TZID=Eigen:20270330T100000"),
+        *(f"UID:{UID}", KARIM, "DTSTART:20270330T100000Z", "SEQUENCE:1"),
     ]
 )
 """What an object is made of, in no order."""

@@ -16,9 +16,14 @@ PURE = (
     "domain",
     "events",
     "canonical",
-    *(f"reconcile.{name}" for name in ("merge", "telling", "plan", "posting", "drafting", "guard")),
+    "conversation",
+    *(f"reconcile.{name}" for name in ("merge", "telling", "plan", "posting", "drafting", "withdrawing", "guard")),
+    *(f"reconcile.{name}" for name in ("hearing", "proposals", "responses", "deciding")),
     *(f"planning.{name}" for name in ("days", "timeline", "agendas", "pairs", "singles", "reminders", "wishes", "correspondence")),
+    *(f"planning.{name}" for name in ("hours", "places", "pauses", "busy", "silence", "in_a_row", "offers")),
     "planning",
+    "answers",
+    *(f"answers.{name}" for name in ("judging", "reading", "mime", "own_text")),
     "config.check",
 )
 """Values in, values out: no clock, no network, no logger, no randomness."""

@@ -97,8 +97,11 @@ class Calendar(Protocol):
 
     target: str
     """What the ledger remembers, so that another calendar is not taken for an emptied one; no secrets in it."""
-    may_schedule: bool | None
-    """Whether the server says it sends invitations for our organizer (RFC 6638); None before ``check``/``changes``."""
+
+    @property
+    def may_schedule(self) -> bool | None:
+        """Whether the server says it sends invitations for our organizer (RFC 6638); None before ``check``/``changes``."""
+        ...
 
     def check(self) -> str:
         """Connect, read-only, and return one line that says what was found."""

@@ -132,10 +132,10 @@ def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Pe
     if not connection.is_here(urljoin(connection.url, url)):
         raise Refused(f"{url}: is on another server than {connection.server}, to which the password belongs")
     answer = connection.tried("PROPFIND", url, asking(_WHOSE), Depth="0")
-    resources = answer.resources() if answer.status in OK else []
-    if not resources:
-        raise Refused(f"{connection.server}: {_NOT_OURS.get(answer.status, 'cannot be read')} at {url} ({answer.status})")
-    [here, *_] = resources
+    here = next(iter(answer.resources()), None) if answer.status in OK else None
+    status = answer.status if here is None else here.status
+    if here is None or status not in OK:
+        raise Refused(f"{connection.server}: {_NOT_OURS.get(status, 'nothing can be read')} at {url} ({status})")
     if not here.has("d:resourcetype", "c:calendar"):
         raise Refused(f"{connection.server}: what is at {url} is no calendar")
     known = here.names("d:current-user-privilege-set")

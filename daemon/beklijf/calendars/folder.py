@@ -55,6 +55,7 @@ class FolderCalendar:
         self._settings = settings
         self._folder = folder or settings.path / safe_name(owner)
         self._title = owner if folder else settings.organizer.name
+        self._personal = folder is not None
         self._durable = durable
         self.target = f"folder {self._folder}"
 
@@ -77,6 +78,8 @@ class FolderCalendar:
         """
         before = None if token is None else _unpack(token)
         listing = self._listing()
+        if self._personal and not listing and (known or before) and not self._folder.is_dir():
+            raise Missing(f"{self._folder}: the folder is gone")  # with its owner, perhaps; nobody deleted those events one by one
         recently = time.time_ns() - _RACY  # the file system's clock, not the programme's: how far its stamps can be trusted
         now: dict[str, _Seen] = {}
         changed: list[Stored] = []

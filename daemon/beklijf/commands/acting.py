@@ -237,8 +237,8 @@ class People:
         mine = [token for token in tokens if token.person == act.person.key and token.kind in TOKENS[act.what]]
         match act.what:
             case "choose":
-                times = sorted((t for t in mine if _start(t) > act.at), key=_start)
-                fit = [token for token in times if act.to in {None, _start(token)}]
+                times = sorted(mine, key=_start)
+                fit = [token for token in times if _start(token) > act.at and act.to in {None, _start(token)}]
                 offered = ", ".join(dict.fromkeys(self._words.moment(_start(token)) for token in times))
                 hint = f"offered were: {offered}" if times else "no letter has offered any"
             case "goal":

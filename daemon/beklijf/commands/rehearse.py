@@ -151,6 +151,8 @@ class _Rehearsal:
             if outcome.delivered.problems:
                 _give_up(self._engine)
             now = min((at for at in (outcome.next, *(act.at for act in self._acts), *self._heartbeats(now, outcome)) if at), default=None)
+        late = "comes after the last day that is rehearsed"
+        self.problems |= dict.fromkeys(Problem(file=a.file, line=a.line, where=a.where, what=late, warning=True) for a in self._acts)
 
     def _heartbeats(self, now: datetime, outcome: Outcome) -> Iterator[datetime]:
         """Yield when the service would look again by itself: soon after something happened, and every day.

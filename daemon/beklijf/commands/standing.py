@@ -131,7 +131,7 @@ def standing(engine: Engine, survey: Survey, rows: Iterable[Row]) -> Standing:
         by_pair = _by_pair(rows)
         tracks = survey.programme.tracks
         pairs = {key: _pair(t.mentorship, by_pair.get(key, []), survey, survey.silences.get(key)) for key, t in tracks.items()}
-    told, small = _grouped(config.trainings, pairs, names=config.answers.names)
+    told, small = grouped(config.trainings, pairs, names=config.answers.names)
     former = frozenset(a for p in config.persons for a in p.addresses if a != p.email.casefold())
     mentorships = {m.key: m for training in config.trainings for m in training.mentorships}
     persons = {person.key: person for person in config.persons}
@@ -241,7 +241,7 @@ def _singles(event: Event) -> dict[datetime, Single]:
 # -- groups ------------------------------------------------------------------------------------------------------------
 
 
-def _grouped(
+def grouped(
     trainings: Iterable[Training], pairs: Mapping[MentorshipKey, Pair], *, names: bool
 ) -> tuple[dict[str, Counts], SmallGroups | None]:
     """Return the counts of each training that may be told by itself, and of the others together."""

@@ -145,12 +145,12 @@ class ImapInbox:
         """Look at mails in their order, and take the wanted ones in, until there is enough; the mark is the first that is left."""
         mails: list[Received] = []
         for batch in _batches(uids[:LOOKED_AT]):
-            found = self._described(batch, _ALL)
+            found = self._described(batch, _ALL) or {}
             for uid in batch:
                 full = len(mails) >= AT_ONCE or sum(len(mail.content) for mail in mails) >= MOST_BYTES
                 if full or self._losses >= _LOSSES:
                     return News(mark=f"{self._validity}:{uid}", mails=tuple(mails), more=True)
-                one = found.get(uid) if found is not None else self._single(uid)
+                one = found.get(uid) or self._single(uid)
                 if one is None or not (everything or one.at is None or one.at >= since) or not wanted(one.envelope):
                     continue
                 if mail := self._taken(uid, one, since):
@@ -159,15 +159,14 @@ class ImapInbox:
         return News(mark=f"{self._validity}:{left[0] if left else stop}", mails=tuple(mails), more=bool(left))
 
     def _single(self, uid: int) -> _Found | None:
-        """Return what can be known of one mail where a batch with it could not be read: the least, if need be nothing."""
+        """Return what can be known of a mail that is not in the answer about many: the least, if need be nothing; None: gone."""
         for items in (_ALL, _HEADER):
-            found = self._described([uid], items)
-            if found is not None:
+            if found := self._described([uid], items):
                 return found.get(uid)
-        return _UNKNOWN
+        return _UNKNOWN if found is None else None
 
     def _described(self, uids: list[int], items: list[str]) -> dict[int, _Found] | None:
-        """Return what the server tells of mails, without those that are gone meanwhile."""
+        """Return what the server tells of mails, without those that are gone meanwhile; None where it can't be had or read."""
         answer = self._fetch(uids, items)
         return None if answer is None else {uid: _found(said) for uid, said in answer.items()}
 

@@ -169,8 +169,9 @@ def _settle(pair: Pair, meets: Meets, layout: Layout, agendas: Agendas) -> None:
     pair.meets, pair.series, pair.off = meets, layout.series, layout.off
     for start in layout.series:
         agendas.book(pair.people, start, meets.minutes)
-        insort(pair.met, pair.held(start).date())
-        if start in pair.strayed:  # its hour stays the pair's: people may move it back
-            agendas.book(pair.people, pair.held(start), meets.minutes)
+        held = pair.held(start)
+        insort(pair.met, held.date())
+        if held is not start:  # its own hour stays the pair's too: people may move it back
+            agendas.book(pair.people, held, meets.minutes)
     if layout.off and not layout.series:
         pair.notice("every meeting of the series falls on a day off: there are only stand-ins", "choose another weekday (meets)")

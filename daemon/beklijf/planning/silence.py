@@ -252,17 +252,21 @@ def _alive(history: History) -> bool:
     return any(heard.said in _LIFE or (heard.said is Said.STRANGER and heard.person) for heard in history.heard)
 
 
-@dataclass(frozen=True, slots=True)
 class _Clock:
-    people: tuple[Person, Person]
-    working: WorkingDays
-    pauses: Pauses
-    away: tuple[tuple[Span, Heard], ...]
+    """The days of two people that count."""
+
+    def __init__(self, people: tuple[Person, Person], working: WorkingDays, pauses: Pauses, away: tuple[tuple[Span, Heard], ...]) -> None:
+        self._people = people
+        self._days = [working.of(person) for person in people]
+        self._pauses = pauses if pauses.concern("meetings", people) else None
+        self._away = away
 
     def counts(self, day: date) -> bool:
-        if any(day in span for span, _ in self.away):
+        if self._away and any(day in span for span, _ in self._away):
             return False
-        return all(self.working.of(person).works(day) and not self.pauses.on("meetings", person, day) for person in self.people)
+        if self._pauses and any(self._pauses.on("meetings", person, day) for person in self._people):
+            return False
+        return all(days.works(day) for days in self._days)
 
     def after(self, day: date, count: int) -> date | None:
         """Return the day on which *count* days that count have passed since *day*; None when they never will have."""
@@ -275,5 +279,5 @@ class _Clock:
 
     def away_on(self, now: datetime) -> Heard | None:
         """Return the last out-of-office that stops the clock now."""
-        last = [heard for span, heard in self.away if day_of(now, self.people[0]) in span]
+        last = [heard for span, heard in self._away if day_of(now, self._people[0]) in span]
         return last[-1] if last else None

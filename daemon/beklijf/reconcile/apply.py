@@ -119,8 +119,15 @@ class Applier:
         return frozenset({stored.href})
 
     def _rehour(self, work: Rehour, now: datetime) -> None:
-        """Note the hour that a pair has from now on; the next plan brings the calendar to it."""
+        """Note the hour that a pair has from now on; the next plan brings the calendar to it.
+
+        Single meetings that were moved belong to the hour that is left behind: kept as people's, they would hold on to it.
+        """
         with self.ledger.write():
+            if row := self.ledger.rows().get(work.uid):
+                asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+                singles = [field for field in merge.human_fields(asked, seen) if merge.name(field) == "single"]
+                self.ledger.put(replace(row, asked=canonical.dump(merge.take(asked, seen, singles))))
             for key in work.mentorships:
                 self.ledger.keep_slot(key, "moved", work.meets, config=self.hours.get(key), first=work.first)
             if work.uid:

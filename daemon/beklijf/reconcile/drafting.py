@@ -25,6 +25,7 @@ from beklijf import canonical, events
 from beklijf.errors import Problem
 from beklijf.ledger import Row
 from beklijf.ledger.facts import spell
+from beklijf.planning.pauses import PAUSED
 from beklijf.reconcile import merge, posting, proposals, responses, telling, withdrawing
 from beklijf.reconcile.plan import Action, Cause, Change, Create, Draft, Move, World, Write
 
@@ -256,12 +257,9 @@ class _Drafting:
         self.changes.append(withdrawing.withdrawal(self.world, row, why=why, server=server, action=Action.UPDATE, organizer=organizer))
         starts = tuple(at for at in item.starts if at > self.now)
         if starts:
-            ahead = replace(
-                item,
-                generation=row.generation + 1,
-                starts=starts,
-                without=tuple(at for at in item.without if at > starts[0]),
-            )
+            paused = {each.day for each in item.left_out if each.why == PAUSED}
+            without = (at for at in item.without if at > starts[0] or (at > self.now and at.date() in paused))
+            ahead = replace(item, generation=row.generation + 1, starts=starts, without=tuple(without))
             self._create(ahead, cause=Cause.CHANGE)
 
     # -- rows --------------------------------------------------------------------------------------------------------

@@ -156,7 +156,8 @@ def rebase(desired: Event, onto: Event, now: datetime) -> Event | None:
     taking_place = set(rhythm(desired)) - {single.at for single in desired.singles}
     ahead = sorted(at for at in taking_place if at > now)
     every = desired.recurrence.every if desired.recurrence else onto.recurrence.every
-    last = ahead[-1] if ahead else max((at for at in rhythm(onto) if at <= now), default=onto.recurrence.last)
+    to_come = [at for at in rhythm(desired) if at > now]  # the last may be cancelled: a paused one is, and shortens nothing
+    last = to_come[-1] if to_come else max((at for at in rhythm(onto) if at <= now), default=onto.recurrence.last)
     carrier = replace(onto, recurrence=replace(onto.recurrence, every=every, last=last))
     places = rhythm(carrier)
     if not set(ahead) <= set(places):

@@ -14,7 +14,7 @@ A proposal is settled together with what comes of it, so that it is answered onc
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from beklijf import canonical
@@ -163,7 +163,7 @@ def _series(world: World, proposal: Proposal, track: Track, row: Row | None) -> 
         return _respond(world, proposal, other, _told(pair, proposal, About.PROPOSED, other, who, event))
     if why := world.times().hindrance(proposal.mentorship, None, None, proposal.start, proposal.minutes, now=world.now):
         return _respond(world, proposal, who, response, why=why)
-    start = proposal.start
+    start = _first(world, proposal, event)
     meets = Meets(weekday=start.weekday(), at=start.time(), minutes=proposal.minutes or 60, zone=canonical.clock(start))
     ref = row.ref if row else Ref(f"{pair.key}/{world.programme.trainings[pair.training].method.series.id}")
     return Change(
@@ -186,6 +186,26 @@ def _series(world: World, proposal: Proposal, track: Track, row: Row | None) -> 
             proposal=proposal,
         ),
     )
+
+
+def _first(world: World, proposal: Proposal, event: Event | None) -> datetime:
+    """Return the first meeting at the new hour: of the rhythm that leads to *start*, the one in place of the next meeting.
+
+    Who moves the third meeting to Wednesday and says "from now on" has the first two on Wednesday as well.
+    """
+    start = proposal.start
+    if event is None or event.recurrence is None or not event.recurrence.every:
+        return start
+    ahead = [at for at in canonical.meetings(event) if at > world.now]
+    if not ahead:
+        return start
+    earliest = max(
+        ahead[0].astimezone(start.tzinfo).date() - timedelta(days=6), world.now.astimezone(start.tzinfo).date() + timedelta(days=1)
+    )
+    step = timedelta(weeks=event.recurrence.every)
+    while (start - step).date() >= earliest:
+        start -= step
+    return start
 
 
 def _respond(world: World, proposal: Proposal, to: Person, response: Response, *, why: Hindrance | None = None) -> Change:
@@ -216,7 +236,7 @@ def _offers(world: World, proposal: Proposal, response: Response) -> tuple[Offer
         return world.times().hours(proposal.mentorship, now=world.now)
     if response.was is None:
         return ()
-    return world.times().near(proposal.mentorship, max(response.was, proposal.start), response.minutes, now=world.now)
+    return world.times().near(proposal.mentorship, response.was, response.minutes, now=world.now)
 
 
 def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other: Person, event: Event | None) -> Response:

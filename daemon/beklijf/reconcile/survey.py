@@ -166,7 +166,9 @@ class Surveyor:
         facts = replace(facts, strayed=hearing.strayed(rows, current), heard=self._with(facts.heard, heard, rows))
         programme = self.programme(now, facts)
         proposals = self.conversation.proposals() if self.hears else ()
-        if look is not None and (wanted := _to_ask(programme, facts, proposals, now)):
+        # our own events are busy times as well: before a lost ledger has them back, every pair would be pushed out of its own hour
+        known = not current.stored.keys() - rows.keys()
+        if look is not None and known and (wanted := _to_ask(programme, facts, proposals, now)):
             facts = replace(facts, busy=self._ask(look, wanted))
             programme = self.programme(now, facts)
         letters = self.letters(programme, facts, now)
