@@ -781,9 +781,9 @@ def declining(data: bytes, place: datetime, person: Contact, said: str = "DECLIN
     for name, when in (("RECURRENCE-ID", place), ("DTSTART", place), ("DTEND", place + timedelta(hours=1))):
         override.pop(name, None)
         override.add(name, when)
-    people: list[icalendar.vCalAddress] = override["ATTENDEE"]  # type: ignore[assignment]  # two, so a list
-    for attendee in people:
-        if person.email in attendee:
+    people = override["ATTENDEE"]
+    for attendee in people if isinstance(people, list) else [people]:
+        if isinstance(attendee, icalendar.vCalAddress) and person.email in attendee:
             attendee.params["PARTSTAT"] = said
     calendar.add_component(override)
     written: bytes = calendar.to_ical(sorted=False)

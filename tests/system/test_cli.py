@@ -165,6 +165,44 @@ def test_a_broken_config_gives_one_line_for_each_problem_with_its_line_and_a_hin
     assert any("letter_hour" in line for line in errors)
 
 
+def test_check_asks_whether_answers_are_read_and_everything_else_works_without_a_choice(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(folder, r"\nread = true[^\n]*", "")
+
+    assert cli.main(["check"]) == 78
+    said = capsys.readouterr()
+    assert cli.main(["plan"]) in {0, 2}
+
+    [error] = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    assert re.search(r"answers\.read: not chosen yet: may answers to invitations be read\? \(config\.toml:\d+\)$", error)
+    assert "mail: Maildir" in said.out  # the rest is looked at all the same
+
+
+def test_check_looks_into_the_inbox_without_making_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, r"\[service\]", '[inbox]\nkind = "folder"\npath = "var/answers"\n\n[service]')
+
+    assert cli.main(["check"]) == 0
+    assert "inbox: Maildir var/answers: will be made" in capsys.readouterr().out
+    edit(folder, r'"var/answers"', '"config.toml/answers"')
+
+    assert cli.main(["check"]) == 69
+    assert "config.toml/answers" in capsys.readouterr().err
+    assert not (folder / "var").exists()
+
+
+def test_check_names_whose_calendar_cannot_be_used_where_mentees_organize(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, r'organized_by = "service"', 'organized_by = "mentee"\npeople = "homes/{local}/calendar"')
+    homes = folder / "homes"
+    homes.mkdir()
+    (homes / "sanne.devries").write_text("a file, where a folder should be", encoding="utf-8")
+
+    assert cli.main(["check"]) == 69
+
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert [line.split()[1] for line in errors] == ["sanne.devries@voorbeeld.example:"]
+
+
 # -- finding the config ------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +306,12 @@ def test_plan_at_a_later_moment_shows_one_tick_as_if_it_were_then(running: Path,
         (["rehearse"], "--into"),
         (["restore", "series"], "people changed nothing"),
         (["rehearse", "--into", "new", "--from", "2027-03-01", "--until", "2027-02-01"], "--until lies before --from"),
+        (["pause"], "PERSON"),
+        (["pause", "sane.devries@voorbeeld.example"], "did you mean sanne.devries@voorbeeld.example?"),
+        (["pause", "sanne.devries@voorbeeld.example", "--until", "2020-01-31", "--from", "2020-01-01"], "--until lies in the past"),
+        (["pause", "sanne.devries@voorbeeld.example", "--from", "2127-02-01", "--until", "2127-01-01"], "--until lies before --from"),
+        (["resume", "sanne.devries@voorbeeld.example", "--from", "2027-03-01"], "unrecognized arguments: --from"),
+        (["resume", "nobody@voorbeeld.example"], 'there is no person "nobody@voorbeeld.example"'),
     ],
 )
 def test_a_wrong_call_is_an_error_of_one_line_and_exit_code_64(
@@ -459,13 +503,20 @@ def test_a_terminal_that_cannot_show_a_name_still_shows_the_plan(folder: Path) -
     assert "Mehmet Y?ld?z" in found.stdout
 
 
-@pytest.mark.parametrize("name", ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore"])
+@pytest.mark.parametrize("name", ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore", "pause", "resume"])
 def test_help_shows_examples_of_each_command(name: str) -> None:
     found = command(name, "--help", env={**os.environ, "COLUMNS": "80"})
 
     assert found.returncode == 0
     assert "examples:\n" in found.stdout
     assert f"beklijf {name}" in found.stdout.partition("examples:\n")[2] or name in {"check", "run"}
+
+
+def test_help_lists_the_commands_in_the_order_in_which_they_are_met() -> None:
+    said = command("--help", env={**os.environ, "COLUMNS": "80"}).stdout
+
+    listed = re.findall(r"^    ([a-z]+) ", said, flags=re.MULTILINE)
+    assert listed == ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore", "pause", "resume"]
 
 
 def test_version_is_told() -> None:

@@ -56,7 +56,8 @@ def test_the_json_of_a_rehearsal_has_steps_in_order_that_tell_a_whole_track(fold
 
     found = json.loads(capsys.readouterr().out)
     assert found.keys() == {"steps"}
-    assert {frozenset(step) for step in found["steps"]} == {frozenset({"now", "changes"})}
+    assert {frozenset(step) for step in found["steps"]} == {frozenset({"now", "heard", "changes"})}
+    assert all(step["heard"] == [] for step in found["steps"])
     moments = [datetime.fromisoformat(step["now"]) for step in found["steps"]]
     assert moments == sorted(set(moments))
     changes = [change for step in found["steps"] for change in step["changes"]]

@@ -69,10 +69,12 @@ def test_the_json_of_status_has_the_documented_keys_and_no_others(running: Path,
     found = status(capsys)
 
     remarks = {"waiting", "failed", "held", "changed", "lapsed"}
-    assert found.keys() == {"now", "plan", "invitations", "last_tick", "next", "servers", "trainings", "staff"}
-    assert {frozenset(training) for training in found["trainings"]} == {frozenset({"id", "name", "state", "mentorships"})}
+    people = {"small_groups", "paused", "bounced", "strangers"}
+    assert found.keys() == {"now", "plan", "invitations", "last_tick", "next", "servers", "trainings", "staff"} | people
+    assert {frozenset(training) for training in found["trainings"]} == {frozenset({"id", "name", "state", "answers", "mentorships"})}
     keys = {frozenset(m) for training in found["trainings"] for m in training["mentorships"]}
-    assert keys == {frozenset({"key", "mentee", "mentor", "next_meeting", "in_calendar"} | remarks)}
+    heard = {"answers", "waiting_for", "because", "since"}
+    assert keys == {frozenset({"key", "mentee", "mentor", "next_meeting", "in_calendar"} | heard | remarks)}
     assert found["staff"].keys() == remarks
     assert found["invitations"] == "mail"
     assert found["servers"] == []

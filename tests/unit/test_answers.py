@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beklijf.answers import Known, Verdict, mime, own_text, reading
-from beklijf.answers.judging import Held, judge, wanted
+from beklijf.answers.judging import Held, judge, message, wanted
 from beklijf.answers.reading import Mail
 from beklijf.conversation import (
     Answered,
@@ -293,6 +293,27 @@ def test_of_two_parts_that_contradict_each_other_the_first_counts() -> None:
     content += b"".join(b"--b\r\nContent-Type: text/calendar\r\n\r\n" + each for each in (inline, attached)) + b"--b--\r\n"
 
     assert [in_words(each) for each in verdict(content).happenings] == [ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("received", "said"),
+    [
+        (REPLIED, [f"{KARIM} accepted the series"]),
+        (replace(REPLIED, attendee="k.bakker@voorbeeld.example"), [f"{KARIM} accepted the series"]),
+        (SAID["COUNTER"], [f"{KARIM} proposes 2027-03-17T13:00Z, 60 minutes, for the series"]),
+        (replace(SAID["COUNTER"], start=None), [f"{KARIM} tentative the series"]),
+        (replace(REPLIED, attendee=ALIAS), [f"{ALIAS}, who is not invited, accepted the series"]),
+        (replace(REPLIED, attendee=OUTSIDE), []),
+        (replace(REPLIED, attendee=""), []),
+        (replace(REPLIED, sequence=0), []),
+        (replace(REPLIED, uid="unknown@beklijf"), []),
+    ],
+)
+def test_what_a_server_delivered_is_from_whom_it_names(received: Itip, said: list[str]) -> None:
+    found = message(received, KNOWN)
+
+    assert [in_words(each) for each in found.happenings] == said
+    assert not found.forward
 
 
 # -- what is worth downloading -----------------------------------------------------------------------------------------

@@ -474,6 +474,16 @@ def test_a_cancelled_object_says_so_in_every_part_and_counts_for_more() -> None:
     assert ics.read(gone.encode()).cancelled
 
 
+def test_a_server_is_to_tell_whoever_is_not_ours_to_tell() -> None:
+    both_ours = build(SERIES, agent=Agent.CLIENT)
+    one_ours = both_ours.replace("SCHEDULE-AGENT=CLIENT:mailto:karim", "X-A=1:mailto:karim")
+
+    assert ics.is_invited_by_server(build(SERIES).encode())
+    assert ics.is_invited_by_server(one_ours.encode())
+    assert not ics.is_invited_by_server(both_ours.encode())
+    assert not ics.is_invited_by_server(build(replace(SERIES, people=())).encode())
+
+
 def test_who_mails_for_somebody_else_says_so() -> None:
     def organizer(sent_by: str) -> str:
         data = ics.build(SERIES, sequence=0, stamp=STAMP, method="REQUEST", sent_by=sent_by).decode().replace("\r\n ", "")

@@ -41,13 +41,13 @@ server often has none for internal mail, and forwarding breaks what there is. Wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf.answers import Verdict
 from beklijf.answers.mime import words
-from beklijf.answers.reading import tokens
+from beklijf.answers.reading import Mail, tokens
 from beklijf.conversation import ANSWERS, Answered, Asked, Away, Bounced, Pressed, Proposed, Stranger, TokenKind
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.answers import Known
-    from beklijf.answers.reading import Mail
     from beklijf.conversation import Happening, Invited, Itip, Token
     from beklijf.inbox import Envelope
 
@@ -89,6 +88,15 @@ def judge(mail: Mail, known: Known, *, held: Held = NOWHERE) -> Verdict:
         or _goals_reply(mail, known)
         or _anything_else(mail, known)
     )
+
+
+def message(received: Itip, known: Known, *, held: Held = NOWHERE) -> Verdict:
+    """Return what becomes of a message in a server's schedule inbox; the server let nobody write it but whom it names.
+
+    There is no mail to forward: what would need the coordinator is nothing here.
+    """
+    heard = _answers(Mail(sender=received.attendee, itip=(received,)), known, held) or LEFT
+    return replace(heard, forward=False)
 
 
 # -- reports on delivery -----------------------------------------------------------------------------------------------

@@ -7,36 +7,30 @@ nothing is concluded from that; with them (``acts``) people answer, move and sta
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
-from beklijf.calendars import NOTHING, Changes
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.calendars.owners import Owners
-from beklijf.calendars.people import folder_of
+from beklijf.commands import stage
 from beklijf.commands.acting import Deed, People
 from beklijf.commands.entries import entry, entry_json, instant, mailed
 from beklijf.commands.naming import is_answer
 from beklijf.commands.report import Words, columns, counted, grouped_lines
 from beklijf.domain import Kind
-from beklijf.errors import ConfigError, Problem, UsageError
+from beklijf.errors import ConfigError, Problem
 from beklijf.inbox import open_inbox
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
 from beklijf.mailers.folder import FolderMailer
 from beklijf.reconcile.engine import Engine
 from beklijf.reconcile.plan import Action, Resend, Respond
-from beklijf.settings import InboxSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from beklijf.calendars import Calendar
     from beklijf.commands.acts import Act
     from beklijf.commands.entries import Entry, Json
     from beklijf.domain import Programme
@@ -44,9 +38,6 @@ if TYPE_CHECKING:
     from beklijf.reconcile.engine import Outcome
     from beklijf.reconcile.plan import Change
     from beklijf.settings import Config
-
-MARK = ".beklijf-rehearsal"
-"""A file that says: all this may be thrown away."""
 
 BEFORE = timedelta(minutes=1)
 AFTER = timedelta(days=1)
@@ -68,16 +59,6 @@ class Rehearsed:
     mails: int
 
 
-class Undisturbed(FolderCalendar):
-    """A folder that nobody else writes to while the rehearsal lasts: there is never anything new in it."""
-
-    def of(self, email: str, _calendar: str = "") -> Undisturbed:
-        return Undisturbed(self._settings, email, durable=False, folder=folder_of(self._settings, email))
-
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:  # noqa: ARG002  # the contract's
-        return Changes(token=token or "rehearsal", full=False, changed=())
-
-
 def rehearse(
     config: Config,
     into: Path,
@@ -91,13 +72,13 @@ def rehearse(
 
     Raises UsageError when *into* holds other files.
     """
-    config = on_folders(config, into, answered=acts is not None)
+    config = stage.on_folders(config, into, answered=acts is not None)
     with closing(Ledger(None, durable=False)) as ledger:
         engine = _engine(config, ledger, answered=acts is not None)
         first, last = _span(engine, start)
-        _empty(into)
+        stage.empty(into)
         with ledger.write():
-            ledger.set("secret", sha256(MARK.encode()).hexdigest())  # the same links each time
+            ledger.set("secret", sha256(stage.MARK.encode()).hexdigest())  # the same links each time
         rehearsal = _Rehearsal(engine, acts, until or max([last, *(act.at + AFTER for act in acts or ())]))
         rehearsal.play(min([start or first, *(act.at for act in acts or ())]), progress)
     return Rehearsed(steps=tuple(rehearsal.steps), problems=tuple(rehearsal.problems), mails=rehearsal.mails)
@@ -107,23 +88,13 @@ def _engine(config: Config, ledger: Ledger, *, answered: bool) -> Engine:
     return Engine(
         config,
         ledger=ledger,
-        calendar=_calendar(config, answered=answered),
+        calendar=stage.calendar(config, answered=answered),
         mailer=FolderMailer(config.mail, durable=False),
         letters=Letters(config.mail.templates),
         inbox=open_inbox(config.inbox) if answered and config.inbox else None,
         enforced=False,
         ladder=answered,
     )
-
-
-def _calendar(config: Config, *, answered: bool) -> Calendar:
-    """Return the folders that stand for everybody's calendars; nobody looks into them as long as nobody edits them."""
-    settings, organizer = config.calendar, config.calendar.organizer.email
-    service = (FolderCalendar if answered else Undisturbed)(settings, organizer, durable=False)
-    if settings.organized_by == "service":
-        return service
-    mentees = {m.mentee.key: m.mentee for training in config.trainings for m in training.mentorships}
-    return cast("Calendar", Owners(service, organizer, tuple(mentees.values())))  # it may not be told that it schedules
 
 
 class _Rehearsal:
@@ -233,36 +204,6 @@ def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
     yield "Nobody got anything: these are files."
 
 
-def on_folders(config: Config, into: Path, *, answered: bool = False) -> Config:
-    """Return *config* with folders in *into* for its servers: nothing of it needs a secret or a network.
-
-    *answered*: answers are read, whatever the config says about that, from a Maildir in *into*.
-    """
-    invitations: Literal["none", "mail"] = "none" if config.calendar.invitations == "none" else "mail"
-    calendar = replace(
-        config.calendar,
-        kind="folder",
-        path=into / "calendars",
-        invitations=invitations,
-        url="",
-        user="",
-        password=None,
-        ca=None,
-        people="",
-    )
-    inbox = None
-    if config.inbox or answered:
-        address = config.inbox.address if config.inbox else config.calendar.organizer.email
-        inbox = InboxSettings(kind="folder", path=into / "inbox", address=address)
-    return replace(
-        config,
-        calendar=calendar,
-        mail=replace(config.mail, kind="folder", path=into / "outbox", host="", user="", password=None, ca=None),
-        inbox=inbox,
-        answers=replace(config.answers, read=True) if answered else config.answers,
-    )
-
-
 def _span(engine: Engine, start: datetime | None) -> tuple[datetime, datetime]:
     """Return when the track begins and ends for people who join at *start*, or long before all of it."""
     long_ago = start or datetime(1970, 1, 1, tzinfo=UTC)
@@ -296,18 +237,3 @@ def _give_up(engine: Engine) -> None:
         for mail in engine.outbox.open_mails():
             if mail.retry_at is not None:
                 engine.outbox.failed(mail, mail.note)
-
-
-def _empty(into: Path) -> None:
-    """Make room for a rehearsal; only an earlier one is thrown away."""
-    hint = "name a new folder, or one that an earlier rehearsal made"
-    try:
-        if into.is_dir() and any(into.iterdir()) and not (into / MARK).is_file():
-            raise UsageError(f"{into} holds other files", hint=hint)
-        for name in ("calendars", "inbox", "outbox"):
-            if (into / name).exists():
-                shutil.rmtree(into / name)
-        into.mkdir(parents=True, exist_ok=True)
-        (into / MARK).write_text("Made by beklijf rehearse; the next one there replaces it.\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{into}: {error.strerror or error}", hint=hint) from error

@@ -208,11 +208,11 @@ def _small_lines(standing: Standing) -> Iterator[str]:
     if small is None:
         return
     yield ""
-    which = "training" if len(small.trainings) == 1 else f"{len(small.trainings)} trainings together"
+    which = "one training" if len(small.trainings) == 1 else f"{len(small.trainings)} trainings"
     if small.counts is None:
-        yield from wrapped(f"Fewer than five pairs in the {which} left: too few to say how they answered.", "", "  ")
+        yield f"Too few pairs to say how they answered: {small.pairs}, in {which}."
     else:
-        yield from wrapped(f"In the {which} with fewer than five pairs each: {_counts_said(small.counts)}", "", "  ")
+        yield from wrapped(f"In the {which} together with fewer than five pairs each: {_counts_said(small.counts)}", "", "  ")
 
 
 def _heard_lines(heard: Pair, mentorship: Mentorship, words: Words) -> Iterator[str]:

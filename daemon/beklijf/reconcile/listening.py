@@ -119,14 +119,17 @@ class Listener:
     def _known(self, now: datetime) -> Known:
         config = self.config
         persons = {address: person.key for person in config.persons for address in person.addresses}
+        ours = {config.calendar.organizer.email.casefold(), config.mail.sender.email.casefold()}
+        ours |= {config.inbox.address.casefold()} if config.inbox else set()
+        staff = {config.organisation.coordinator.email.casefold(), config.organisation.administrator.email.casefold()}
         tokens = self.conversation.tokens()
         goals = {(t.mentorship, t.person): t.token for t in tokens.values() if t.kind is TokenKind.GOAL}
         letters = self.outbox.letters_by_id(self.goal_rules)
         return Known(
             events=self.conversation.invited(),
             persons=persons,
-            domains=frozenset(address.rpartition("@")[2] for address in persons),
-            ours=frozenset({config.calendar.organizer.email.casefold(), config.mail.sender.email.casefold()}),
+            domains=frozenset(address.rpartition("@")[2] for address in (*ours, *staff)),  # a person may be anywhere: at Gmail, say
+            ours=frozenset(ours),
             tokens=tokens,
             sent=self.outbox.sent_by_id(now - BOUNCING),
             goal_letters={mail: goals[key, who] for mail, key, who in letters if (key, who) in goals},

@@ -16,6 +16,7 @@ from beklijf.reconcile.engine import Engine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from beklijf.domain import Person
     from beklijf.settings import Config
 
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet."""
     ledger = Ledger(config.service.state, read_only=read_only)
-    calendar = open_calendar(config.calendar, config.calendar.organizer.email, config.persons)
+    calendar = open_calendar(config.calendar, config.calendar.organizer.email, mentees(config))
     mailer = open_mailer(config.mail)
     inbox = open_inbox(config.inbox) if config.inbox and config.answers.read else None
     try:
@@ -38,3 +39,9 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
             inbox.close()
         calendar.close()
         ledger.close()
+
+
+def mentees(config: Config) -> tuple[Person, ...]:
+    """Return everybody who learns, once each: whose calendars hold the meetings with ``organized_by = "mentee"``."""
+    found = {m.mentee.key: m.mentee for training in config.trainings for m in training.mentorships}
+    return tuple(found[key] for key in sorted(found))

@@ -1,0 +1,157 @@
+"""Pause and resume from the coordinator's side: what will come of it is shown first, and the next tick does it."""
+
+from __future__ import annotations
+
+import mailbox
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import icalendar
+import pytest
+
+from beklijf import cli, config, service
+from beklijf.reconcile.opening import opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from beklijf.conversation import Pause
+
+KARIM, SANNE = "karim.bakker@voorbeeld.example", "sanne.devries@voorbeeld.example"
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Return the folder of an installation that has been at work for some days, so that there are events."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init"]) == 0
+    with opened(config.load(tmp_path / "config.toml")) as engine:
+        for days in range(6, -1, -1):
+            engine.tick(service.clock() - timedelta(days=days))
+    capsys.readouterr()
+    return tmp_path
+
+
+def pauses(folder: Path) -> list[Pause]:
+    with opened(config.load(folder / "config.toml"), read_only=True) as engine:
+        return list(engine.conversation.pauses())
+
+
+def meetings(folder: Path) -> dict[date, date]:
+    """Return Sanne's meetings that take place, by day, read as calendar programs do."""
+    found = {}
+    for path in (folder / "var/calendars").rglob("*.ics"):
+        [event] = icalendar.Calendar.from_ical(path.read_bytes()).walk("VEVENT")
+        if SANNE in path.read_text(encoding="utf-8").replace("\r\n ", ""):
+            off = event.get("EXDATE", [])
+            days = {each.dt.date() for value in (off if isinstance(off, list) else [off]) for each in value.dts}
+            start = event["DTSTART"].dt.date()
+            until = event["RRULE"]["UNTIL"][0].date() if "RRULE" in event else start
+            weeks = (start + timedelta(weeks=2 * number) for number in range((until - start).days // 14 + 1))
+            found |= {day: day for day in weeks if day not in days}
+    return found
+
+
+def letters_to(folder: Path, address: str) -> list[str]:
+    box = mailbox.Maildir(folder / "var/outbox", create=False)
+    return [str(mail["Subject"]) for mail in box if address in str(mail["To"]) and "text/calendar" not in str(mail)]
+
+
+def shown(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def test_a_pause_of_meetings_shows_which_fall_out_and_the_next_tick_cancels_those(
+    running: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = meetings(running)
+    _, second, third, *_ = sorted(before)
+    first, last = second - timedelta(days=1), third + timedelta(days=1)
+
+    assert cli.main(["pause", KARIM.upper(), "--meetings", "--from", f"{first}", "--until", f"{last}"]) == 0
+    said = capsys.readouterr().out
+    assert pauses(running) == []
+    assert meetings(running) == before
+    assert cli.main(["apply"]) == 0
+
+    assert "2 dates fall out:" in said
+    assert f"{second:%a %-d %b} 10:00 Sanne de Vries with Karim Bakker" in shown(said)
+    assert "With the next tick:" in said
+    assert "letter: which meetings fall out: Sanne de Vries (Karim paused meetings)" in shown(said)
+    assert f"Karim Bakker pauses meetings, from {first:%a %-d %b %Y} until {last:%a %-d %b %Y}." in shown(said)
+    assert max(map(len, said.splitlines())) <= 80
+    assert {day for day in meetings(running) if first <= day <= last} == set()
+    assert {day for day in before if not first <= day <= last} <= meetings(running).keys()
+    [pause] = pauses(running)
+    assert (pause.person, pause.kind, pause.first, pause.last) == (KARIM, "meetings", first, last)
+
+
+def test_without_a_kind_all_three_are_paused_from_today_until_they_resume(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    number = len(letters_to(running, SANNE))
+
+    assert cli.main(["pause", SANNE]) == 0
+    said = capsys.readouterr().out
+    assert cli.main(["apply"]) == 0
+    while_paused = pauses(running)
+    assert cli.main(["status"]) == 0
+    status = capsys.readouterr().out
+
+    today = service.clock().astimezone(config.load(running / "config.toml").organisation.zone).date()
+    assert {(pause.kind, pause.first, pause.last) for pause in while_paused} == {
+        (kind, today, None) for kind in ("letters", "reminders", "meetings")
+    }
+    assert "letters, reminders and meetings" in said
+    assert "until they resume" in said
+    assert "session letter, Sanne de Vries: is not sent" in said
+    assert meetings(running) == {}
+    assert len(letters_to(running, SANNE)) == number + 3  # one for each kind, as by the links in letters
+    assert f"paused: Sanne de Vries, letters, from {today:%a %-d %b %Y} until they resume" in shown(status)
+
+
+def test_resuming_brings_back_what_lies_ahead_and_only_of_that_kind(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = meetings(running)
+    assert cli.main(["pause", KARIM, "--letters", "--meetings"]) == 0
+    assert cli.main(["apply"]) == 0
+    capsys.readouterr()
+
+    assert cli.main(["resume", KARIM, "--meetings"]) == 0
+    said = capsys.readouterr().out
+    assert cli.main(["apply"]) == 0
+
+    assert f"{len(before)} dates are there again:" in said or "dates are there again:" in said
+    assert "Karim Bakker gets meetings again." in said
+    assert [pause.kind for pause in pauses(running)] == ["letters"]
+    assert before.keys() <= meetings(running).keys()
+
+
+def test_resuming_letters_says_which_are_sent_after_all(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["pause", SANNE, "--letters"]) == 0
+    capsys.readouterr()
+
+    assert cli.main(["resume", SANNE]) == 0  # before any tick took the pause up
+
+    assert "session letter, Sanne de Vries: is sent after all" in capsys.readouterr().out
+    assert cli.main(["apply"]) == 0
+    assert pauses(running) == []
+
+
+def test_resuming_without_a_pause_says_so_and_decides_nothing(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["resume", SANNE]) == 0
+    assert capsys.readouterr().out == "Sanne de Vries has paused no letters, reminders or meetings.\n"
+    assert cli.main(["resume", SANNE, "--letters"]) == 0
+    assert capsys.readouterr().out == "Sanne de Vries has paused no letters.\n"
+
+    with opened(config.load(running / "config.toml"), read_only=True) as engine:
+        assert engine.ledger.decisions() == ()
+
+
+def test_any_address_of_a_person_will_do(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = running / "config.toml"
+    text = path.read_text(encoding="utf-8")
+    mine = f'email = "{SANNE}"\n'
+    path.write_text(text.replace(mine, f'{mine}also = ["s.devries@voorbeeld.example"]\n', 1), encoding="utf-8")
+
+    assert cli.main(["pause", "S.deVries@voorbeeld.example", "--reminders"]) == 0
+
+    assert "Sanne de Vries pauses reminders" in capsys.readouterr().out
