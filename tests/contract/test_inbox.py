@@ -726,7 +726,7 @@ def listening(port: int, *, tls: ssl.SSLContext | None, beyond: ssl.SSLContext |
 @pytest.fixture
 def account(pymap: int, certificates: Certificates, password: Secret) -> Iterator[Mailbox]:
     def log_in() -> IMAPClient:
-        client = IMAPClient("127.0.0.1", pymap, ssl=False, timeout=10)
+        client = IMAPClient("127.0.0.1", pymap, ssl=False, timeout=60)
         client.plain_login("beklijf", PASSWORD)
         return client
 

@@ -5,7 +5,8 @@
 #
 # ROOT is a Debian with the packages and is never written to: all that happens goes to a memory file system at SCRATCH that
 # nobody else sees and that ends with the server. CERTIFICATES is a folder with server.pem (key and certificate).
-# No mail leaves: voorbeeld.example is delivered, bounce.test is taken and comes back, defer.test is put off, others are refused.
+# No mail leaves: voorbeeld.example is delivered, bounce.test is taken and comes back (nobody has an address there), defer.test is put
+# off, others are refused.
 set -eu
 base=$1 scratch=$2 submission=$3 smtps=$4 imaps=$5 mx=$6 certificates=$7
 shift 7
@@ -72,7 +73,8 @@ cat >"$root/etc/postfix/master.cf" <<END
 127.0.0.1:$smtps inet n - n - - smtpd
   -o syslog_name=postfix/smtps -o smtpd_tls_wrappermode=yes
 127.0.0.1:$mx inet n - n - - smtpd
-  -o myhostname=mx.bounce.test -o smtpd_client_restrictions= -o smtpd_sender_restrictions= -o smtpd_relay_restrictions=reject
+  -o myhostname=mx.bounce.test -o smtpd_client_restrictions= -o smtpd_sender_restrictions=
+  -o { smtpd_relay_restrictions = check_recipient_access static:{550 5.1.1 no such user}, reject }
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr

@@ -313,10 +313,14 @@ def test_what_cannot_be_found_is_told_with_its_line_and_the_rest_is_played(folde
     assert "Sanne de Vries accepts the series." in said.out
 
 
-def test_answers_that_come_after_the_last_day_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rehearse(folder, act("2026-12-10 10:00", "karim", "away"), until="2026-11-16", code=0)
-
+def test_answers_outside_the_days_that_are_rehearsed_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rehearse(folder, act("2026-12-10 10:00", "karim", "away"), until="2026-11-16")
     assert "warning: answer[0]: comes after the last day that is rehearsed (answers.toml:1)" in capsys.readouterr().err
+
+    rehearse(folder, act("2026-11-01 10:00", "karim", "away"), until="2026-11-16", code=78)
+    said = capsys.readouterr()
+    assert "error: answer[0]: comes before the first day that is rehearsed (answers.toml:1)" in said.err
+    assert "welcome letter" in said.out
 
 
 def test_a_file_with_mistakes_rehearses_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

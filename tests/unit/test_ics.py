@@ -166,6 +166,12 @@ def test_whom_the_server_cannot_reach_stays_ours_to_write_to() -> None:
     assert ics.read(patched.encode()).delivery == {KARIM.email: "3.7", SANNE.email: "1.2"}
 
 
+def test_a_backslash_in_a_name_swallows_nothing() -> None:
+    event = replace(MEETING, people=(Contact("Jan\\", "jan@voorbeeld.example"),))
+
+    assert read(build(event)).people == (Contact("Jan", "jan@voorbeeld.example"),)
+
+
 def test_an_event_without_people_has_no_organizer() -> None:
     assert "ORGANIZER" not in build(replace(SERIES, people=()))
 

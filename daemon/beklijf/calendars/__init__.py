@@ -58,6 +58,8 @@ class Stored:
     """SCHEDULE-STATUS by attendee address, where a server sends invitations (``1.2``, ``3.7``)."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """PARTSTAT by attendee address."""
+    left_to_server: bool = False
+    """The object leaves it to a scheduling server, if there is one, to tell the attendees."""
     single_answers: Mapping[datetime, Mapping[str, str]] = field(default_factory=dict)
     """The same for each meeting that the object has a word of its own for, by its place in the rhythm (UTC)."""
 
@@ -180,8 +182,10 @@ BACKENDS = {
 _OWNERS = "beklijf.calendars.owners:Owners"
 
 
-def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Person] = ()) -> Calendar:
+def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Person] = (), *, others: bool = False) -> Calendar:
     """Return the calendar of *owner*, the service's mailbox; with ``organized_by = "mentee"``, and those of *people* (the mentees).
+
+    *others*: there are events in people's own calendars, whoever organizes new ones.
 
     Raises ConfigError with the pip line when the backend's extra is not installed.
     """
@@ -199,7 +203,7 @@ def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Perso
                 )
             ]
         ) from error
-    calendar: Calendar = service if settings.organized_by == "service" else _named(_OWNERS)(service, owner, people)
+    calendar: Calendar = service if settings.organized_by == "service" and not others else _named(_OWNERS)(service, owner, people)
     return calendar
 
 

@@ -162,9 +162,7 @@ class Connection:
         return self.request("REPORT", url, body, Depth="0")
 
     def multiget(self, url: str, hrefs: Iterable[str]) -> Answer:
-        wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
-        body = f"<c:calendar-multiget {XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
-        return self.request("REPORT", url, body, Depth="1")
+        return self.request("REPORT", url, getting(hrefs), Depth="1")
 
     def make_calendar(self, url: str, name: str) -> Answer:
         body = (
@@ -228,6 +226,12 @@ def path_of(href: str) -> str:
 def asking(names: Iterable[str]) -> str:
     """Return the body of a PROPFIND for these properties."""
     return f"<d:propfind {XMLNS}><d:prop>{''.join(f'<{name}/>' for name in names)}</d:prop></d:propfind>"
+
+
+def getting(hrefs: Iterable[str]) -> str:
+    """Return the body of a REPORT for these objects, whole."""
+    wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
+    return f"<c:calendar-multiget {XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
 
 
 def _clark(name: str) -> str:

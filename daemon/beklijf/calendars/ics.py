@@ -18,7 +18,6 @@ from beklijf.calendars import ics_parts as parts
 from beklijf.calendars.ics_reader import (
     Reading,
     Unreadable,
-    attendees,
     is_cancelled,
     is_ours,
     length,
@@ -166,8 +165,7 @@ def cancelled(data: bytes) -> bytes:
 
 def is_invited_by_server(data: bytes) -> bool:
     """Tell whether a scheduling server, if there is one, is to tell anybody of what happens to *data*."""
-    people = attendees(members(parse(data))[0]).values()
-    return any(str(person.params.get("SCHEDULE-AGENT", "")).upper() not in {"CLIENT", "NONE"} for person in people)
+    return reading(parse(data)).left_to_server
 
 
 def _event(calendar: Calendar) -> Event:

@@ -125,8 +125,11 @@ def set_sender(component: Component, address: str) -> None:
 
 
 def contact(somebody: Contact) -> Contact:
-    """Return name and address as they come back: a quote in a name would become ``^'``, which not every client reads."""
-    name = re.sub(r"\s+", " ", plain_text(somebody.name).replace('"', "")).strip()
+    """Return name and address as they come back.
+
+    A quote in a name would become ``^'``, which not every client reads, and a backslash swallows what stands behind it.
+    """
+    name = re.sub(r"\s+", " ", re.sub(r'["\\]', "", plain_text(somebody.name))).strip()
     return Contact(name, somebody.email.casefold())
 
 

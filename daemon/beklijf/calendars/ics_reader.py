@@ -53,6 +53,7 @@ class Reading:
     delivery: Mapping[str, str]
     answers: Mapping[str, str]
     single_answers: Mapping[datetime, Mapping[str, str]]
+    left_to_server: bool
 
 
 def is_ours(uid: str) -> bool:
@@ -74,8 +75,9 @@ def read(data: bytes) -> Reading:
         return reading(parse(_lean(data)))
     except Unreadable:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        # The library raises all of these for malformed values, most of them only when a value is looked at.
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError) as error:
+        # The library raises all of these for malformed values, most of them only when a value is looked at; OSError comes of a
+        # TZID that is a folder of tzdata, or longer than a file's name may be.
         raise Unreadable(f"{uid_of(data) or 'an event'}: cannot be read ({error})") from error
 
 
@@ -106,6 +108,7 @@ def stored(data: bytes, *, href: str, etag: str) -> Stored:
         delivery=found.delivery,
         answers=found.answers,
         single_answers=found.single_answers,
+        left_to_server=found.left_to_server,
     )
 
 
@@ -163,6 +166,7 @@ def reading(calendar: Calendar) -> Reading:
         delivery={key: str(p.params["SCHEDULE-STATUS"]) for key, p in people.items() if "SCHEDULE-STATUS" in p.params},
         answers=_answers(master),
         single_answers=_single_answers(overrides, event),
+        left_to_server=any(str(p.params.get("SCHEDULE-AGENT", "")).upper() not in {"CLIENT", "NONE"} for p in people.values()),
     )
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Calendar, Changes, Stored
-from beklijf.errors import BackendError, Transient
+from beklijf.errors import BackendError, Down, Refused, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.conversation import Busy, Waiting
@@ -150,7 +151,8 @@ class Owners:
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         """Write into the calendar of the event's organizer."""
         owner = self._owner(event.organizer.email)
-        return _named(owner, self._of(owner).create(event, sequence=sequence, agent=agent, stamp=stamp))
+        with _theirs(owner):
+            return _named(owner, self._of(owner).create(event, sequence=sequence, agent=agent, stamp=stamp))
 
     def update(
         self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
@@ -158,11 +160,13 @@ class Owners:
         """Write into the calendar that the event stands in, whoever *wanted* names as its organizer."""
         owner, inner = _split(stored.href)
         plain = replace(stored, href=inner)
-        return _named(owner, self._of(owner).update(plain, wanted, fields, sequence=sequence, agent=agent, stamp=stamp))
+        with _theirs(owner):
+            return _named(owner, self._of(owner).update(plain, wanted, fields, sequence=sequence, agent=agent, stamp=stamp))
 
     def delete(self, stored: Stored) -> None:
         owner, inner = _split(stored.href)
-        self._of(owner).delete(replace(stored, href=inner))
+        with _theirs(owner):
+            self._of(owner).delete(replace(stored, href=inner))
 
     # -- what the service's own account hears and may ask ----------------------------------------------------------------
 
@@ -191,6 +195,17 @@ class Owners:
         if owner not in self._opened:
             self._opened[owner] = self._service.of(owner, self._places.get(owner, ""))
         return self._opened[owner]
+
+
+@contextmanager
+def _theirs(owner: str) -> Iterator[None]:
+    """Make of a no to everything in one person's calendar a no to this event: the others' calendars are not hit."""
+    try:
+        yield
+    except Down as error:
+        if not owner:
+            raise
+        raise Refused(f"the calendar of {owner}: {error}", hint=error.hint) from error
 
 
 def _href(owner: str, href: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from beklijf.calendars import freebusy, ics, itip, people
-from beklijf.calendars.dav import NAMES, OK, XMLNS, asking, path_of
+from beklijf.calendars.dav import NAMES, OK, XMLNS, asking, getting, path_of
 from beklijf.calendars.ics_reader import address_of
 from beklijf.conversation import Waiting
 from beklijf.errors import Refused
@@ -57,7 +57,7 @@ class Scheduling:
             for href, data in self._read(unread[n : n + _BATCH]):
                 messages = _ours(data)
                 found += [Waiting(href=href, message=message) for message in messages]
-                if not messages:
+                if not messages and href in etags:
                     self._left[href] = etags[href]
         return tuple(found)
 
@@ -89,7 +89,7 @@ class Scheduling:
         return {path_of(r.href): r.text("d:getetag") for r in answer.resources() if not r.has("d:resourcetype", "d:collection")}
 
     def _read(self, hrefs: list[str]) -> Iterator[tuple[str, bytes]]:
-        answer = self._connection.multiget(self._inbox, hrefs)
+        answer = self._connection.tried("REPORT", self._inbox, getting(hrefs), Depth="1")
         if answer.status != HTTPStatus.MULTI_STATUS:
             self.deaf = answer.status
         for resource in answer.resources():

@@ -18,7 +18,6 @@ from beklijf.commands.acting import Deed, People
 from beklijf.commands.entries import entry, entry_json, instant, mailed
 from beklijf.commands.naming import is_answer
 from beklijf.commands.report import Words, columns, counted, grouped_lines
-from beklijf.domain import Kind
 from beklijf.errors import ConfigError, Problem
 from beklijf.inbox import open_inbox
 from beklijf.ledger import Ledger
@@ -28,7 +27,7 @@ from beklijf.reconcile.engine import Engine
 from beklijf.reconcile.plan import Action, Resend, Respond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from beklijf.commands.acts import Act
@@ -57,6 +56,8 @@ class Rehearsed:
     steps: tuple[Step, ...]
     problems: tuple[Problem, ...]
     mails: int
+    letters: int
+    """Of the mails."""
 
 
 def rehearse(
@@ -80,8 +81,8 @@ def rehearse(
         with ledger.write():
             ledger.set("secret", sha256(stage.MARK.encode()).hexdigest())  # the same links each time
         rehearsal = _Rehearsal(engine, acts, until or max([last, *(act.at + AFTER for act in acts or ())]))
-        rehearsal.play(min([start or first, *(act.at for act in acts or ())]), progress)
-    return Rehearsed(steps=tuple(rehearsal.steps), problems=tuple(rehearsal.problems), mails=rehearsal.mails)
+        rehearsal.play(start or first, progress)
+    return Rehearsed(steps=tuple(rehearsal.steps), problems=tuple(rehearsal.problems), mails=rehearsal.mails, letters=rehearsal.letters)
 
 
 def _engine(config: Config, ledger: Ledger, *, answered: bool) -> Engine:
@@ -103,15 +104,18 @@ class _Rehearsal:
     def __init__(self, engine: Engine, acts: Sequence[Act] | None, end: datetime) -> None:
         self.steps: list[Step] = []
         self.problems: dict[Problem, None] = {}
-        self.mails = 0
+        self.mails = self.letters = 0
         self._engine = engine
         self._answered = acts is not None
         self._acts = list(acts or ())
         """What people have yet to do, in order of time."""
         self._end = end
 
-    def play(self, now: datetime | None, progress: Callable[[datetime], None]) -> None:
-        people = People(self._engine, Words.of(self._engine.config, now)) if now and self._acts else None
+    def play(self, begin: datetime, progress: Callable[[datetime], None]) -> None:
+        self._problem([act for act in self._acts if act.at < begin], "comes before the first day that is rehearsed", warning=False)
+        self._acts = [act for act in self._acts if act.at >= begin]
+        people = People(self._engine, Words.of(self._engine.config, begin)) if self._acts else None
+        now: datetime | None = begin
         while now is not None and now <= self._end:
             progress(now)
             done = [people.do(act) for act in self._acts if act.at <= now] if people else []
@@ -122,8 +126,10 @@ class _Rehearsal:
             if outcome.delivered.problems:
                 _give_up(self._engine)
             now = min((at for at in (outcome.next, *(act.at for act in self._acts), *self._heartbeats(now, outcome)) if at), default=None)
-        late = "comes after the last day that is rehearsed"
-        self.problems |= dict.fromkeys(Problem(file=a.file, line=a.line, where=a.where, what=late, warning=True) for a in self._acts)
+        self._problem(self._acts, "comes after the last day that is rehearsed", warning=True)
+
+    def _problem(self, acts: Iterable[Act], what: str, *, warning: bool) -> None:
+        self.problems |= dict.fromkeys(Problem(file=a.file, line=a.line, where=a.where, what=what, warning=warning) for a in acts)
 
     def _heartbeats(self, now: datetime, outcome: Outcome) -> Iterator[datetime]:
         """Yield when the service would look again by itself: soon after something happened, and every day.
@@ -146,6 +152,7 @@ class _Rehearsal:
         if made or heard:
             self.steps.append(Step(now=now, heard=heard, changes=tuple(made)))
         self.mails += len(outcome.delivered.sent)
+        self.letters += sum(mail.kind == "letter" for mail in outcome.delivered.sent)
 
 
 def _mail_name(change: Change) -> str:
@@ -196,11 +203,10 @@ def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
         yield from grouped_lines(step.changes, words, why=False)
     changes = [change for step in rehearsed.steps for change in step.changes]
     events = sum(change.action is Action.CREATE for change in changes)
-    letters = sum(change.kind is Kind.LETTER for change in changes)
     yield ""
     yield f"{counted(events, 'event', 'events')} in {into / 'calendars'}"
-    others = counted(rehearsed.mails - letters, "other mail", "other mails")
-    yield f"{counted(letters, 'letter', 'letters')} and {others} in {into / 'outbox'}"
+    others = counted(rehearsed.mails - rehearsed.letters, "other mail", "other mails")
+    yield f"{counted(rehearsed.letters, 'letter', 'letters')} and {others} in {into / 'outbox'}"
     yield "Nobody got anything: these are files."
 
 

@@ -7,6 +7,7 @@ mail over which the server hangs up is passed by. Only where nothing can be read
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -195,7 +196,8 @@ class ImapInbox:
         except UNREADABLE:
             return None
         except (*LOST, IMAPClientError) as error:
-            if is_passing(error):
+            # what is lost may quote the mail, which may say anything
+            if not isinstance(error, LOST) and is_passing(error):
                 raise
             self._losses += 1
             self._connection.drop()
@@ -230,7 +232,8 @@ class ImapInbox:
             except IMAPClientError as error:
                 refused.append(f"{name}: {said_in(error)}")
                 continue
-            client.subscribe_folder(name)  # else many mail programs don't show it
+            with suppress(IMAPClientError):  # else many mail programs don't show it; not every server knows of it
+                client.subscribe_folder(name)
             return name
         raise Down(f"{self.target} makes no folder {'; '.join(refused)}", hint="make it by hand, or choose another name in [inbox] filed")
 

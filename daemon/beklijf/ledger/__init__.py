@@ -183,6 +183,15 @@ class Ledger:
         """Return by which ETag each live event was last seen, by href: a calendar need not read those again."""
         return {row["href"]: row["etag"] for row in self.db.execute("SELECT href, etag FROM event WHERE state = 'live' AND etag != ''")}
 
+    def has_others(self, organizer: str) -> bool:
+        """Say whether an event that still matters is somebody else's than *organizer*'s."""
+        found = self.db.execute(
+            """SELECT 1 FROM event WHERE state IN ('intended', 'live', 'withdrawing') AND json_extract(seen, '$.organizer[1]') != ''
+               AND lower(json_extract(seen, '$.organizer[1]')) != lower(?) LIMIT 1""",
+            (organizer,),
+        )
+        return found.fetchone() is not None
+
     def put(self, row: Row) -> None:
         self.db.execute(
             """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :hour, :state,

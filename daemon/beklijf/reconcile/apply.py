@@ -240,9 +240,14 @@ class Applier:
         return {"server": Agent.SERVER, "none": Agent.NONE}.get(self.sender or "", Agent.CLIENT)
 
 
-def sender_seen(events: Iterable[Stored]) -> str:
-    """Return who invites, by what the calendar says of deliveries: the server if it delivered anything, else we do."""
-    return "server" if any(stored.reached for stored in events) else "mail"
+def sender_seen(events: Iterable[Stored], *, may_schedule: bool = False) -> str:
+    """Return who invites, by what the calendar says of deliveries: the server if it delivered anything, else we do.
+
+    Where nothing is said of deliveries any more (Cyrus forgets them once people answered), what an event of ours leaves to a
+    server that *may_schedule* counts: where we invite, each attendee says so.
+    """
+    found = list(events)
+    return "server" if any(stored.reached for stored in found) or (may_schedule and any(s.left_to_server for s in found)) else "mail"
 
 
 def _stored(row: Row) -> Stored:

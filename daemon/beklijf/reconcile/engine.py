@@ -150,7 +150,16 @@ class Engine:
         survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
         outcome.plan = survey.plan
         outcome.problems += survey.plan.problems
-        note(self.ledger, self.outbox, self.conversation, self.config, survey, changes, self.applier.sender)
+        note(
+            self.ledger,
+            self.outbox,
+            self.conversation,
+            self.config,
+            survey,
+            changes,
+            self.applier.sender,
+            may_schedule=bool(self.calendar.may_schedule),
+        )
         letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
         rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
         pace = Pace(patient=patient, stop=stop, done=done)
@@ -228,13 +237,18 @@ class Engine:
 
     def _certain(self, changes: Changes) -> Changes:
         """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
-        told = {stored.href for stored in changes.changed} | set(changes.gone)
+        told, later = {stored.href for stored in changes.changed} | set(changes.gone), set[str]()
         for href in sorted(self._written - told) if not changes.full else ():
             try:
                 changes = replace(changes, changed=(*changes.changed, self.calendar.fetch(href)))
-            except Missing:
-                changes = replace(changes, gone=(*changes.gone, href))
-        self._written.clear()
+            except BackendError as error:
+                if changes.away:
+                    later.add(href)  # maybe in the calendar of somebody who can't be reached now
+                elif isinstance(error, Missing):
+                    changes = replace(changes, gone=(*changes.gone, href))
+                else:
+                    raise
+        self._written = later
         return changes
 
     def _nothing_new(self, changes: Changes | None, now: datetime) -> bool:

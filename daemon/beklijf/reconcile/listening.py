@@ -63,12 +63,15 @@ class Listener:
         """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost."""
         result = Listened()
         known = cache(lambda: self._known(now))
-        for waiting in self.calendar.waiting():
-            for happening in judging.message(waiting.message, known()).happenings:
-                with self.ledger.write():
+        waiting = self.calendar.waiting()
+        for each in waiting:
+            happenings = judging.message(each.message, known()).happenings
+            with self.ledger.write():
+                for happening in happenings:
                     self._heeding.heed(happening, now)
-                result.happenings += 1
-            self.calendar.take(waiting)
+            result.happenings += len(happenings)
+        for each in {each.href: each for each in waiting}.values():  # one object may bring several messages
+            self.calendar.take(each)
         if self.inbox is not None:
             self._read(self.inbox, known, now, result)
         return result

@@ -44,6 +44,8 @@ def note(
     survey: Survey,
     changes: Changes | None,
     sender: str | None,
+    *,
+    may_schedule: bool,
 ) -> None:
     """Write down what needs no doing: who joined, hours chosen or moved, humans' changes and answers, decisions taken up."""
     with ledger.write():
@@ -62,16 +64,16 @@ def note(
                 ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
         if changes is None:
             return
-        _adopt(ledger, outbox, survey, changes, sender)
+        _adopt(ledger, outbox, survey, changes, sender, may_schedule=may_schedule)
         for row in survey.plan.records:
             _record(ledger, row, survey)
 
 
-def _adopt(ledger: Ledger, outbox: Outbox, survey: Survey, changes: Changes, sender: str | None) -> None:
+def _adopt(ledger: Ledger, outbox: Outbox, survey: Survey, changes: Changes, sender: str | None, *, may_schedule: bool) -> None:
     """Take over what a ledger before this one wrote: its events, who invites, and the letters that announced them."""
     known = survey.rows.keys() | {row.uid for row in survey.plan.adopted}
     if sender is None and (found := [s for s in changes.changed if s.event.uid in known]):
-        ledger.set("sender", sender_seen(found))  # a lost ledger, or a crash right after the first event
+        ledger.set("sender", sender_seen(found, may_schedule=may_schedule))  # a lost ledger, or a crash right after the first event
     for row in survey.plan.adopted:
         ledger.put(row)
         if row.generation > 1:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet."""
     ledger = Ledger(config.service.state, read_only=read_only)
-    calendar = open_calendar(config.calendar, config.calendar.organizer.email, mentees(config))
+    ours = config.calendar.organizer.email
+    with translated(config.service.state):
+        calendar = open_calendar(config.calendar, ours, mentees(config), others=ledger.has_others(ours))
     mailer = open_mailer(config.mail)
     inbox = open_inbox(config.inbox) if config.inbox and config.answers.read else None
     try:
