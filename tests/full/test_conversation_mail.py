@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import imaplib
 import json
+import os
 import re
 import smtplib
 import ssl
@@ -24,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from itertools import pairwise
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -58,6 +59,7 @@ __all__ = ["certificates", "radicale"]  # fixtures
 PASSWORD, SERVICE_PASSWORD = "welkom in 2026", "gehéim wachtwoord"
 PEOPLE = ("sanne", "karim", "noor", "opleidingen", "servicedesk", "s.devries")
 WEG = "weg@bounce.test"
+VMAIL = 5000
 SOON = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
@@ -125,10 +127,25 @@ class Posthouse:
         folders = (self.files / f"var/spool/postfix/{name}" for name in ("incoming", "active"))
         return any(file.is_file() for folder in folders for file in folder.rglob("*"))
 
+    def folders(self) -> dict[str, int]:
+        """Return how many mails each folder of the service's mailbox has."""
+        with self.reading("mentor") as box:
+            names = [line.decode().rpartition(" ")[2] for line in box.list()[1]]  # type: ignore[union-attr]  # lines of bytes
+            return {name: int(box.select(name, readonly=True)[1][0] or 0) for name in sorted(names)}
+
     def put(self, *mails: bytes, at: datetime | None = None) -> None:
-        """Lay mails into the service's mailbox, as deliveries that nobody here could send."""
-        folder = self.files / "var/vmail/mentor/Maildir/new"
-        ...
+        """Lay mails into the service's mailbox, as if delivered by servers of all kinds."""
+        home = self.files / "var/vmail/mentor"
+        folder = home / "Maildir/new"
+        for each in (home, home / "Maildir", *(home / "Maildir" / name for name in ("cur", "new", "tmp"))):
+            each.mkdir(exist_ok=True)
+            os.chown(each, VMAIL, VMAIL)
+        for content in mails:
+            path = folder / f"{clock().timestamp():.6f}.{token_hex(8)}.elsewhere"
+            path.write_bytes(content)
+            os.chown(path, VMAIL, VMAIL)
+            if at is not None:
+                os.utime(path, (at.timestamp(), at.timestamp()))  # which Dovecot takes for the day of delivery
 
 
 def _mails(box: imaplib.IMAP4, since: int) -> list[tuple[int, bytes]]:
@@ -161,10 +178,15 @@ class Account:
         self.kept += mails
         return mails
 
-    def invitation(self, item: str) -> EmailMessage:
-        """Return the last invitation to a series, or to a single event."""
-        found = [mail for mail in self.kept if "METHOD:REQUEST" in (text := _calendar_part(mail)) and ("RRULE" in text) == (item == "series")]
-        return [mail for mail in found if "RECURRENCE-ID" not in _calendar_part(mail) or item == "series"][-1]
+    def invitation(self, item: str) -> icalendar.Event:
+        """Return the whole of the series, or the single event, as the last invitation to it says."""
+        requests = [text for mail in self.kept if "METHOD:REQUEST" in (text := _calendar_part(mail))]
+        events = [event for text in requests for event in icalendar.Calendar.from_ical(text).walk("VEVENT")]
+        return [event for event in events if "RECURRENCE-ID" not in event and ("RRULE" in event) is (item == "series")][-1]
+
+    def letter(self) -> EmailMessage:
+        """Return the last mail that is no invitation."""
+        return [mail for mail in self.kept if not _calendar_part(mail)][-1]
 
     def write(self, subject: str, text: str, **headers: str) -> None:
         self.post.send(self.name, self.mail(subject, text, **headers))
@@ -196,8 +218,7 @@ class Account:
 
     def _return(self, item: str, method: str, partstat: str, subject: str, meeting: datetime | None, start: datetime | None) -> None:
         """Answer the invitation that arrived, as a calendar program does."""
-        asked = icalendar.Calendar.from_ical(_calendar_part(self.invitation(item)))
-        [event, *_] = [each for each in asked.walk("VEVENT") if "RECURRENCE-ID" not in each]
+        event = self.invitation(item)
         made, at = icalendar.Event(), start or meeting or event["DTSTART"].dt
         for name in ("UID", "SEQUENCE", "ORGANIZER", "SUMMARY"):
             made[name] = event[name]
@@ -216,3 +237,530 @@ class Account:
         part = {"method": method, "charset": "UTF-8"}
         mail.add_alternative(calendar.to_ical(), maintype="text", subtype="calendar", params=part)
         self.post.send(self.name, mail)
+
+
+@dataclass
+class Listening(Wording):
+    """A config that sends by Postfix and reads at Dovecot."""
+
+    post: Posthouse = field(kw_only=True)
+    imaps: int = 0
+    """Another port than Dovecot's: somebody listens there to what is asked."""
+    sessions: str = ", ".join(f"{at:%Y-%m-%d}" for at in SESSIONS)
+
+    def toml(self, calendar: str) -> str:
+        account = f'host = "127.0.0.1"\nuser = "{ORGANIZER}"\npassword = {{ file = "service-password" }}\nca = "{self.post.ca}"\n'
+        mail = f'kind = "smtp"\nport = {self.post.submission}\nsecurity = "starttls"\nper_minute = 10000\n'
+        inbox = f'[inbox]\nkind = "imap"\nport = {self.imaps or self.post.imaps}\n'
+        text = super().toml(calendar).replace('kind = "folder"\npath = "outbox"\n', mail + account)
+        return f"{text}\n{inbox}{account}\n[answers]\nread = true\nnames = true\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """How things stand, as the calendar, the ledger and the command ``status`` agree."""
+
+    meetings: dict[str, tuple[datetime, ...]]
+    """By item, in UTC."""
+    answers: dict[tuple[str, str, str], Said]
+    """By item, meeting and person."""
+    waiting: tuple[str, str] | None
+    """Who is waited for, and why."""
+    changed: list[tuple[str, str]]
+    """What people changed: items and fields."""
+    status: Any
+
+
+@dataclass
+class City(Town):
+    """A town in which mail is real."""
+
+    post: Posthouse = field(kw_only=True)
+    people: dict[str, Account] = field(kw_only=True)
+    begin: datetime = INVITED
+    """When invitations go out."""
+
+    def __post_init__(self) -> None:
+        self.now = WELCOME
+
+    @property
+    def sanne(self) -> Account:
+        return self.people["sanne"]
+
+    @property
+    def karim(self) -> Account:
+        return self.people["karim"]
+
+    @property
+    def coordinator(self) -> Account:
+        return self.people["opleidingen"]
+
+    def earlier(self, days: int) -> None:
+        """Let everything happen so much earlier, so that the machine's clock is further on in it."""
+        self.begin, self.now = INVITED - days * DAY, WELCOME - days * DAY
+        self.words.sessions = ", ".join(f"{at - days * DAY:%Y-%m-%d}" for at in SESSIONS)
+
+    def invited(self) -> None:
+        self.start()
+        self.at(self.begin - DAY)
+        assert self.got() == [("karim", "Je wordt mentor"), ("sanne", "Karim wordt je")]
+        self.at(self.begin)
+        assert self.got() == [("karim", "REQUEST"), ("karim", "REQUEST"), ("sanne", "REQUEST"), ("sanne", "REQUEST")]
+
+    def got(self) -> list[tuple[str, str]]:
+        """Return who got what since the last look: a method of iTIP with its meeting, or the first words of a subject."""
+        self.post.carried()
+        return sorted((account.name, _said(mail)) for account in self.people.values() for mail in account.news())
+
+    def move(self, item: str, meeting: datetime | None, by: timedelta) -> None:
+        """Move it in the service's calendar, as the program of somebody with access to it does."""
+        href = self.row(item).href
+        self.write(href, by_hand.move(self.read(href), meeting and meeting.astimezone(UTC), by))
+
+    def asked_of(self, address: str) -> int:
+        """Return how often Postfix tried to bring something to an address elsewhere."""
+        return len(re.findall(rf"postfix/smtp\[.*to=<{address}>", (self.post.files / "var/log/mail.log").read_text(encoding="utf-8")))
+
+    def take_out(self, item: str, meeting: datetime) -> None:
+        href = self.row(item).href
+        self.write(href, by_hand.take_out(self.read(href), meeting.astimezone(UTC)))
+
+    # -- what is told of it
+
+    def command(self, *arguments: str) -> Any:  # noqa: ANN401  # JSON
+        """Run a command as an administrator does; nothing may be wrong, held or due."""
+        command = [sys.executable, "-m", "beklijf", "--config", str(self.folder / "config.toml"), *arguments, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def story(self) -> Story:
+        """Hold what each of the three tells against the others, and see that a further plan is empty."""
+        assert self.command("plan")["changes"] == []
+        rows = {row.uid: row for row in self.engine.ledger.rows().values() if row.state == "live"}
+        stands = self.calendar_now()
+        assert stands == {uid: canonical.meetings(canonical.load(row.seen)) for uid, row in rows.items()}
+        heard = {key: each for key, each in said(self).items() if key[0] in {_item(row.ref) for row in rows.values()}}
+        status = self.command("status")
+        [pair] = status["trainings"][0]["mentorships"]
+        next_meeting = min((at for meetings in stands.values() for at in meetings if at > clock()), default=None)
+        assert pair["in_calendar"] is (next_meeting is not None)
+        assert (pair["next_meeting"] and datetime.fromisoformat(pair["next_meeting"])) == next_meeting
+        assert heard == {
+            (_item(each["item"]), (each["place"] or "")[:10], each["person"].partition("@")[0]): Said(each["said"]) for each in pair["answers"]
+        }
+        assert not (pair["waiting"] or pair["failed"] or pair["held"] or status["servers"])
+        return Story(
+            meetings={_item(rows[uid].ref): meetings for uid, meetings in stands.items()},
+            answers=heard,
+            waiting=(pair["waiting_for"], pair["because"]) if pair["waiting_for"] else None,
+            changed=[(_item(each["item"]), each["field"]) for each in pair["changed"]],
+            status=status,
+        )
+
+    def calendar_now(self) -> dict[str, tuple[datetime, ...]]:
+        """Return when Radicale's own copy has meetings, by UID, as another library reads it."""
+        hrefs = {row.href.rpartition("/")[0] for row in self.engine.ledger.rows().values()}
+        [collection] = hrefs
+        found: dict[str, list[datetime]] = {}
+        whole = icalendar.Calendar.from_ical(self.read(f"{collection}/"))
+        for event in recurring_ical_events.of(whole).between(self.begin, self.begin + 400 * DAY):
+            found.setdefault(str(event["UID"]), []).append(event["DTSTART"].dt.astimezone(UTC))
+        return {uid: tuple(sorted(meetings)) for uid, meetings in found.items()}
+
+    def settled(self) -> Story:
+        """Let everything come to rest: nobody gets anything more, and all three tell the same as before."""
+        story = self.story()
+        for _ in range(2):
+            self.tick(SOON)
+        assert self.got() == []
+        assert self.calendar_now() == {self.row(item).uid: meetings for item, meetings in story.meetings.items()}
+        return story
+
+
+def _item(ref: str) -> str:
+    return ref.rpartition("/")[2]
+
+
+@pytest.fixture
+def post(
+    certificates: Certificates,
+    debian: Callable[[str, str], Path],
+    serve: Serve,
+    free_ports: Callable[[int], list[int]],
+    tmp_path: Path,
+) -> Posthouse:
+    (tmp_path / "service-password").write_text(SERVICE_PASSWORD, encoding="utf-8")
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    (folder / "server.pem").write_bytes((certificates.ca.parent / "server0.pem").read_bytes())
+    ports = free_ports(4)
+    users = [f"mentor:{SERVICE_PASSWORD}", *(f"{name}:{PASSWORD}" for name in PEOPLE)]
+    files = serve("mail.sh", debian("mail", PACKAGES), [*map(str, ports), str(folder), *users], ports)
+    return Posthouse(ports[0], ports[2], certificates.ca, files)
+
+
+@pytest.fixture
+def city(post: Posthouse, radicale: Server, tmp_path: Path) -> Iterator[City]:
+    town = _caldav(tmp_path, radicale)
+    made = City(
+        folder=tmp_path,
+        calendar=town.calendar,
+        read=town.read,
+        write=town.write,
+        remove=town.remove,
+        words=Listening(post=post),
+        post=post,
+        people={name: Account(name, post) for name in PEOPLE},
+    )
+    yield made
+    made.stop()
+
+
+def times_in(letter: EmailMessage) -> list[str]:
+    """Return the links of a letter that choose a time."""
+    return [each for each in links(letter) if "pauz" not in unquote(each).casefold()]
+
+
+def on(what: str, meeting: datetime) -> str:
+    """Return how `City.got` calls an iTIP message about one meeting of a series."""
+    return f"{what} {meeting:%Y%m%d}"
+
+
+# -- accept, tentative, decline ----------------------------------------------------------------------------------------
+
+
+BOTH = pytest.mark.parametrize("name", ["sanne", "karim"])
+MEETINGS = tuple(at.astimezone(UTC) for at in (FIRST, SECOND, THIRD, _at(79, 15), _at(93, 15)))
+
+
+@BOTH
+@pytest.mark.parametrize("partstat", ["ACCEPTED", "TENTATIVE"])
+def test_an_answer_is_heard_and_nobody_gets_a_mail_for_it(city: City, name: str, partstat: str) -> None:
+    city.invited()
+
+    city.people[name].answer("series", partstat)
+    city.people[name].answer("goals", partstat)
+    city.people[name].answer("series", "ACCEPTED", meeting=SECOND)
+    city.tick(SOON)
+
+    assert city.got() == []
+    story = city.settled()
+    assert story.answers == {
+        ("series", "", name): Said[partstat],
+        ("goals", "", name): Said[partstat],
+        ("series", f"{SECOND:%Y-%m-%d}", name): Said.ACCEPTED,
+    }
+    assert story.waiting is None
+    assert story.changed == []
+
+
+@BOTH
+def test_a_declined_series_brings_other_hours_to_the_mentee_and_a_line_to_the_mentor_and_the_choice_moves_it(city: City, name: str) -> None:
+    city.invited()
+
+    city.people[name].answer("series", "DECLINED")
+    city.tick(SOON)
+
+    assert city.got() == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd")]
+    assert times_in(city.karim.letter()) == []
+    hours = times_in(city.sanne.letter())
+    assert len(hours) == 3
+    story = city.settled()
+    assert story.answers == {("series", "", name): Said.DECLINED}
+    assert story.waiting == (SANNE, "declined-series")
+    assert story.meetings["series"] == MEETINGS
+
+    city.sanne.press(hours[0])
+    city.tick(SOON)
+    city.tick(SOON)
+
+    assert city.got() == [("karim", "REQUEST"), ("sanne", "REQUEST")]
+    story = city.settled()
+    assert not set(story.meetings["series"]) & set(MEETINGS)
+    assert len(story.meetings["series"]) == len(MEETINGS)
+    assert story.answers == {}
+    assert story.waiting is None
+
+
+@BOTH
+def test_a_declined_meeting_is_told_to_the_other_one(city: City, name: str) -> None:
+    city.invited()
+
+    city.people[name].answer("series", "DECLINED", meeting=SECOND)
+    city.tick(SOON)
+
+    told = [("karim", "Sanne kan niet")] if name == "sanne" else [("sanne", "Karim kan niet")]
+    assert city.got() == told
+    story = city.settled()
+    assert story.answers == {("series", f"{SECOND:%Y-%m-%d}", name): Said.DECLINED}
+    assert story.meetings["series"] == MEETINGS
+    assert story.waiting is None
+
+
+# -- proposals ---------------------------------------------------------------------------------------------------------
+
+
+WEDNESDAY = _at(50, 11)
+MOVED = tuple(WEDNESDAY.astimezone(UTC) if at == SECOND else at for at in MEETINGS)
+
+
+def test_a_meeting_that_the_mentee_proposes_to_move_is_moved_for_both(city: City) -> None:
+    city.invited()
+
+    city.sanne.propose("series", WEDNESDAY, meeting=SECOND)
+    city.tick(SOON)
+
+    assert city.got() == [("karim", on("REQUEST", SECOND)), ("sanne", on("REQUEST", SECOND)), ("sanne", "Verzet naar woensdag")]
+    story = city.settled()
+    assert story.meetings["series"] == MOVED
+    assert story.answers == {("series", f"{SECOND:%Y-%m-%d}", "sanne"): Said.ACCEPTED}
+    assert story.waiting is None
+    assert story.changed == [("series", "single")]
+
+    city.sanne.press(link(city.sanne.letter(), "Voortaan"))
+    city.tick(SOON)
+    city.tick(SOON)
+
+    assert city.got() == [("karim", "REQUEST"), ("sanne", "REQUEST")]
+    story = city.settled()
+    assert {(at.astimezone(AMSTERDAM).weekday(), at.astimezone(AMSTERDAM).hour) for at in story.meetings["series"]} == {(2, 11)}
+
+
+def test_a_meeting_that_the_mentor_proposes_to_move_is_put_to_the_mentee_who_takes_it_over(city: City) -> None:
+    city.invited()
+
+    city.karim.propose("series", WEDNESDAY, meeting=SECOND)
+    city.tick(SOON)
+
+    assert city.got() == [("sanne", "Karim stelt woensdag")]
+    story = city.settled()
+    assert story.meetings["series"] == MEETINGS
+    assert story.waiting is None
+
+    city.sanne.press(link(city.sanne.letter(), "woensdag"))
+    city.tick(SOON)
+
+    assert city.got() == [("karim", on("REQUEST", SECOND)), ("sanne", on("REQUEST", SECOND)), ("sanne", "Verzet naar woensdag")]
+    assert city.settled().meetings["series"] == MOVED
+
+
+@BOTH
+def test_a_proposal_for_a_single_event_is_the_mentees_to_make_and_to_take(city: City, name: str) -> None:
+    city.invited()
+
+    city.people[name].propose("goals", GOALS - DAY)
+    city.tick(SOON)
+
+    if name == "karim":
+        assert city.got() == [("sanne", "Karim stelt woensdag")]
+        assert city.settled().meetings["goals"] == (GOALS.astimezone(UTC),)
+        city.sanne.press(link(city.sanne.letter(), "woensdag"))
+        city.tick(SOON)
+    assert city.got() == [("karim", "REQUEST"), ("sanne", "REQUEST"), ("sanne", "Verzet naar woensdag")]
+    story = city.settled()
+    assert story.meetings["goals"] == ((GOALS - DAY).astimezone(UTC),)
+    assert story.answers == {("goals", "", "sanne"): Said.ACCEPTED}
+
+
+def test_a_time_that_can_not_be_is_answered_with_three_that_can(city: City) -> None:
+    city.invited()
+
+    city.sanne.propose("series", THIRD, meeting=SECOND)
+    city.tick(SOON)
+
+    assert [who for who, _ in city.got()] == ["sanne"]
+    assert len(times_in(city.sanne.letter())) == 3
+    assert city.settled().meetings["series"] == MEETINGS
+
+
+# -- the service's calendar is edited ----------------------------------------------------------------------------------
+# Two ticks each: what a person does in a calendar rests for ten minutes, since who drags a meeting often does it twice.
+
+
+def test_a_meeting_that_is_moved_in_the_calendar_is_told_to_both(city: City) -> None:
+    city.invited()
+    city.move("series", SECOND, WEDNESDAY - SECOND)
+
+    city.tick(SOON)
+    assert city.got() == []
+    city.tick(QUIET)
+
+    assert city.got() == [("karim", on("REQUEST", SECOND)), ("sanne", on("REQUEST", SECOND))]
+    story = city.settled()
+    assert story.meetings["series"] == MOVED
+    assert story.changed == [("series", "single")]
+    assert story.status["trainings"][0]["answers"]["moved"] == 1
+    assert story.waiting is None
+
+
+def test_a_series_that_is_moved_in_the_calendar_is_told_to_both_and_stays_there(city: City) -> None:
+    city.invited()
+    by = timedelta(days=1, hours=-2)
+    city.move("series", None, by)
+
+    city.tick(SOON)
+    assert city.got() == []
+    city.tick(QUIET)
+
+    assert city.got() == [("karim", "REQUEST"), ("sanne", "REQUEST")]
+    story = city.settled()
+    assert story.meetings["series"] == tuple(at + by for at in MEETINGS)
+    assert story.meetings["goals"] == (GOALS.astimezone(UTC),)
+    assert story.waiting is None
+
+
+@pytest.mark.parametrize("item", ["goals", "series"])
+def test_what_is_deleted_in_the_calendar_is_cancelled_for_both_and_never_comes_back(city: City, item: str) -> None:
+    city.invited()
+    city.remove(city.row(item).href)
+
+    city.tick(SOON)
+    assert city.got() == []
+    city.tick(QUIET)
+
+    assert city.got() == [("karim", "CANCEL"), ("sanne", "CANCEL")]
+    story = city.settled()
+    assert story.meetings == ({"series": MEETINGS} if item == "goals" else {"goals": (GOALS.astimezone(UTC),)})
+    assert story.waiting is None
+
+
+def test_a_meeting_that_is_deleted_in_the_calendar_is_cancelled_for_both(city: City) -> None:
+    city.invited()
+    city.take_out("series", SECOND)
+
+    city.tick(SOON)
+    assert city.got() == []
+    city.tick(QUIET)
+
+    assert city.got() == [("karim", on("CANCEL", SECOND)), ("sanne", on("CANCEL", SECOND))]
+    assert city.settled().meetings["series"] == tuple(at for at in MEETINGS if at != SECOND)
+
+
+# -- mails of programs -------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_who_asks_for_an_invitation_gets_it_again_alone(city: City, name: str) -> None:
+    city.invited()
+    before = city.people[name].invitation("series")
+
+    city.people[name].refresh("series")
+    city.tick(SOON)
+
+    assert city.got() == [(name, "REQUEST")]
+    again = city.people[name].invitation("series")
+    assert (again["UID"], again["SEQUENCE"], again["DTSTART"].dt) == (before["UID"], before["SEQUENCE"], before["DTSTART"].dt)
+    assert city.settled().answers == {}
+
+
+@BOTH
+def test_an_out_of_office_stops_the_clock_and_is_answered_by_nobody(city: City, name: str) -> None:
+    city.invited()
+    account = city.people[name]
+
+    account.write("Automatisch antwoord: Je gesprekken", "Ik ben er tot maandag niet.", Auto_Submitted="auto-replied")
+    city.tick(SOON)
+
+    assert city.got() == []
+    assert city.settled().waiting == (account.address, "away")
+
+
+@pytest.mark.parametrize("gone", ["mentee", "mentor"])
+def test_an_address_that_mail_never_reaches_is_told_to_the_coordinator_once_and_not_written_to_again(city: City, gone: str) -> None:
+    city.words.persons[WEG] = ("Wim de Weg", "")
+    city.words.pairs = ((WEG, KARIM),) if gone == "mentee" else ((SANNE, WEG),)
+    other = "karim" if gone == "mentee" else "sanne"
+    city.start()
+
+    city.at(WELCOME)
+    assert [who for who, _ in city.got()] == [other]
+    city.tick(SOON)
+    assert [who for who, _ in city.got()] == ["opleidingen"]
+    city.at(INVITED)
+
+    assert city.got() == [(other, "REQUEST"), (other, "REQUEST")]
+    assert city.asked_of(WEG) == 1  # the welcome letter
+    story = city.settled()
+    assert [each["address"] for each in story.status["bounced"]] == [WEG]
+    assert "5.1.1" in story.status["bounced"][0]["note"]
+    assert story.answers == {}
+
+
+# -- mails of people ---------------------------------------------------------------------------------------------------
+
+
+def test_a_goal_that_is_sent_is_confirmed_and_comes_back_in_the_next_letter(city: City) -> None:
+    city.earlier(14)
+    city.invited()
+    city.sanne.answer("series", "ACCEPTED")
+    city.tick(SOON)
+    city.at(INVITED)  # two weeks before the first session
+    assert city.got() == [("sanne", "Wat wil je")]
+
+    city.sanne.press(link(city.sanne.letter(), "Doel"), "In elk overleg eerst luisteren\n")
+    city.tick(SOON)
+
+    assert city.got() == [("sanne", "Je doel is")]
+    assert "In elk overleg eerst luisteren" in str(city.sanne.letter().get_body(("plain",)))
+    city.settled()
+    [track] = city.engine.surveyor.survey(city.now, None).programme.tracks.values()
+    assert track.mentorship.goals == ("In elk overleg eerst luisteren",)
+
+
+def test_letters_are_paused_by_the_link_of_a_mail_program_and_begin_again_by_the_one_in_the_answer(city: City) -> None:
+    city.earlier(14)
+    city.invited()
+    unsubscribe = re.fullmatch(r"<(mailto:.*)>", str(city.sanne.letter()["List-Unsubscribe"]))
+    assert unsubscribe is not None
+
+    city.sanne.press(unsubscribe[1])
+    city.tick(SOON)
+
+    assert city.got() == [("opleidingen", "beklijf: Sanne de"), ("sanne", "Op pauze vanaf")]
+    story = city.settled()
+    assert [(each["person"], each["kind"], each["until"]) for each in story.status["paused"]] == [(SANNE, "letters", None)]
+    city.at(INVITED)  # the day of the goals letter, and long after that of the friendly nudge
+    assert city.got() == []
+
+    city.sanne.press(link(city.sanne.letter(), "weer"))
+    city.tick(SOON)
+
+    assert ("sanne", "Weer begonnen op") in city.got()
+    assert city.story().status["paused"] == []
+
+
+def test_an_answer_from_an_unknown_address_of_the_organisation_is_put_to_the_coordinator(city: City) -> None:
+    city.invited()
+    alias = city.people["s.devries"]
+    alias.kept = city.sanne.kept
+
+    alias.answer("series", "ACCEPTED")
+    city.tick(SOON)
+
+    assert [who for who, _ in city.got()] == ["opleidingen"]
+    story = city.settled()
+    assert story.answers == {}
+    assert story.waiting == ("coordinator", "stranger")
+    assert [each["address"] for each in story.status["strangers"]] == [alias.address]
+
+    city.words.persons[SANNE] = ("Sanne de Vries", f'also = ["{alias.address}"]')
+    city.changed()
+
+    assert city.got() == []
+    story = city.settled()
+    assert story.answers == {("series", "", "sanne"): Said.ACCEPTED}
+    assert (story.waiting, story.status["strangers"]) == (None, [])
+
+
+def test_what_fits_nothing_goes_to_the_coordinator_as_it_came(city: City) -> None:
+    city.invited()
+
+    city.sanne.write("Vraagje", "Mag ik een andere mentor?")
+    city.tick(SOON)
+
+    assert [who for who, _ in city.got()] == ["opleidingen"]
+    [attached] = list(city.coordinator.letter().iter_attachments())
+    assert "Mag ik een andere mentor?" in attached.as_string()
+    assert city.settled().answers == {}
+    assert city.post.folders() == {"INBOX": 0, "beklijf": 1}

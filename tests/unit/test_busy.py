@@ -13,6 +13,7 @@ from tests.unit.test_planning import (
     AMSTERDAM,
     KARIM,
     KEY,
+    METHOD,
     MON,
     NO_HOUR,
     NOTHING,
@@ -28,7 +29,7 @@ from tests.unit.test_planning import (
 )
 
 from beklijf.conversation import Busy
-from beklijf.domain import Facts, Meets, Ref
+from beklijf.domain import Facts, Meets, Ref, Span
 from beklijf.planning import wanted_busy
 from beklijf.planning.busy import BusyTimes
 
@@ -158,6 +159,24 @@ def test_what_stands_in_a_calendar_stays_though_it_makes_its_people_busy() -> No
     track = plan(training("12 Jan"), facts=replace(facts(*ours, sannes=ours), kept=kept), off=("4 Feb",))
 
     assert track == plan(training("12 Jan"), off=("4 Feb",))
+
+
+@pytest.mark.parametrize(
+    ("stands", "told"),
+    [("22 Feb", (busy("22 Feb", 15, 16),)), ("24 Feb", ())],
+    ids=["it makes its people busy itself", "nobody tells any more why it stands there"],
+)
+def test_a_look_back_that_found_no_place_in_its_week_stays_where_it_stands_whoever_is_busy(stands: str, told: tuple[Busy, ...]) -> None:
+    """Karim is away after 2 February until the 21st, and nothing follows: without any facts it would be on the 22nd."""
+    short = replace(METHOD, series=replace(METHOD.series, until=0))
+    away = person("Karim", away=(Span(day("3 Feb"), day("21 Feb")),))
+    course = training("12 Jan", "2 Feb", method=short, pairs=(pair(mentor=away),))
+    there = datetime.combine(day(stands), time(15), AMSTERDAM)
+    kept = {Ref(f"{KEY}/extra:2027-02-02"): there.astimezone(UTC)}
+
+    track = plan(course, facts=replace(facts(*told, sannes=told), kept=kept))[KEY]
+
+    assert item(track, "extra:2027-02-02").starts == (there,)
 
 
 # -- what is to be asked -----------------------------------------------------------------------------------------------

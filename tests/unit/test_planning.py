@@ -824,6 +824,14 @@ def test_an_extra_meeting_that_is_no_longer_needed_is_gone_and_its_hour_free() -
     assert parts(track) == ["goals", "reminder", "series"]
 
 
+def test_an_extra_meeting_that_stands_after_its_week_returns_to_it_where_the_series_goes_on() -> None:
+    kept = {Ref(f"{KEY}/extra:2027-02-02"): datetime(2027, 2, 22, 14, tzinfo=UTC)}
+
+    track = plan(training("12 Jan", "2 Feb"), facts=replace(NOTHING, kept=kept))[KEY]
+
+    assert dates(item(track, "extra:2027-02-02")) == days("11 Feb")
+
+
 def test_a_new_meeting_never_takes_the_hour_of_one_that_stands() -> None:
     noors = MentorshipKey("coachen/noor@voorbeeld.example")
     kept = {Ref(f"{KEY}/stand-in:2027-02-04"): datetime(2027, 2, 5, 14, tzinfo=UTC)}

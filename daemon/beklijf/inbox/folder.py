@@ -181,7 +181,10 @@ def _taken(file: _File, wanted: Callable[[Envelope], bool]) -> Received | None:
         if not wanted(known):
             return None
         content += opened.read(LARGEST - len(content))
-        return Received(id=file.key.hex(), at=file.at, content=content, cut=bool(opened.read(1)))
+        cut = bool(opened.read(1))
+        if b"\r\n" not in content:
+            content = content.replace(b"\n", b"\r\n")  # a Maildir keeps mail with the system's line ends; a mail has its own
+        return Received(id=file.key.hex(), at=file.at, content=content, cut=cut)
 
 
 def _make(folder: Path) -> None:

@@ -51,6 +51,11 @@ class _Wanted:
         return self.day + DAY * self.rule.window[0], self.day + DAY * self.rule.window[1]
 
     @property
+    def latest(self) -> date:
+        """The last day on which a meeting that finds no place in its window is still of use, where no other follows."""
+        return self.window[1] + DAY * self.pair.limits.gap
+
+    @property
     def topic(self) -> Topic:
         return Topic(questions=self.rule.questions, training=self.member.training.id, session=self.session.date if self.session else None)
 
@@ -178,10 +183,10 @@ class Singles:
     def _look_back(self, want: _Wanted) -> None:
         """Find the meeting that looks back on a block: one of the series, an extra one, or the next of the series."""
         pair, member, (first, last) = want.pair, want.member, want.window
-        stands = self._stands(pair, want.ref, first, last)
         rhythm = [start for start in pair.rhythm() if start.date() >= first and member.ahead(start)]
         extras = [start for start in pair.look_backs if start.date() >= first and member.ahead(start)]
         following = rhythm[0] if rhythm else None
+        stands = self._stands(pair, want.ref, first, last if following else want.latest)
         serving = next((start for start in sorted({*rhythm, *extras}) if start.date() <= last), None)
         if serving is None and self._has_just_looked_back(want):
             serving = following
@@ -220,8 +225,7 @@ class Singles:
 
     def _extra_after_all(self, want: _Wanted) -> datetime | None:
         """Look nearer to other meetings, then later: nothing follows any more, and every block has its look-back."""
-        first, last = want.window
-        return self._extra(want, 1, want.window) or self._extra(want, 1, (first, last + DAY * want.pair.limits.gap))
+        return self._extra(want, 1, want.window) or self._extra(want, 1, (want.window[0], want.latest))
 
 
 def ask_at_first_meeting(unasked: Iterable[tuple[Pair, Member, Topic]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -100,28 +100,29 @@ def _take_up(ledger: Ledger, survey: Survey) -> None:
 
 
 def _take_up_pauses(outbox: Outbox, conversation: Conversation, config: Config, survey: Survey) -> None:
-    """Begin and end pauses that staff decided on, and let the person know."""
+    """Begin and end pauses that staff decided on, and let each person know, in one letter what was decided in one go."""
     persons = {person.key: person for person in config.persons}
+    begun: defaultdict[tuple[str, date, date | None], list[PausedKind]] = defaultdict(list)
+    ended: defaultdict[str, list[PausedKind]] = defaultdict(list)
     for decision in survey.decisions:
-        person = persons.get(decision.subject)
-        if person is None or decision.kind not in {"pause", "resume"}:
+        if decision.subject not in persons:
             continue
-        kinds: tuple[PausedKind, ...]
-        first: date | None = None
-        last: date | None = None
         if decision.kind == "pause":
             pause = read_pause(decision)
             conversation.pause(pause)
-            about, kinds, first, last = About.PAUSED, (pause.kind,), pause.first, pause.last
-        else:
-            about, first = About.RESUMED, survey.now.astimezone(person.zone).date()
-            kinds = tuple(kind for kind in PAUSABLE if decision.field in {"", kind} and conversation.resume(person.key, kind))
-        key = next((k for k, t in survey.programme.tracks.items() if person.key in _members(t)), None)
-        if key is None or not kinds:
+            begun[pause.person, pause.first, pause.last].append(pause.kind)
+        elif decision.kind == "resume":
+            meant = (kind for kind in PAUSABLE if decision.field in {"", kind})
+            ended[decision.subject] += [kind for kind in meant if conversation.resume(decision.subject, kind)]
+    letters = [(About.PAUSED, key, kinds, first, last) for (key, first, last), kinds in begun.items()]
+    letters += [(About.RESUMED, key, kinds, survey.now.astimezone(persons[key].zone).date(), None) for key, kinds in ended.items()]
+    for about, key, kinds, first, last in letters:
+        mentorship = next((k for k, track in survey.programme.tracks.items() if key in _members(track)), None)
+        if mentorship is None or not kinds:
             continue
-        response = Response(about=about, mentorship=key, person=person.key, kinds=kinds, first=first, last=last)
-        name = f"answer {about} {person.key} {' '.join(kinds)} {stamp(decision.made)}"
-        outbox.add_answer(name, recipient=person.email, response=responses.dump(response), now=survey.now)
+        response = Response(about=about, mentorship=mentorship, person=key, kinds=tuple(kinds), first=first, last=last)
+        name = f"answer {about} {key} {' '.join(kinds)} {stamp(survey.now)}"
+        outbox.add_answer(name, recipient=persons[key].email, response=responses.dump(response), now=survey.now)
 
 
 def _members(track: Track) -> set[str]:

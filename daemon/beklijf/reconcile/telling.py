@@ -7,6 +7,7 @@
     somebody left                                that person: CANCEL
     time, rhythm, end or place                   everybody who stays: REQUEST of the whole
     one meeting of a series                      everybody who stays: REQUEST or CANCEL of that meeting alone
+    several meetings that take place after all   everybody who stays: REQUEST of the whole, once (a pause is over)
     title, text, alarms                          nobody
 
 Where a server invites, it does all this itself and nothing of here is sent.
@@ -56,12 +57,18 @@ def tells(told: Event | None, event: Event, *, now: datetime, same_persons: bool
     found = [Tell(method="CANCEL", contact=before[address], about="left") for address in before if address not in after]
     found += [Tell(method="REQUEST", contact=after[address], about="invitation") for address in after if address not in before]
     staying = [after[address] for address in after if address in before]
-    whole = changed & {"time", "recurrence", "place"} or ("people" in changed and not same_persons)
+    whole = changed & {"time", "recurrence", "place"} or ("people" in changed and not same_persons) or _are_back(told, event, changed)
     if whole:
         found += [Tell(method="REQUEST", contact=contact, about="update") for contact in staying]
     else:
         found += [tell for contact in staying for tell in _singles(told, event, contact, changed)]
     return tuple(found)
+
+
+def _are_back(told: Event, event: Event, changed: frozenset[str]) -> bool:
+    """Say whether more than one meeting that was off takes place again on its own hour."""
+    off = {single.at for single in told.singles if single.start is None} - {single.at for single in event.singles}
+    return sum(merge.single_field(at) in changed for at in off) > 1
 
 
 def cancels(told: Event | None) -> tuple[Tell, ...]:
