@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -34,6 +35,7 @@ import pytest
 import recurring_ical_events
 from tests.contract.conftest import radicale
 from tests.contract.test_answers import AMSTERDAM, COORDINATOR, ORGANIZER, _said, link, links, said
+from tests.contract.test_inbox import listening
 from tests.contract.test_mailers import certificates
 from tests.contract.test_reconcile import KARIM, QUIET, SANNE, Town, Wording, _caldav, _calendar_part
 from tests.full.test_postfix import PACKAGES
@@ -46,7 +48,6 @@ from beklijf.service import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.contract.test_mailers import Certificates
     from tests.contract.test_reconcile import Server
@@ -56,6 +57,7 @@ pytestmark = pytest.mark.full
 
 __all__ = ["certificates", "radicale"]  # fixtures
 
+CORPUS = Path(__file__).parents[1] / "corpus"
 PASSWORD, SERVICE_PASSWORD = "welkom in 2026", "gehéim wachtwoord"
 PEOPLE = ("sanne", "karim", "noor", "opleidingen", "servicedesk", "s.devries")
 WEG = "weg@bounce.test"
@@ -127,9 +129,9 @@ class Posthouse:
         folders = (self.files / f"var/spool/postfix/{name}" for name in ("incoming", "active"))
         return any(file.is_file() for folder in folders for file in folder.rglob("*"))
 
-    def folders(self) -> dict[str, int]:
-        """Return how many mails each folder of the service's mailbox has."""
-        with self.reading("mentor") as box:
+    def folders(self, user: str = "mentor") -> dict[str, int]:
+        """Return how many mails each folder of a mailbox has."""
+        with self.reading(user) as box:
             names = [line.decode().rpartition(" ")[2] for line in box.list()[1]]  # type: ignore[union-attr]  # lines of bytes
             return {name: int(box.select(name, readonly=True)[1][0] or 0) for name in sorted(names)}
 
@@ -262,6 +264,8 @@ class Story:
 
     meetings: dict[str, tuple[datetime, ...]]
     """By item, in UTC."""
+    calendar: dict[str, tuple[datetime, ...]]
+    """The same by UID."""
     answers: dict[tuple[str, str, str], Said]
     """By item, meeting and person."""
     waiting: tuple[str, str] | None
@@ -352,6 +356,7 @@ class City(Town):
         assert not (pair["waiting"] or pair["failed"] or pair["held"] or status["servers"])
         return Story(
             meetings={_item(rows[uid].ref): meetings for uid, meetings in stands.items()},
+            calendar=stands,
             answers=heard,
             waiting=(pair["waiting_for"], pair["because"]) if pair["waiting_for"] else None,
             changed=[(_item(each["item"]), each["field"]) for each in pair["changed"]],
@@ -374,7 +379,7 @@ class City(Town):
         for _ in range(2):
             self.tick(SOON)
         assert self.got() == []
-        assert self.calendar_now() == {self.row(item).uid: meetings for item, meetings in story.meetings.items()}
+        assert self.calendar_now() == story.calendar
         return story
 
 
@@ -718,16 +723,18 @@ def test_letters_are_paused_by_the_link_of_a_mail_program_and_begin_again_by_the
     city.tick(SOON)
 
     assert city.got() == [("opleidingen", "beklijf: Sanne de"), ("sanne", "Op pauze vanaf")]
-    story = city.settled()
-    assert [(each["person"], each["kind"], each["until"]) for each in story.status["paused"]] == [(SANNE, "letters", None)]
     city.at(INVITED)  # the day of the goals letter, and long after that of the friendly nudge
     assert city.got() == []
+    city.karim.answer("series", "ACCEPTED")
+    city.tick(SOON)
+    story = city.settled()
+    assert [(each["person"], each["kind"], each["until"]) for each in story.status["paused"]] == [(SANNE, "letters", None)]
 
-    city.sanne.press(link(city.sanne.letter(), "weer"))
+    city.sanne.press(link(city.sanne.letter(), "Weer brieven"))
     city.tick(SOON)
 
-    assert ("sanne", "Weer begonnen op") in city.got()
-    assert city.story().status["paused"] == []
+    assert city.got() == [("opleidingen", "beklijf: Sanne de"), ("sanne", "Wat wil je"), ("sanne", "Weer begonnen op")]
+    assert city.settled().status["paused"] == []
 
 
 def test_an_answer_from_an_unknown_address_of_the_organisation_is_put_to_the_coordinator(city: City) -> None:
@@ -764,3 +771,114 @@ def test_what_fits_nothing_goes_to_the_coordinator_as_it_came(city: City) -> Non
     assert "Mag ik een andere mentor?" in attached.as_string()
     assert city.settled().answers == {}
     assert city.post.folders() == {"INBOX": 0, "beklijf": 1}
+
+
+# -- a mailbox full of other things ------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_mails_of_others_cost_a_tick_one_search_at_most(city: City, certificates: Certificates) -> None:
+    newsletter = b"From: news@elders.example\r\nTo: mentor@voorbeeld.example\r\nSubject: Korting %d\r\nMessage-ID: <%d@elders.example>\r\n\r\nNu kopen\r\n"
+    mails = [newsletter % (number, number) for number in range(10_000)]
+    city.post.put(*mails[:9_000], at=INVITED - 90 * DAY)
+    city.post.put(*mails[9_000:])
+    with listening(city.post.imaps, tls=certificates.server, beyond=city.post.trust) as wire:
+        assert isinstance(city.words, Listening)
+        city.words.imaps = wire.port
+
+        city.start()
+        first = city.at(WELCOME)
+        assert (wire.words.count("UID SEARCH"), wire.words.count("UID FETCH")) == (1, 5)  # of the last month, 500, a hundred at a time
+        assert first.next is not None
+        assert first.next - WELCOME < SOON  # for there is more
+        city.tick(SOON)
+        assert wire.words.count("UID FETCH") == 10
+        city.at(INVITED)
+        city.got()
+        assert not [command for command in wire.commands if "BODY.PEEK[]" in command]  # none of them was opened
+
+        city.sanne.answer("series", "ACCEPTED")
+        wire.commands.clear()
+        city.tick(SOON)
+        assert (wire.words.count("UID SEARCH"), wire.words.count("UID FETCH")) == (2, 2)  # the second: is it there still, to be filed?
+        wire.commands.clear()
+        city.tick(SOON)
+        city.tick(SOON)
+        assert wire.words == ["EXAMINE", "EXAMINE"]
+
+        assert city.got() == []
+        assert city.settled().answers == {("series", "", "sanne"): Said.ACCEPTED}
+        assert city.post.folders() == {"INBOX": 10_000, "beklijf": 1}
+
+
+DEEP = (
+    f"From: {SANNE}\r\nTo: {ORGANIZER}\r\nMIME-Version: 1.0\r\n"
+    + "".join(f'Content-Type: multipart/mixed; boundary="{level}"\r\n\r\n--{level}\r\n' for level in range(5_000))
+    + "Content-Type: text/plain\r\n\r\nhoi\r\n"
+).encode()
+"""A mail of parts in parts, at which Python's parser gives up."""
+
+
+def _hostile(uid: str) -> Iterator[bytes]:
+    """Yield mails that want to stop, fill or misuse whoever reads them; *uid* is that of a series of ours."""
+    head = f"From: {SANNE}\r\nTo: {ORGANIZER}\r\nMIME-Version: 1.0\r\n".encode()
+    part = b'Content-Type: text/calendar; method=%b; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:%b\r\n%b\r\nEND:VCALENDAR\r\n'
+    event = f"BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nSEQUENCE:9\r\nATTENDEE;PARTSTAT=DECLINED:mailto:%s\r\n%s\r\nEND:VEVENT"
+    forged = (event % (KARIM, f"DTSTART:{WEDNESDAY.astimezone(UTC):%Y%m%dT%H%M%SZ}\r\nRECURRENCE-ID:{MEETINGS[1]:%Y%m%dT%H%M%SZ}")).encode()
+    for sender in (b"guest@elders.example", SANNE.encode(), b"Karim <karim@voorbeeld.example>, x@elders.example"):
+        for method in (b"REPLY", b"COUNTER", b"REQUEST", b"CANCEL", b"REFRESH"):
+            yield b"From: " + sender + b"\r\nReply-To: x@elders.example\r\n" + part % (method, method, forged)
+    yield DEEP
+    yield head + b"".join(b"X-%d: %b\r\n" % (number, b"x" * 60) for number in range(50_000)) + b"\r\nhoi\r\n"
+    yield head + b"Subject: " + b"=?utf-8?q?" + b"=41" * 1_000_000 + b"?=\r\n\r\nhoi\r\n"
+    yield head + b"Content-Type: text/plain\r\n\r\n" + b"hoi " * 5_000_000
+    yield head + part % (b"REPLY", b"REPLY", b"\r\n".join([(event % ("x@elders.example", "")).encode()] * 5_000))
+    yield head + part % (b"REPLY", b"REPLY", (event % (SANNE, "RRULE:FREQ=SECONDLY;COUNT=999999999")).encode().replace(b"DECLINED", b"NONSENSE"))
+    recipients = "".join(f"\r\nFinal-Recipient: rfc822; {who}\r\nAction: failed\r\nStatus: 5.1.1\r\n" for who in (SANNE, KARIM) * 1_000)
+    yield (
+        b"From: MAILER-DAEMON@elders.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; "
+        b'boundary="B"\r\n\r\n--B\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n' + recipients.encode() + b"\r\n--B--\r\n"
+    )
+    yield from (path.read_bytes() for path in sorted(CORPUS.glob("*.eml")))
+
+
+def test_a_mail_that_nothing_can_take_apart_reaches_the_coordinator_as_it_came_even_at_the_second_try(city: City) -> None:
+    city.invited()
+    access = city.post.files / "etc/proof/access"
+    access.write_text(f"{COORDINATOR} 450 4.2.1 mailbox is busy\n", encoding="utf-8")
+    city.post.put(DEEP)
+
+    city.start()
+    city.tick(SOON)
+    [waiting] = city.engine.outbox.open_mails()
+    access.write_text("", encoding="utf-8")
+    city.start()
+    city.tick(timedelta(hours=1))
+
+    assert (waiting.recipient, waiting.attempts) == (COORDINATOR, 1)
+    city.post.carried()
+    assert city.engine.outbox.open_mails() == []
+    with city.post.reading("opleidingen") as box:
+        [(_, arrived)] = _mails(box, 0)
+    assert DEEP.rstrip() in arrived
+
+
+def test_hostile_mails_stop_nothing_move_nothing_and_make_the_service_write_to_the_coordinator_alone(city: City) -> None:
+    city.invited()
+    before = city.calendar_now()
+    mails = list(_hostile(city.row("series").uid))
+    city.post.put(*mails)
+    city.sanne.answer("series", "ACCEPTED")
+
+    ticks = -(-len(mails) // 100)  # so many are taken in at once
+    outcomes = [city.tick(SOON) for _ in range(ticks)]
+
+    assert [outcome.errors for outcome in outcomes] == [[]] * ticks
+    city.post.carried()
+    arrived = {name: city.post.folders(name)["INBOX"] for name in PEOPLE}
+    assert 0 < arrived.pop("opleidingen") <= 100
+    assert arrived == {"sanne": 3, "karim": 3, "noor": 0, "servicedesk": 0, "s.devries": 0}
+    story = city.story()
+    assert story.calendar == before
+    assert story.answers == {("series", "", "sanne"): Said.ACCEPTED}
+    assert story.status["bounced"] == story.status["paused"] == []
+    assert sum(path.stat().st_size for path in city.folder.glob("state.sqlite3*")) < 50_000_000

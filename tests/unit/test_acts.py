@@ -117,8 +117,8 @@ def test_each_thing_to_do_can_be_written_with_all_that_it_may_have(tmp_path: Pat
     assert act.what == what
 
 
-def test_a_file_without_answers_or_that_is_not_there_is_an_error(tmp_path: Path, example: Config) -> None:
-    assert wrong(tmp_path, example, "") == ["0: : there is no [[answer]] in it"]
+def test_an_empty_file_is_silence_and_one_that_is_not_there_an_error(tmp_path: Path, example: Config) -> None:
+    assert acts.read(written(tmp_path, ""), example) == ()
 
     with pytest.raises(ConfigError, match="there is no such file"):
         acts.read(tmp_path / "nowhere.toml", example)

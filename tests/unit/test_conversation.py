@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -13,9 +14,11 @@ import pytest
 
 from beklijf.canonical import dump
 from beklijf.conversation import Heard, Pause, Proposal, Said, Token, TokenKind
-from beklijf.domain import Contact, Event, Kind, MentorshipKey, Ref
-from beklijf.ledger import APPLICATION_ID, VERSION, Ledger, Row
+from beklijf.domain import Contact, Event, Kind, Meets, MentorshipKey, Ref
+from beklijf.ledger import APPLICATION_ID, VERSION, Ledger, Row, stamp
 from beklijf.ledger.conversation import Conversation
+from beklijf.ledger.erasing import forget_pairs
+from beklijf.ledger.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,6 +221,62 @@ def test_what_was_said_about_a_track_that_nobody_knows_any_more_goes_that_long_a
     assert conversation.histories(PERSONS)
     conversation.erase({}, timedelta(days=30), NOW + timedelta(days=31))
     assert conversation.histories(PERSONS) == {}
+
+
+# -- pairs that left the config ----------------------------------------------------------------------------------------
+
+MENTEES = ("mentorship", "event", "letter", "outbox", "heard", "token", "goal", "proposal", "slot", "generation")
+
+
+def counts(ledger: Ledger) -> dict[str, int]:
+    return {table: ledger.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in MENTEES}  # noqa: S608  # our own names
+
+
+def much(ledger: Ledger, conversation: Conversation) -> None:
+    """Let there be something of one pair in every table."""
+    ledger.conclude(_row(), NOW)
+    ledger.join(PAIR, SANNE, NOW)
+    ledger.keep_slot(PAIR, "chosen", Meets(weekday=3, at=time(15), minutes=60, zone=AMSTERDAM), config=None)
+    outbox = Outbox(ledger)
+    outbox.add_invitation(uid=UID, single="", recipient=SANNE, sequence=0, payload={"method": "REQUEST"}, now=NOW)
+    outbox.add_answer(f"answer hours {PAIR} x", recipient=SANNE, response={}, now=NOW)
+    mail = ledger.db.execute(
+        "INSERT INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('letter', 'l', 's', '{}', 'sent', 'q')"
+    )
+    ledger.db.execute("INSERT INTO letter VALUES (?, ?, ?, ?, ?)", (f"{PAIR}/letter:goals", PAIR, SANNE, stamp(NOW), mail.lastrowid))
+    conversation.note(heard(Said.ACCEPTED, SANNE))
+    conversation.remember([Token(token="bk-abc", kind=TokenKind.GOAL, mentorship=PAIR, person=SANNE)], NOW)
+    conversation.set_goal(PAIR, SANNE, "Eerst vragen", NOW)
+    conversation.propose(proposal(10))
+    conversation.bounce(SANNE, "550", NOW)
+
+
+def test_nothing_is_left_of_a_pair_some_time_after_it_left_the_config(ledger: Ledger, conversation: Conversation) -> None:
+    with ledger.write():
+        much(ledger, conversation)
+    before = counts(ledger)
+    assert all(before.values()), before
+
+    with ledger.write():
+        assert forget_pairs(ledger, {PAIR}, {SANNE}, NOW + timedelta(days=90)) == 0
+        assert forget_pairs(ledger, {}, {SANNE}, NOW) == 0
+    assert counts(ledger) == before
+    with ledger.write():
+        assert forget_pairs(ledger, {}, {}, NOW + timedelta(days=90)) == 1
+    assert not any(counts(ledger).values()), counts(ledger)
+    assert conversation.bounced() == {}
+
+
+def test_a_pair_whose_series_another_training_shares_is_kept_with_it(ledger: Ledger, conversation: Conversation) -> None:
+    other = MentorshipKey("u/sanne@voorbeeld.example")
+    with ledger.write():
+        ledger.put(replace(_row(), mentorships=(PAIR, other), state="closed"))
+        ledger.join(PAIR, SANNE, NOW)
+        ledger.join(other, SANNE, NOW)
+        conversation.note(heard(Said.ACCEPTED, SANNE))
+
+        assert forget_pairs(ledger, {other}, {SANNE}, NOW + timedelta(days=90)) == 0
+    assert conversation.histories(PERSONS).keys() == {PAIR, other}
 
 
 # -- a state file of before --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from beklijf.canonical import dump
 from beklijf.conversation import Heard, Said
 from beklijf.domain import Contact, Event, Kind, MentorshipKey, Recurrence, Ref, Single
 from beklijf.ledger import Row
-from beklijf.reconcile.hearing import Told, in_calendar, strayed
+from beklijf.reconcile.hearing import Told, in_calendar, reopened, strayed
 from beklijf.reconcile.plan import Current
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -91,6 +91,24 @@ def test_an_answer_to_one_meeting_that_is_taken_back_is_heard() -> None:
     before = {(EVENT.uid, None, SANNE): Said.ACCEPTED, (EVENT.uid, SECOND, SANNE): Said.DECLINED}
 
     assert told(answers=answers, singles={SECOND: {SANNE: "ACCEPTED"}}, before=before) == [(Said.ACCEPTED, SECOND, SANNE)]
+
+
+def test_an_answer_to_one_meeting_of_which_there_is_no_word_any_more_is_open_again() -> None:
+    before = {(EVENT.uid, None, SANNE): Said.ACCEPTED, (EVENT.uid, SECOND, SANNE): Said.DECLINED}
+    before[EVENT.uid.replace("series", "other"), SECOND, SANNE] = Said.DECLINED
+
+    assert told(answers={SANNE: "ACCEPTED"}, before=before) == [(Said.OPEN, SECOND, SANNE)]
+    assert told(answers={SANNE: "ACCEPTED"}, before=before | {(EVENT.uid, SECOND, SANNE): Said.OPEN}) == []
+
+
+def test_what_our_own_write_took_back_is_known_at_once_and_of_whom_nothing_was_told_nothing_is() -> None:
+    moved = {SECOND: dict.fromkeys((SANNE, KARIM), "NEEDS-ACTION"), FIRST: {SANNE: "DECLINED"}}
+    stored = Stored(event=EVENT, href="h", etag="e", sequence=1, answers={SANNE: "ACCEPTED", KARIM: "ACCEPTED"}, single_answers=moved)
+
+    heard = reopened(ROW, stored, {(EVENT.uid, None, SANNE): Said.ACCEPTED}, NOW)
+
+    assert [(each.said, each.place, each.who) for each in heard] == [(Said.OPEN, SECOND, SANNE)]
+    assert reopened(ROW, stored, {}, NOW) == ()
 
 
 def test_a_moved_meeting_is_heard_and_one_that_is_taken_out() -> None:

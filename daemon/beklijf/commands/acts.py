@@ -77,14 +77,15 @@ class Act:
 
 
 def read(path: Path, config: Config) -> tuple[Act, ...]:
-    """Return what people do, in order of time; raises ConfigError with all that is wrong in the file."""
+    """Return what people do, in order of time; raises ConfigError with all that is wrong in the file.
+
+    An empty file is one in which everybody keeps silent.
+    """
     document, _ = open_document(path, hint="--answers names a TOML file with [[answer]] tables")
     tables = document.root.tables_of("answer")
     persons = {each: person for person in config.persons for each in sorted(person.addresses)}
     lines = lines_of(document.text)
     found = [_act(table, persons, config.organisation.zone, document.name, lines) for table in tables]
-    if not tables:
-        document.root.wrong(None, "there is no [[answer]] in it")
     if wrong := document.problems():
         raise ConfigError(wrong)
     return tuple(sorted((act for act in found if act), key=lambda act: act.at))

@@ -90,8 +90,6 @@ class ImapInbox:
             self._validity, self._losses = selected.validity, 0
             validity, start = _numbers(mark)
             known = validity == selected.validity
-            if known and start >= selected.next:
-                return News(mark=mark)
             # The server's day may be another one than ours: a day more, and then by the hour.
             criteria: list[object] = ["UNDELETED"] if known else ["UNDELETED", "SINCE", (since - timedelta(days=1)).date()]
             searches = self._searches(start if known else 1, selected.next, criteria)

@@ -14,7 +14,7 @@ from beklijf import canonical
 from beklijf.calendars import Agent, Stored
 from beklijf.conversation import Heard, Said
 from beklijf.errors import Missing
-from beklijf.reconcile import merge, responses
+from beklijf.reconcile import hearing, merge, responses
 from beklijf.reconcile.plan import Create, Move, Rehour, Resend, Respond, Send, Withdraw, Write
 
 if TYPE_CHECKING:
@@ -194,19 +194,25 @@ class Applier:
             )
             self.ledger.put(row)
             self._tell(row, stored.event, tells, now, accepted=accepted)
-            self._reopen(row, before, stored.event, now)
+            self._reopen(row, before, stored, now)
             then()
 
-    def _reopen(self, row: Row, before: str | None, event: Event, now: datetime) -> None:
-        """Let answers that came by mail go back to open, for what is at another time now; a calendar does so itself."""
+    def _reopen(self, row: Row, before: str | None, stored: Stored, now: datetime) -> None:
+        """Let answers go back to open for what is at another time now: those by mail, and those that the calendar took back itself.
+
+        Of a series at another hour that is every meeting: none of them is where it was.
+        """
         if before is None:
             return
-        changed = merge.differences(canonical.load(before), event)
-        places: list[datetime | None] = [None] if "time" in changed else []
+        event, old = stored.event, canonical.load(before)
+        changed = merge.differences(old, event)
+        places: list[datetime | None] = [None, *canonical.rhythm(old)] if "time" in changed else []
         places += [single.at for single in event.singles if merge.single_field(single.at) in changed and single.start is not None]
         for place in places:
             for contact in event.people:
                 self.conversation.reopen(row.uid, place, contact.email, now)
+        for heard in hearing.reopened(row, stored, self.conversation.told_by_calendar(), now) if places else ():
+            self.conversation.note(heard)
 
     def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "") -> None:
         bounced = self.conversation.bounced()

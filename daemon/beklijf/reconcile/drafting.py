@@ -12,7 +12,8 @@
     -        live          gone         closed
     -        -             there        an orphan of ours: reported, never touched
 
-A begun series that would have to be re-timed or re-peopled ends, and its next generation goes on under a new UID.
+A begun series that would have to be re-timed or re-peopled ends, and its next generation goes on under a new UID; so does one
+of which a scheduling server gave people single meetings, which it would leave with them.
 """
 
 from __future__ import annotations
@@ -200,6 +201,9 @@ class _Drafting:
         if self.world.sender != "none" and quiet and not self._announcing(row, server):
             desired = asked  # a changed text alone: it rides along with the next change that people are told about
         merged = merge.merge(asked=asked, seen=seen, server=server, desired=desired, now=self.now)
+        if "time" in merged.write and self._leaves_behind(row, server):
+            self._next_generation(item, row, server)
+            return
         changed_at = row.changed_at
         if telling.told_fields(merged.theirs, self.now) or (row.state == "deleted"):
             changed_at = self.now
@@ -218,6 +222,16 @@ class _Drafting:
             ours=tuple(sorted(ours)),
         )
         self._announce(item, noted, merged, row, persons)
+
+    def _leaves_behind(self, row: Row, server: Event) -> bool:
+        """Say whether at another hour people would still have single meetings of the old one.
+
+        A server takes what was moved or answered by itself out of people's copies with the whole event only (Cyrus 3.6).
+        """
+        if self.world.sender != "server" or server.recurrence is None:
+            return False
+        heard = (each for key in row.mentorships if (history := self.world.facts.heard.get(key)) for each in history.heard)
+        return any(single.start for single in server.singles) or any(each.uid == row.uid and each.place for each in heard)
 
     def _announcing(self, row: Row, server: Event) -> bool:
         """Say whether people are told now of what a human changed before."""
@@ -299,8 +313,8 @@ class _Drafting:
     def _orphans(self) -> None:
         mark = events.mark(self.world.writer.installation)
         for uid in sorted(self.unknown):
-            if uid.endswith(mark):
-                event = self.world.current.stored[uid].event
+            event = self.world.current.stored[uid].event
+            if uid.endswith(mark) and max(canonical.meetings(event) or (self.now,)) > self.now:
                 self.problems.append(
                     Problem(
                         where=f"calendar event {uid}",

@@ -4,6 +4,7 @@
     ---------------------------------------------  --------------------------------------------------------------------
     PARTSTAT of an attendee is another             their answer; NEEDS-ACTION after an answer: open again
     PARTSTAT in one meeting differs from the whole  their answer to that meeting
+    no word any more of a meeting answered by itself  open again: what they say to the whole holds
     one meeting is elsewhere, or the event is      moved, by nobody in particular: a calendar doesn't tell who did it
     one meeting is taken out, or the event is gone  cancelled, likewise
 
@@ -60,6 +61,17 @@ def _answers(row: Row, stored: Stored, told: Told, now: datetime) -> Iterator[He
             said = ANSWERS.get(partstat, Said.OPEN)
             if said is not told.get((row.uid, place, address), whole):
                 yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=place, who=address)
+
+
+    for (uid, single, address), before in told.items():
+        if uid == row.uid and single and single not in stored.single_answers and before is not Said.OPEN:
+            yield Heard(at=now, said=Said.OPEN, uid=uid, ref=row.ref, place=single, who=address)
+
+
+def reopened(row: Row, stored: Stored, told: Told, now: datetime) -> tuple[Heard, ...]:
+    """Return the answers that what we wrote ourselves took back, which no later reading tells; none of whom nothing was told."""
+    known = {(uid, who) for uid, _, who in told}
+    return tuple(each for each in _answers(row, stored, told, now) if each.said is Said.OPEN and (each.uid, each.who) in known)
 
 
 def _moves(row: Row, stored: Stored, now: datetime) -> Iterator[Heard]:

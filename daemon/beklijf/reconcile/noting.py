@@ -13,6 +13,7 @@ from beklijf import canonical, words
 from beklijf.conversation import FEW, PAUSABLE, About, PausedKind, Response
 from beklijf.domain import Kind, Meets
 from beklijf.ledger import Known, stamp
+from beklijf.ledger.erasing import forget_pairs
 from beklijf.reconcile import responses
 from beklijf.reconcile.apply import sender_seen
 from beklijf.reconcile.deciding import read_pause
@@ -169,6 +170,10 @@ def _erase(ledger: Ledger, conversation: Conversation, config: Config, survey: S
     ends = {key: end for key, track in survey.programme.tracks.items() if (end := end_of(track))}
     if gone := conversation.erase(ends, config.answers.keep, survey.now):
         log.info("forgot %d things that people said about tracks that are over", gone)
+    known = {mentorship.key for training in config.trainings for mentorship in training.mentorships}
+    addresses = {address for person in config.persons for address in person.addresses}
+    if pairs := forget_pairs(ledger, known, addresses, survey.now - config.answers.keep):
+        log.info("forgot %d pairs that left the config", pairs)
     ledger.set("erased", stamp(survey.now))
 
 
