@@ -35,11 +35,12 @@ from beklijf.reconcile import merge
 from beklijf.reconcile.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from email.message import EmailMessage
 
     from beklijf.calendars import Changes, Stored
-    from beklijf.domain import Event
+    from beklijf.conversation import Busy, Waiting
+    from beklijf.domain import Event, Person
     from beklijf.reconcile.engine import Outcome
     from beklijf.settings import Config
 
@@ -613,9 +614,13 @@ class Machine(RuleBasedStateMachine):
                 for name, value in self.wrote.get(stored.event.uid, {}).items():
                     if name == "time" and stored.event.recurrence:
                         assert self.same_rhythm(stored.event, value), f"time of {rows[stored.event.uid].ref}, which a person wrote"
-                    elif not merge.past(name, self.now):
+                    elif not merge.past(name, self.now) and not self.beyond(stored.event, name):
                         where = f"{name} of {rows[stored.event.uid].ref}, which a person wrote"
                         assert values.get(name) == value, where
+
+    def beyond(self, event: Event, name: str) -> bool:
+        """Tell whether a single meeting was of a place that the series no longer has: one that is shorter took it along."""
+        return merge.name(name) == "single" and name not in {merge.single_field(at) for at in canonical.rhythm(event)}
 
     def same_rhythm(self, event: Event, wrote: object) -> bool:
         """Tell whether a series takes place at the hour that a person chose; its first meeting may have become a day off."""

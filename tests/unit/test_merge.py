@@ -158,6 +158,18 @@ def test_a_series_with_a_meeting_that_people_moved_is_not_moved_under_them() -> 
     assert merged.seen == replace(moved, place="Zaal 2")
 
 
+def test_a_series_that_begins_later_and_ends_where_it_did_says_so() -> None:
+    """Told of the time alone, a calendar would keep the number of meetings: those of a person who made it longer."""
+    later = replace(SERIES, start=FIRST + FORTNIGHT)
+    longer = replace(SERIES, recurrence=Recurrence(2, place(7)))
+
+    ours = merge(asked=SERIES, seen=SERIES, server=SERIES, desired=later, now=NOW)
+    theirs = merge(asked=SERIES, seen=longer, server=longer, desired=later, now=NOW)
+
+    assert (ours.seen, ours.write) == (later, {"time", "recurrence"})
+    assert theirs.write == {"time"}
+
+
 def test_a_series_that_is_moved_takes_its_days_off_along() -> None:
     before = replace(SERIES, singles=(Single(place(1), None),))
     wanted = replace(SERIES, start=FIRST + LATER, recurrence=Recurrence(2, place(5) + LATER), singles=(Single(place(2) + LATER, None),))

@@ -234,10 +234,10 @@ class _Drafting:
         return any(single.start for single in server.singles) or any(each.uid == row.uid and each.place for each in heard)
 
     def _announcing(self, row: Row, server: Event) -> bool:
-        """Say whether people are told now of what a human changed before."""
+        """Say whether people are told now of what a human changed before; where a server told them, our words follow."""
         if row.told is None or row.changed_at is None or row.changed_at + QUIET > self.now:
             return False
-        return bool(telling.told_fields(merge.differences(canonical.load(row.told), server), self.now))
+        return self.world.sender == "server" or bool(telling.told_fields(merge.differences(canonical.load(row.told), server), self.now))
 
     def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
         """Write what is ours, tell what has stood long enough, note the rest."""
@@ -247,7 +247,10 @@ class _Drafting:
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
         now_told = replace(noted, persons=persons, hour=self._hour(item))
         if not tells and not merged.write:
-            noted = replace(now_told, changed_at=None)
+            follow = self.world.sender == "server" and not settled  # what a person changed may change our words, which wait
+            noted = now_told if follow else replace(now_told, changed_at=None)
+            if follow and noted.changed_at:
+                self.later.append(noted.changed_at + QUIET)
         if noted != row:
             self.records.append(noted)
         ours = merged.write & merge.TOLD or (merged.write and not tells)

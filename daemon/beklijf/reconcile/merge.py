@@ -107,6 +107,8 @@ def merge(*, asked: Event, seen: Event, server: Event, desired: Event, now: date
         # Re-timing a series would throw away the meetings that people moved by hand.
         refused |= ours & {"time", "recurrence"} | {f for f in ours if name(f) == "single"}
         ours -= refused
+    if "time" in ours and desired.recurrence is not None and desired.recurrence == server.recurrence:
+        ours.add("recurrence")  # it ends where it did: a calendar that is told of the time alone keeps the number of meetings
     return Merged(
         asked=take(asked, desired, ours | agreed | refused),
         seen=take(server, desired, ours),
