@@ -136,6 +136,8 @@ class Said(StrEnum):
     OPEN = "open"
     """An answer went back to open: the meeting that it was about is at another time now."""
     PROPOSED = "proposed"
+    WROTE = "wrote"
+    """Somebody used a link of a letter, or sent a goal: they read what we send."""
     MOVED = "moved"
     CANCELLED = "cancelled"
     """A person took a meeting out of the calendar."""
@@ -160,7 +162,7 @@ class Heard:
     said: Said
     uid: str
     ref: Ref
-    """Empty for what is about a person and no event (`Said.AWAY`)."""
+    """Empty for what is about a person and no event (`Said.AWAY`, `Said.WROTE`)."""
     place: datetime | None = None
     who: str = ""
     """The address; empty where a calendar doesn't tell who changed it."""

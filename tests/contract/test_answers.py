@@ -441,6 +441,7 @@ def test_a_goal_that_is_sent_is_confirmed_and_comes_back_in_later_letters(town: 
     survey = town.engine.surveyor.survey(town.now, None)
     [track] = survey.programme.tracks.values()
     assert track.mentorship.goals == ("In elk overleg eerst luisteren",)
+    assert not [wish for wish in track.wishes if "ask" in wish.ref]  # who sends a goal is not silent
     settled(town)
 
 

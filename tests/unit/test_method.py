@@ -186,12 +186,6 @@ def test_every_rule_of_the_default_method_says_why() -> None:
         ),
         ('at = "7 working days"', 'at = "-7 working days"', "letter[11].at", "nobody is silent before the first invitation"),
         (
-            "merge = false  # it is about one pair, whoever",
-            "merge = true  # it is about one pair, whoever",
-            "letter[12].merge",
-            "each pair is silent by itself, and gets a letter of its own",
-        ),
-        (
             'template = "nudge"',
             'template = "nudge"\non_joining = true',
             "letter[11].on_joining",

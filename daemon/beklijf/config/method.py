@@ -185,7 +185,7 @@ def _letter(table: Table) -> LetterRule:
     anchor, at = _anchor(table, *Anchor), table.need("at", _offset, None)
     on_joining = table.get("on_joining", flag, False)
     if anchor is Anchor.SILENCE:
-        _check_silence(table, at, merge=merge and role is Role.MENTOR, on_joining=on_joining)
+        _check_silence(table, at, on_joining=on_joining)
     return LetterRule(
         id=_id(table),
         role=role,
@@ -201,14 +201,12 @@ def _letter(table: Table) -> LetterRule:
     )
 
 
-def _check_silence(table: Table, at: Offset | None, *, merge: bool, on_joining: bool) -> None:
-    """Refuse what makes no sense of a letter that is about one pair, and counts from what did not happen."""
+def _check_silence(table: Table, at: Offset | None, *, on_joining: bool) -> None:
+    """Refuse what makes no sense of a letter that counts from what did not happen."""
     if at and not at.working:
         table.wrong("at", 'silence is counted in working days of both, like "7 working days"')
     elif at and at.days < 0:
         table.wrong("at", "nobody is silent before the first invitation")
-    if merge:
-        table.wrong("merge", "each pair is silent by itself, and gets a letter of its own", "merge = false")
     if on_joining:
         table.wrong("on_joining", "silence never begins before joining", "leave it out")
 

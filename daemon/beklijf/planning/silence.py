@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from beklijf.conversation import Heard
     from beklijf.domain import Facts, Item, LetterRule, Mentorship, MentorshipKey, Method, Person, Programme, Track, Training
 
-_LIFE = frozenset({Said.ACCEPTED, Said.TENTATIVE, Said.DECLINED, Said.PROPOSED, Said.MOVED, Said.CANCELLED})
+_LIFE = frozenset({Said.ACCEPTED, Said.TENTATIVE, Said.DECLINED, Said.PROPOSED, Said.WROTE, Said.MOVED, Said.CANCELLED})
 """Whoever says one of these reads what we send."""
 _LONGEST = 400
 """Days to count before concluding that the clock stands still for good."""

@@ -113,6 +113,7 @@ class Heeding:
         person = self._persons().get(token.person)
         if person is None:
             return  # who left the config has nothing to say any more
+        self._note(Said.WROTE, "", None, person.email, now)
         match token.kind:
             case TokenKind.GOAL:
                 if said:
