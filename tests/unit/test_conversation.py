@@ -124,6 +124,15 @@ def test_an_answer_by_mail_goes_back_to_open_only_where_there_was_one(conversati
     assert history.answers() == {}
 
 
+def test_an_answer_goes_back_to_open_though_something_else_was_heard_since(conversation: Conversation) -> None:
+    conversation.note(heard(Said.DECLINED, SANNE))
+    conversation.note(heard(Said.MOVED, SANNE, at=NOW + HOUR))
+
+    conversation.reopen(UID, None, SANNE, NOW + HOUR * 2)
+
+    assert conversation.histories(PERSONS)[PAIR].answers() == {}
+
+
 def test_who_is_away_is_away_for_every_mentorship_that_they_are_in(conversation: Conversation) -> None:
     conversation.note(heard(Said.ACCEPTED, SANNE))
     conversation.note(Heard(at=NOW + HOUR, said=Said.AWAY, uid="", ref=Ref(""), who=KARIM, source="mail"))

@@ -79,7 +79,7 @@ def test_each_letter_goes_out_when_the_practice_says(default: Method, rule: str,
     [letter] = [letter for letter in default.letters if letter.id == rule]
 
     assert (letter.role, letter.anchor, letter.at, letter.order, letter.late) == said
-    assert letter.merge == (letter.role is Role.MENTOR and letter.anchor is not Anchor.SILENCE)
+    assert letter.merge == (letter.role is Role.MENTOR)
     assert letter.on_joining == rule.startswith("welcome")
     assert letter.not_on == ({4} if rule.startswith("session") else set())
     assert letter.template == rule.removesuffix("-1").removesuffix("-2").removesuffix("-3")

@@ -435,6 +435,12 @@ def test_an_invited_pair_waits_for_the_mentee_until_somebody_says_something() ->
     assert standing("7 Jan", YES) is None
 
 
+def test_what_an_unknown_address_answers_is_no_sign_of_life_but_a_question_to_the_coordinator() -> None:
+    stranger = heard("21 Dec", Said.STRANGER), replace(heard("21 Dec", Said.ACCEPTED), who="s.devries@voorbeeld.example", person="")
+
+    assert standing("29 Dec", *stranger) == waits(Reason.STRANGER, "21 Dec", None)
+
+
 def test_after_21_days_on_which_both_work_a_pair_counts_as_silent() -> None:
     assert standing("15 Jan") == waits(Reason.NO_ANSWER, "18 Dec", SANNE, 2)
     assert standing("18 Jan") == waits(Reason.NO_ANSWER, "18 Dec", SANNE, 2, silent=True)

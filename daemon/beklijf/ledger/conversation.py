@@ -42,10 +42,11 @@ class Conversation:
     def reopen(self, uid: str, place: datetime | None, who: str, now: datetime) -> None:
         """Let an answer go back to open, because the meeting that it was about is at another time; nothing where there is none."""
         last = self._db.execute(
-            "SELECT said, source FROM heard WHERE uid = ? AND place = ? AND who = ? AND source = 'mail' ORDER BY id DESC LIMIT 1",
+            """SELECT said FROM heard WHERE uid = ? AND place = ? AND who = ? AND source = 'mail'
+               AND said IN ('accepted', 'tentative', 'declined', 'open') ORDER BY id DESC LIMIT 1""",
             (uid, _place(place), who.casefold()),
         ).fetchone()
-        if last is not None and Said(last["said"]) in _ANSWERS - {Said.OPEN}:
+        if last is not None and Said(last["said"]) is not Said.OPEN:
             self.note(Heard(at=now, said=Said.OPEN, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
 
     def told_by_calendar(self) -> dict[tuple[str, datetime | None, str], Said]:

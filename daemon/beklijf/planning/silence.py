@@ -248,8 +248,10 @@ def _stranger(history: History) -> Heard | None:
 
 
 def _alive(history: History) -> bool:
-    """Say whether anybody did anything; a stranger whose address is known by now is one of the two."""
-    return any(heard.said in _LIFE or (heard.said is Said.STRANGER and heard.person) for heard in history.heard)
+    """Say whether one of the two did anything, or the calendar tells that somebody did; a stranger counts once it is known who it is."""
+    return any(
+        (heard.said in _LIFE and (heard.person or not heard.who)) or (heard.said is Said.STRANGER and heard.person) for heard in history.heard
+    )
 
 
 class _Clock:

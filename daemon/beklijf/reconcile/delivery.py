@@ -116,7 +116,7 @@ class Delivery:
         if mail.state == "sending":
             log.warning("sending again after a crash, under the same Message-ID: %s to %s", mail.name, mail.recipient)
         if mail.content is not None:
-            message = messages.parse(mail.content)
+            message = messages.kept(mail.content)
             with self.ledger.write():
                 self.outbox.claim(mail, content=mail.content, message_id=str(message["Message-ID"]))
             return message
