@@ -13,6 +13,7 @@ from beklijf.config.check import answers_problems, programme_problems
 from beklijf.errors import BeklijfError, ConfigError, Problem, Refused
 from beklijf.inbox import open_inbox
 from beklijf.letters import Letters, proof
+from beklijf.letters.specimens import OFFERS, Setting
 from beklijf.mailers import open_mailer
 from beklijf.planning import plan_tracks
 from beklijf.reconcile.opening import opened
@@ -61,7 +62,13 @@ def _contents(config: Config) -> str:
 
 def _templates(config: Config, _now: datetime) -> Looked:
     letters = Letters(config.mail.templates)
-    problems = proof.check(letters, [training.method for training in config.trainings])
+    setting = Setting(
+        organized_by=config.calendar.organized_by,
+        reads_mail=bool(config.answers.read and config.inbox),
+        mentee_proposal=config.answers.mentee_proposal,
+        mentor_proposal=config.answers.mentor_proposal,
+    )
+    problems = proof.check(letters, [training.method for training in config.trainings], cases=[(setting, count) for count in OFFERS])
     return _looked(problems, f"templates: {len(letters.names)} files, and all of them render")
 
 

@@ -62,7 +62,6 @@ def _answers(row: Row, stored: Stored, told: Told, now: datetime) -> Iterator[He
             if said is not told.get((row.uid, place, address), whole):
                 yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=place, who=address)
 
-
     for (uid, single, address), before in told.items():
         if uid == row.uid and single and single not in stored.single_answers and before is not Said.OPEN:
             yield Heard(at=now, said=Said.OPEN, uid=uid, ref=row.ref, place=single, who=address)

@@ -114,6 +114,8 @@ class Service:
         self._heartbeat.every(int(config.service.every.total_seconds())).seconds.do(self._beat)
         if config.warnings:
             log.warning("the config is worth a look: beklijf check has %d warnings", len(config.warnings))
+        if config.answers.read is None:
+            log.warning("nobody has chosen yet whether answers may be read ([answers] read); until then they are not")
 
     def close(self) -> None:
         self._opened.close()
