@@ -178,11 +178,13 @@ class History:
     heard: tuple[Heard, ...] = ()
 
     def answers(self) -> Mapping[tuple[str, datetime | None, str], Heard]:
-        """Return the answer that holds, by event (UID), place and person (key)."""
+        """Return the answer that holds, by event (UID), place and person (key), as it was given first: mail and calendar may both tell."""
         found: dict[tuple[str, datetime | None, str], Heard] = {}
         for each in self.heard:
             if each.said in ANSWERS.values() and each.person:
-                found[each.uid, each.place, each.person] = each
+                key = each.uid, each.place, each.person
+                if key not in found or found[key].said is not each.said:
+                    found[key] = each
         return {key: each for key, each in found.items() if each.said is not Said.OPEN}
 
 

@@ -15,7 +15,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,6 +30,7 @@ from beklijf.domain import Recurrence, Single
 from beklijf.errors import ConfigError, Conflict, Down, Refused, Transient
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
+from beklijf.mailers import messages
 from beklijf.mailers.folder import FolderMailer
 from beklijf.reconcile import merge
 from beklijf.reconcile.engine import Engine
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from beklijf.calendars import Changes, Stored
     from beklijf.conversation import Busy, Waiting
     from beklijf.domain import Event, Person
+    from beklijf.inbox import Inbox
     from beklijf.reconcile.engine import Outcome
     from beklijf.settings import Config
 
@@ -253,7 +255,7 @@ class Post:
     def take(self, message: EmailMessage, recipient: str) -> None:
         name = str(message["Message-ID"])
         self.taken[name] += 1
-        for part in message.walk():
+        for part in messages.parse(message.as_bytes(policy=messages.WIRE)).walk():  # one that is kept has only its headers read
             if part.get_content_type() == "text/calendar":
                 self.invitations[name] = _invitation(part.get_content().encode(), recipient, name)
 
@@ -297,11 +299,13 @@ def _invitation(data: bytes, recipient: str, name: str) -> Invitation:
 # -- the machine -------------------------------------------------------------------------------------------------------
 
 
-BEGUN: list[tuple[Path, Post]] = []
 LETTERS = Letters(None)
 
 
 class Machine(RuleBasedStateMachine):
+    begun: ClassVar[list[tuple[Path, Post]]] = []
+    """A copy of the first day, which is the same for every example."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
@@ -318,8 +322,8 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         """Start on the day on which the first invitations have gone out; every example gets a copy of the same day."""
         self.now += timedelta(days=1)
-        if BEGUN:
-            copied, post = BEGUN[0]
+        if self.begun:
+            copied, post = self.begun[0]
             shutil.copytree(copied, self.folder, dirs_exist_ok=True)
             self.post = deepcopy(post)
             self.restart()
@@ -334,7 +338,7 @@ class Machine(RuleBasedStateMachine):
         copied = Path(tempfile.mkdtemp(prefix="beklijf-machine-begun-"))
         atexit.register(shutil.rmtree, copied)
         shutil.copytree(self.folder, copied, dirs_exist_ok=True)
-        BEGUN.append((copied, deepcopy(self.post)))
+        self.begun.append((copied, deepcopy(self.post)))
         self.restart()
 
     def teardown(self) -> None:
@@ -348,8 +352,15 @@ class Machine(RuleBasedStateMachine):
 
     def load(self) -> Config:
         path = self.folder / "config.toml"
-        path.write_text(self.words.toml(), encoding="utf-8")
+        path.write_text(self.toml(), encoding="utf-8")
         return config.load(path)
+
+    def toml(self) -> str:
+        return self.words.toml()
+
+    def inbox(self, settings: Config) -> Inbox | None:
+        assert settings.inbox is None
+        return None
 
     @rule()
     def restart(self) -> None:
@@ -361,7 +372,9 @@ class Machine(RuleBasedStateMachine):
         self.client = FolderCalendar(settings.calendar, settings.calendar.organizer.email, durable=False)
         mailer = FaultyMailer(FolderMailer(settings.mail, durable=False), self.mail_faults, self.post)
         calendar = FaultyCalendar(real, self.calendar_faults)
-        self.engine = Engine(settings, ledger=self.ledger, calendar=calendar, mailer=mailer, letters=LETTERS)
+        self.engine = Engine(
+            settings, ledger=self.ledger, calendar=calendar, mailer=mailer, letters=LETTERS, inbox=self.inbox(settings)
+        )
 
     def tick(self) -> Outcome | None:
         try:
@@ -552,8 +565,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """Let everything work again until there is nothing to do, approve what is held, and look."""
-        self.calendar_faults.coming = []
-        self.mail_faults.coming = []
+        self.all_works_again()
         for _ in range(60):
             outcome = self.tick()
             assert outcome is not None
@@ -570,6 +582,10 @@ class Machine(RuleBasedStateMachine):
         else:
             raise AssertionError(f"never comes to rest: {_short(outcome)}")
         self.at_rest()
+
+    def all_works_again(self) -> None:
+        self.calendar_faults.coming = []
+        self.mail_faults.coming = []
 
     def at_rest(self) -> None:
         plan = self.engine.plan(self.now).plan

@@ -32,6 +32,8 @@ class Known:
     tokens: Mapping[str, Token]
     sent: Mapping[str, str]
     """The mails of ours that may still bounce: to whom each went, by Message-ID."""
+    staff: frozenset[str] = frozenset()
+    """Whom the service writes about others: that such a mail was refused can't be told by one more of them."""
     goal_letters: Mapping[str, str] = field(default_factory=dict)
     """The goals letters that went out: the token of each, by Message-ID, so that a plain reply to one is understood."""
 

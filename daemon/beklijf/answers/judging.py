@@ -23,6 +23,7 @@ In this order; the first that fits decides.
     ... without a time that can be read         themselves                  Answered             yes
     somebody invited, REFRESH                   themselves, a colleague     Asked                -
     somebody invited, COUNTER                   a colleague                 -                    yes
+    somebody put on it by hand, COUNTER         anybody                     -                    yes
     somebody invited                            the other one invited       -                    yes
     somebody invited                            outside, or nobody          -                    yes
     a person of ours who isn't invited          anybody                     -                    -
@@ -111,7 +112,7 @@ def _report(mail: Mail, known: Known) -> Verdict:
     if bounced:
         return Verdict(happenings=tuple(bounced.values()), why="a mail of ours never arrives there")
     if any(bounce.failed for _, bounce in about):
-        return Verdict(forward=True, why="a mail of ours was not taken, for another reason than its address")
+        return Verdict(forward=not addresses <= known.staff, why="a mail of ours was not taken, for another reason than its address")
     return Verdict(why="a report on a mail of ours, which is no end of it")
 
 
@@ -149,8 +150,10 @@ def _answer(message: Itip, event: Invited, sender: str, known: Known, held: Held
         return _Heard("an answer in the name of somebody else", forward=True)
     if message.method == "REFRESH":
         return _Heard("asks for the invitation", Asked(uid=message.uid, who=who))
-    if message.sequence < event.sequence:
+    if message.sequence < event.current(message.place):
         return _Heard("an answer about another time", forward=message.method == "COUNTER")
+    if message.method == "COUNTER" and who not in known.persons:
+        return _Heard("a proposal of somebody who is in no pair", forward=True)
     return _counter(message, who, held, themselves=themselves) if message.method == "COUNTER" else _reply(message, who)
 
 

@@ -97,7 +97,7 @@ class CaldavCalendar:
             raise Transient(f"{self.connection.server}: the calendar is not where it was")
         self.connection.refuse(answer, f"writing {event.title!r}")
         if etag := self._as_sent(answer, agent):
-            return ics.written(event, href=href, etag=etag, sequence=sequence)
+            return ics.written(event, href=href, etag=etag, sequence=sequence, agent=agent)
         return self.fetch(href)
 
     def fetch(self, href: str) -> Stored:

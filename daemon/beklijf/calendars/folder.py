@@ -127,7 +127,7 @@ class FolderCalendar:
             if (self._folder / name).exists():
                 raise Exists(f"{name} is there already")
             self._write(name, data)
-        return ics.written(event, href=name, etag=_digest(data), sequence=sequence)
+        return ics.written(event, href=name, etag=_digest(data), sequence=sequence, agent=agent)
 
     def fetch(self, href: str) -> Stored:
         return _stored(href, self._existing(href))

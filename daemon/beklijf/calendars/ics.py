@@ -117,14 +117,22 @@ def canonical(event: Event) -> Event:
     )
 
 
-def written(event: Event, *, href: str, etag: str, sequence: int) -> Stored:
+def written(event: Event, *, href: str, etag: str, sequence: int, agent: Agent) -> Stored:
     """Return *event* as `stored` gives it back after `build`, where the calendar is known to hold what was sent."""
     held = canonical(event)
     answers = {person.email: "NEEDS-ACTION" for person in held.people}
     places = set(rhythm(event))
     own = (s.at for s in event.singles if s.start is not None and event.recurrence and (event.recurrence.other or s.at in places))
     moved = {at.astimezone(UTC): answers for at in own}
-    return Stored(event=held, href=href, etag=etag, sequence=sequence, answers=answers, single_answers=moved)
+    return Stored(
+        event=held,
+        href=href,
+        etag=etag,
+        sequence=sequence,
+        answers=answers,
+        left_to_server=agent is Agent.SERVER and bool(held.people),
+        single_answers=moved,
+    )
 
 
 def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, stamp: datetime, agent: Agent) -> bytes:

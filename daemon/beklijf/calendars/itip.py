@@ -31,6 +31,8 @@ _MOST_ZONES = 20
 _DEEPEST = 5
 _HIGHEST_SEQUENCE = 2**31 - 1
 _LONGEST_MEETING = 24 * 60
+_YEARS = range(2000, 2200)
+"""Of a meeting; the first and the last year that there is can't be told in every zone, nor spelt and read again."""
 
 _METHODS: dict[str, Literal["REPLY", "COUNTER", "REFRESH"]] = {"REPLY": "REPLY", "COUNTER": "COUNTER", "REFRESH": "REFRESH"}
 _EVENT = {"UID", "RECURRENCE-ID", "ATTENDEE", "DTSTART", "DTEND", "DURATION", "DTSTAMP", "SEQUENCE"}
@@ -204,7 +206,10 @@ def _place(calendar: Calendar, event: Component) -> datetime | None:
     value: Property = event["RECURRENCE-ID"]
     if "RANGE" in value.params:
         raise Unreadable(f"{event.get('UID')}: an answer from one meeting on, which few programs understand")
-    return ics_reader.moment(calendar, event, "RECURRENCE-ID").astimezone(UTC)
+    place = ics_reader.moment(calendar, event, "RECURRENCE-ID").astimezone(UTC)
+    if place.year not in _YEARS:
+        raise Unreadable(f"{event.get('UID')}: an answer about the year {place.year}")
+    return place
 
 
 def _sequence(event: Component) -> int:
@@ -218,9 +223,10 @@ def _instant(calendar: Calendar, event: Component, name: str) -> datetime | None
     if name not in event:
         return None
     try:
-        return ics_reader.moment(calendar, event, name).astimezone(UTC)
+        found = ics_reader.moment(calendar, event, name).astimezone(UTC)
     except (Unreadable, ValueError, TypeError, AttributeError, OverflowError):
         return None
+    return found if found.year in _YEARS else None
 
 
 def _proposed(calendar: Calendar, event: Component) -> tuple[datetime | None, int]:

@@ -179,9 +179,18 @@ class Ledger:
         found = self.db.execute("SELECT * FROM event WHERE state != 'closed'")
         return {row["uid"]: _row(row) for row in found}
 
+    def row(self, uid: str) -> Row | None:
+        """Return one event that is not closed."""
+        found = self.db.execute("SELECT * FROM event WHERE state != 'closed' AND uid = ?", (uid,)).fetchone()
+        return None if found is None else _row(found)
+
     def etags(self) -> dict[str, str]:
         """Return by which ETag each live event was last seen, by href: a calendar need not read those again."""
         return {row["href"]: row["etag"] for row in self.db.execute("SELECT href, etag FROM event WHERE state = 'live' AND etag != ''")}
+
+    def forget_etags(self) -> None:
+        """Let the calendar's next reading bring every event, also those that stay as they were."""
+        self.db.execute("UPDATE event SET etag = '' WHERE state = 'live'")
 
     def has_others(self, organizer: str) -> bool:
         """Say whether an event that still matters is somebody else's than *organizer*'s."""

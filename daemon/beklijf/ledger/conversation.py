@@ -39,6 +39,12 @@ class Conversation:
             (stamp(heard.at), heard.said, heard.uid, _place(heard.place), heard.who.casefold(), heard.source),
         )
 
+    def count(self, uid: str, who: str, since: datetime) -> int:
+        """Return how much was heard by mail of one address about one event since an instant."""
+        query = "SELECT count(*) FROM heard WHERE uid = ? AND who = ? AND source = 'mail' AND at >= ?"
+        (number,) = self._db.execute(query, (uid, who.casefold(), stamp(since))).fetchone()
+        return int(number)
+
     def reopen(self, uid: str, place: datetime | None, who: str, now: datetime) -> None:
         """Let an answer go back to open, because the meeting that it was about is at another time; nothing where there is none."""
         last = self._db.execute(
@@ -49,10 +55,12 @@ class Conversation:
         if last is not None and Said(last["said"]) is not Said.OPEN:
             self.note(Heard(at=now, said=Said.OPEN, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
 
-    def told_by_calendar(self) -> dict[tuple[str, datetime | None, str], Said]:
-        """Return the last answer that the calendar told, by event, place and address."""
+    def told_by_calendar(self, uid: str | None = None) -> dict[tuple[str, datetime | None, str], Said]:
+        """Return the last answer that the calendar told, by event, place and address; with *uid* of one event alone."""
         found = {}
-        for row in self._db.execute("SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != '' ORDER BY id"):
+        of_one, values = (" AND uid = ?", (uid,)) if uid else ("", ())
+        query = f"SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != ''{of_one} ORDER BY id"  # noqa: S608  # our own words
+        for row in self._db.execute(query, values):
             if (said := Said(row["said"])) in _ANSWERS:
                 found[row["uid"], _instant(row["place"]), row["who"]] = said
         return found
@@ -60,7 +68,7 @@ class Conversation:
     def histories(self, persons: Mapping[str, str]) -> dict[MentorshipKey, History]:
         """Return what was heard of each mentorship, oldest first; *persons* has everybody's addresses, and whose they are."""
         found: defaultdict[MentorshipKey, list[Heard]] = defaultdict(list)
-        away: list[Heard] = []
+        away: defaultdict[str, list[Heard]] = defaultdict(list)
         members: dict[MentorshipKey, set[str]] = {}
         for row in self._db.execute(
             """SELECT heard.*, event.ref AS ref, event.mentorships AS mentorships, event.persons AS persons
@@ -68,12 +76,12 @@ class Conversation:
         ):
             heard = _heard(row, persons)
             if not row["uid"]:
-                away.append(heard)
+                away[heard.person].append(heard)
             for key in json.loads(row["mentorships"] or "[]"):
                 found[MentorshipKey(key)].append(heard)
                 members.setdefault(MentorshipKey(key), set()).update(json.loads(row["persons"]))
         for key, here in found.items():
-            here += [heard for heard in away if heard.person in members[key]]
+            here += [heard for person in sorted(members[key]) for heard in away.get(person, ())]
             here.sort(key=lambda heard: heard.at)
         return {key: History(heard=tuple(here)) for key, here in found.items()}
 
@@ -85,9 +93,9 @@ class Conversation:
                 found |= dict.fromkeys((MentorshipKey(key), str(row["who"])) for key in json.loads(row["mentorships"]))
         return list(found)
 
-    def invited(self) -> dict[str, Invited]:
-        """Return our events as answers are held against them, those that are over included."""
-        mailed = self._mailed()
+    def invited(self, uid: str | None = None) -> dict[str, Invited]:
+        """Return our events (with *uid* that one alone) as answers are held against them, those that are over included."""
+        mailed = self._mailed(uid)
         return {
             row["uid"]: Invited(
                 uid=row["uid"],
@@ -99,14 +107,17 @@ class Conversation:
                 singles={place: number for place, number in mailed.get(row["uid"], {}).items() if place},
             )
             for row in self._db.execute(
-                "SELECT uid, ref, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event"
+                """SELECT uid, ref, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event
+                   WHERE :uid IS NULL OR uid = :uid""",
+                {"uid": uid},
             )
         }
 
-    def _mailed(self) -> dict[str, dict[datetime | None, int]]:
+    def _mailed(self, uid: str | None) -> dict[str, dict[datetime | None, int]]:
         """Return the highest SEQUENCE that was queued of each event and single meeting; the name of an invitation ends with it."""
         found: defaultdict[str, dict[datetime | None, int]] = defaultdict(dict)
-        for row in self._db.execute("SELECT uid, single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *'"):
+        query = "SELECT uid, single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *'"
+        for row in self._db.execute(query) if uid is None else self._db.execute(f"{query} AND uid = ?", (uid,)):
             number = row["name"].partition(" again ")[0].rpartition(" ")[2]
             place = datetime.fromisoformat(row["single"]) if row["single"] else None
             found[row["uid"]][place] = max(found[row["uid"]].get(place, 0), int(number))
@@ -166,16 +177,11 @@ class Conversation:
         )
 
     def tokens(self) -> dict[str, Token]:
-        return {
-            row["token"]: Token(
-                token=row["token"],
-                kind=TokenKind(row["kind"]),
-                mentorship=MentorshipKey(row["mentorship"]),
-                person=row["person"],
-                value=json.loads(row["value"]),
-            )
-            for row in self._db.execute("SELECT * FROM token")
-        }
+        return {row["token"]: _token(row) for row in self._db.execute("SELECT * FROM token")}
+
+    def token(self, token: str) -> Token | None:
+        row = self._db.execute("SELECT * FROM token WHERE token = ?", (token,)).fetchone()
+        return None if row is None else _token(row)
 
     def set_goal(self, mentorship: MentorshipKey, person: str, goal: str, now: datetime) -> None:
         self._db.execute("INSERT OR REPLACE INTO goal VALUES (?, ?, ?, ?)", (mentorship, person, goal, stamp(now)))
@@ -230,8 +236,21 @@ class Conversation:
         over = [uid for uid, at in last.items() if max([stamp(ends[k]) for k in known.get(uid, ()) if k in ends], default=at) < before]
         gone += self._db.executemany("DELETE FROM heard WHERE uid = ?", [(uid,) for uid in over]).rowcount if over else 0
         gone += self._db.execute("DELETE FROM heard WHERE uid = '' AND at < ?", (before,)).rowcount
+        gone += self._erase_answered({uid: [ends[k] for k in keys if k in ends] for uid, keys in known.items()}, ends, before)
         gone += self._db.execute("DELETE FROM pause WHERE last < ?", ((now - keep).date().isoformat(),)).rowcount
         return gone
+
+
+    def _erase_answered(self, of_events: Mapping[str, list[datetime]], ends: Mapping[MentorshipKey, datetime], before: str) -> int:
+        """Forget that letters answered somebody: their names say who declined, proposed or paused what, by event or mentorship."""
+        sent = "kind = 'letter' AND name GLOB 'answer *' AND state IN ('sent', 'failed', 'dropped') AND queued < ?"
+        over = []
+        for row in self._db.execute(f"SELECT id, name FROM outbox WHERE {sent}", (before,)):  # noqa: S608  # our own words
+            subject = row["name"].split()[2]
+            known = of_events.get(subject, [ends[MentorshipKey(subject)]] if subject in ends else [])
+            if all(stamp(end) < before for end in known):
+                over.append((row["id"],))
+        return self._db.executemany("DELETE FROM outbox WHERE id = ?", over).rowcount if over else 0
 
 
 def _heard(row: sqlite3.Row, persons: Mapping[str, str]) -> Heard:
@@ -245,6 +264,16 @@ def _heard(row: sqlite3.Row, persons: Mapping[str, str]) -> Heard:
         who=row["who"],
         person=persons.get(row["who"], ""),
         source=row["source"],
+    )
+
+
+def _token(row: sqlite3.Row) -> Token:
+    return Token(
+        token=row["token"],
+        kind=TokenKind(row["kind"]),
+        mentorship=MentorshipKey(row["mentorship"]),
+        person=row["person"],
+        value=json.loads(row["value"]),
     )
 
 

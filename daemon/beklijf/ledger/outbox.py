@@ -92,6 +92,9 @@ class Outbox:
         A CANCEL for somebody who never got anything of the event removes both: nothing goes out. *again* tells apart one that
         somebody asked for once more; nobody gets the same twice otherwise.
         """
+        name = f"{payload['method']} {uid} {single} {recipient} {sequence}{again}"
+        if again and self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone():
+            return
         replaced = self._db.execute(
             """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
                AND state = 'waiting' AND attempts = 0 AND (single = :single OR :single = '')""",
@@ -102,9 +105,6 @@ class Outbox:
             (uid, recipient),
         ).fetchone()
         if payload["method"] == "CANCEL" and not single and replaced and not known:
-            return
-        name = f"{payload['method']} {uid} {single} {recipient} {sequence}{again}"
-        if again and self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone():
             return
         mail = self._insert("invitation", name, recipient, payload, now)
         self._db.execute("UPDATE outbox SET uid = ?, single = ? WHERE id = ?", (uid, single, mail))

@@ -151,6 +151,8 @@ class Times:
             return Hindrance.PAST
         if event and place and not _keeps_order(event, place, start):
             return Hindrance.NEIGHBOURS
+        if event and not event.recurrence and start.date() > max([*self._held[_couple(track)], *own]).date() + 2 * _REACH * DAY:
+            return Hindrance.NEIGHBOURS  # so far beyond all that the two have together
         people = _people(track)
         if not self._can_meet(people, start):
             return Hindrance.DAY_OFF

@@ -75,9 +75,12 @@ def unsettled(history: History, arrangements: Collection[Ref], people: Collectio
 
     Settled is what the same person takes back, what is moved or proposed since, and what goes on as another event.
     """
+    current = {heard.ref: heard.uid for heard in history.heard if heard.said is Said.INVITED}
     for number, no in enumerate(history.heard):
         if no.said is not Said.DECLINED or no.place is not None or no.ref not in arrangements or no.person not in people:
             continue
+        if current.get(no.ref, no.uid) != no.uid:
+            continue  # people throw away what went on under another invitation, and their program says no to it
         if not any(_settles(later, no) for later in history.heard[number + 1 :]):
             return no
     return None

@@ -124,7 +124,7 @@ class Applier:
         Single meetings that were moved belong to the hour that is left behind: kept as people's, they would hold on to it.
         """
         with self.ledger.write():
-            if row := self.ledger.rows().get(work.uid):
+            if row := self.ledger.row(work.uid):
                 asked, seen = canonical.load(row.asked), canonical.load(row.seen)
                 singles = [field for field in merge.human_fields(asked, seen) if merge.name(field) == "single"]
                 self.ledger.put(replace(row, asked=canonical.dump(merge.take(asked, seen, singles))))
@@ -211,7 +211,7 @@ class Applier:
         for place in places:
             for contact in event.people:
                 self.conversation.reopen(row.uid, place, contact.email, now)
-        for heard in hearing.reopened(row, stored, self.conversation.told_by_calendar(), now) if places else ():
+        for heard in hearing.reopened(row, stored, self.conversation.told_by_calendar(row.uid), now) if places else ():
             self.conversation.note(heard)
 
     def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "") -> None:

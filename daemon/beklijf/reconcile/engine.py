@@ -179,6 +179,7 @@ class Engine:
         if patient and trouble and trouble.retry_at > now:
             outcome.calendar = Transient(trouble.what)
             return None
+        self._begin_to_hear()
         if self._read_all is None or not timedelta(0) <= now - self._read_all < FULL_READ:
             self._token = None
         try:
@@ -195,6 +196,16 @@ class Engine:
         self._token = changes.token
         self._away(changes, now)
         return changes
+
+    def _begin_to_hear(self) -> None:
+        """Read everything once more when answers may be heard from now on: those that stand in events as they were last seen, too."""
+        hears = "yes" if self.surveyor.hears else "no"
+        if hears == (self.ledger.get("hears") or "no"):
+            return
+        with self.ledger.write():
+            self.ledger.set("hears", hears)
+            self.ledger.forget_etags()
+        self._token = None
 
     def _listen(self, now: datetime, outcome: Outcome, *, patient: bool) -> bool:
         """Hear what people answered; True when there was anything. A mailbox that is down stops nothing else."""
@@ -287,7 +298,10 @@ class Engine:
                 self._calendar_fails(error, now, outcome)
                 return
             outcome.done.append(change)
-            log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
+            if isinstance(change.work, Respond) and not self.config.answers.names:
+                log.info("queued a letter for %s", ", ".join(change.to))  # which one, and why, says what somebody answered
+            else:
+                log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
             self.troubles.end(change.ref)
             pace.done()
 
@@ -299,7 +313,8 @@ class Engine:
             return
         result = self.delivery.deliver(survey.programme, survey.times, now, stop=pace.stop, done=pace.done)
         for mail in result.sent:
-            log.info("sent %s", mail.name)
+            private = mail.name.startswith("answer ") and not self.config.answers.names
+            log.info("sent %s", f"a letter to {mail.recipient}" if private else mail.name)
         for mail, error in result.failed:
             log.error("%s was refused: %s", mail.name, error)
             outcome.errors.append(error)

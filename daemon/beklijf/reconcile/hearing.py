@@ -13,6 +13,7 @@ A PARTSTAT is a fact and never a change to write back.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,14 @@ Told = dict[tuple[str, "datetime | None", str], Said]
 def in_calendar(rows: Mapping[str, Row], current: Current, told: Told, now: datetime) -> tuple[Heard, ...]:
     """Return what the calendar tells that wasn't known: answers, moves, meetings taken out."""
     found: list[Heard] = []
+    known: defaultdict[str, Told] = defaultdict(dict)
+    for key, said in told.items() if current.stored else ():
+        known[key[0]][key] = said
     for uid, stored in sorted(current.stored.items()):
         row = rows.get(uid)
         if row is None or row.kind is Kind.REMINDER:
             continue
-        found += _answers(row, stored, told, now)
+        found += _answers(row, stored, known.get(uid, {}), now)
         if row.state == "live":
             found += _moves(row, stored, now)
     for uid in sorted(current.gone):

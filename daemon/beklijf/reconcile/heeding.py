@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from beklijf.conversation import Happening, Token
-    from beklijf.domain import Person
+    from beklijf.domain import MentorshipKey, Person
     from beklijf.inbox import Received
     from beklijf.ledger import Ledger
     from beklijf.ledger.conversation import Conversation
@@ -50,10 +50,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beklijf")
 
+HEARD_A_DAY = 40
+"""Of one address about one event: all its meetings, answered more than once. Each may bring a letter; what is more is a machine."""
+
 FORWARDS_A_DAY = 20
 """From one address; what is more is filed, and stays there for the coordinator to be looked up."""
 
 FORWARDS_IN_ALL = 100
+
+STRANGERS_A_DAY = 20
+"""So many unknown addresses the coordinator is asked about; anybody can make them up. ``status`` names all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +71,17 @@ class Heeding:
 
     def heed(self, happening: Happening, now: datetime) -> None:
         """Note one happening, with what follows from it at once."""
+        if isinstance(happening, Answered | Proposed | Stranger):
+            if self.conversation.count(happening.uid, happening.who, now - timedelta(days=1)) >= HEARD_A_DAY:
+                log.warning("an answer is left alone: there were too many of them today")
+                return
         match happening:
             case Answered(uid=uid, place=place, who=who, partstat=partstat):
                 self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
             case Proposed(uid=uid, place=place, who=who):
-                self._note(Said.PROPOSED, uid, place, who, now)
-                self._propose(happening, now)
+                if self._has_say(self.conversation.invited(uid)[uid].mentorships[0], self._whose().get(who.casefold(), "")):
+                    self._note(Said.PROPOSED, uid, place, who, now)
+                    self._propose(happening, now)
             case Asked(uid=uid, who=who):
                 self._send_again(uid, who, now)
             case Stranger(uid=uid, place=place, who=who, partstat=partstat):
@@ -84,7 +95,7 @@ class Heeding:
                     self.outbox.drop_for(address, note)
                     self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=note)
             case Pressed(token=token, said=said):
-                if known := self.conversation.tokens().get(token):
+                if known := self.conversation.token(token):
                     self._pressed(known, said, now)
             case unknown:
                 assert_never(unknown)
@@ -93,9 +104,9 @@ class Heeding:
         self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
 
     def _propose(self, proposed: Proposed, now: datetime) -> None:
-        invited = self.conversation.invited()[proposed.uid]
+        invited = self.conversation.invited(proposed.uid)[proposed.uid]
         key = self._whose().get(proposed.who.casefold(), "")
-        row = self.ledger.rows().get(proposed.uid)
+        row = self.ledger.row(proposed.uid)
         zone = canonical.clock(canonical.load(row.seen).start) if row else ZoneInfo("UTC")
         proposal = Proposal(
             id=0,
@@ -113,6 +124,8 @@ class Heeding:
         person = self._persons().get(token.person)
         if person is None:
             return  # who left the config has nothing to say any more
+        if token.kind not in {TokenKind.PAUSE, TokenKind.RESUME} and not self._has_say(token.mentorship, person.key):
+            return  # nor has who left the pair, except about mail to themselves
         self._note(Said.WROTE, "", None, person.email, now)
         match token.kind:
             case TokenKind.GOAL:
@@ -170,7 +183,7 @@ class Heeding:
 
     def _send_again(self, uid: str, who: str, now: datetime) -> None:
         """Send the invitation once more, to the attendee who asked; where a server invites, it has answered by itself."""
-        row = self.ledger.rows().get(uid)
+        row = self.ledger.row(uid)
         if row is None or row.state != "live" or row.told is None or (self.ledger.get("sender") == "server" and not row.ours):
             return
         event = canonical.load(row.told)
@@ -222,7 +235,9 @@ class Heeding:
 
     def _ask_who(self, uid: str, who: str, now: datetime) -> None:
         """Ask the coordinator whose an address is, once."""
-        invited = self.conversation.invited()[uid]
+        if self.outbox.count("notice stranger ", now - timedelta(days=1)) >= STRANGERS_A_DAY:
+            return
+        invited = self.conversation.invited(uid)[uid]
         names = [self._name(address) for address in sorted(invited.people)]
         listed = words.listed(names, self._notices.language)
         self._notices.tell("stranger", who, now, called=who, address=who, names=listed)
@@ -230,6 +245,10 @@ class Heeding:
     @property
     def _notices(self) -> Notices:
         return Notices(config=self.config, outbox=self.outbox)
+
+    def _has_say(self, mentorship: MentorshipKey, person: str) -> bool:
+        """Say whether somebody (by key) is one of the two; people may be put on an event by hand, or have left the pair."""
+        return any(person in {m.mentee.key, m.mentor.key} for t in self.config.trainings for m in t.mentorships if m.key == mentorship)
 
     def _name(self, address: str) -> str:
         key = self._whose().get(address.casefold(), "")

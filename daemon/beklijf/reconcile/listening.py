@@ -133,6 +133,7 @@ class Listener:
             persons=persons,
             domains=frozenset(address.rpartition("@")[2] for address in (*ours, *staff)),  # a person may be anywhere: at Gmail, say
             ours=frozenset(ours),
+            staff=frozenset(staff),
             tokens=tokens,
             sent=self.outbox.sent_by_id(now - BOUNCING),
             goal_letters={mail: goals[key, who] for mail, key, who in letters if (key, who) in goals},

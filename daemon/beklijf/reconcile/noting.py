@@ -55,6 +55,7 @@ def note(
             _take_up_pauses(outbox, conversation, config, survey)
         for heard in survey.heard:
             conversation.note(heard)
+        _forget_proposals(conversation, survey)
         _tell_of_silence(ledger, Notices(config=config, outbox=outbox), survey)
         _erase(ledger, conversation, config, survey)
         for track in survey.programme.tracks.values():
@@ -126,6 +127,18 @@ def _take_up_pauses(outbox: Outbox, conversation: Conversation, config: Config, 
         outbox.add_answer(name, recipient=persons[key].email, response=responses.dump(response), now=survey.now)
 
 
+def _forget_proposals(conversation: Conversation, survey: Survey) -> None:
+    """Let go of what somebody proposed who left the pair since: back in it later, they would be surprised by a move.
+
+    Not while a change waits to be approved: it may be that one, and never happen.
+    """
+    tracks = survey.programme.tracks
+    for proposal in conversation.proposals() if survey.hears and not survey.plan.held else ():
+        track = tracks.get(proposal.mentorship)
+        if track is None or proposal.who not in _members(track):
+            conversation.settle(proposal)
+
+
 def _members(track: Track) -> set[str]:
     return {track.mentorship.mentee.key, track.mentorship.mentor.key}
 
@@ -136,7 +149,7 @@ def _tell_of_silence(ledger: Ledger, notices: Notices, survey: Survey) -> None:
     Trainings of few pairs are counted together: "one of the two" would be a name.
     """
     silent = sorted(key for key, each in survey.silences.items() if each.silent)
-    told = json.loads(ledger.get("told_silent") or "[]")
+    told = [key for key in json.loads(ledger.get("told_silent") or "[]") if key in survey.programme.tracks]
     if not set(silent) - set(told):
         return
     names, language, trainings = notices.config.answers.names, notices.language, survey.programme.trainings
@@ -170,6 +183,9 @@ def _erase(ledger: Ledger, conversation: Conversation, config: Config, survey: S
     ends = {key: end for key, track in survey.programme.tracks.items() if (end := end_of(track))}
     if gone := conversation.erase(ends, config.answers.keep, survey.now):
         log.info("forgot %d things that people said about tracks that are over", gone)
+    told = json.loads(ledger.get("told_silent") or "[]")
+    if over := [key for key in told if key not in ends or ends[key] < survey.now - config.answers.keep]:
+        ledger.set("told_silent", json.dumps([key for key in told if key not in over]))
     known = {mentorship.key for training in config.trainings for mentorship in training.mentorships}
     addresses = {address for person in config.persons for address in person.addresses}
     if pairs := forget_pairs(ledger, known, addresses, survey.now - config.answers.keep):

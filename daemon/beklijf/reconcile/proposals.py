@@ -38,11 +38,13 @@ def settle(world: World) -> Iterator[Change]:
     taken: set[str] = set()
     for proposal in world.proposals:
         track = world.programme.tracks.get(proposal.mentorship)
-        if track is None or proposal.uid in taken:
-            continue
+        row = _row(world, proposal)
+        about = row.uid if row else proposal.mentorship
+        if track is None or about in taken or proposal.who not in {track.mentorship.mentee.key, track.mentorship.mentor.key}:
+            continue  # who left the pair has no say in it any more
         change = _settle(world, proposal, track)
         if change is not None:
-            taken.add(proposal.uid)
+            taken.add(about)
             yield change
 
 
@@ -52,7 +54,7 @@ def _settle(world: World, proposal: Proposal, track: Track) -> Change | None:
     row = _row(world, proposal)
     if row is not None and world.resting.get(row.ref, world.now) > world.now:
         return None
-    if proposal.place is None and (row is None or row.kind is Kind.SERIES):
+    if proposal.place is None and (not proposal.uid or (row is not None and row.kind is Kind.SERIES)):
         return _series(world, proposal, track, row)
     event = _event(world, row) if row else None
     why = Hindrance.OVER if row is None or event is None else _hindrance(world, proposal, event)

@@ -3,7 +3,8 @@
     what happened                                     who gets what
     ------------------------------------------------  -----------------------------------------------------------------
     the series or the goals meeting was declined      the mentee other hours that suit both, the mentor a line
-    a single meeting was declined, and we invite      the other one a note; the mentee with other times
+    a single meeting was declined                     the other one a note, the mentee with other times; a mentee who organizes
+                                                      sees it in their own calendar; no server passes answers on to the other
     a mentor paused meetings                          each mentee: which ones fall out
     an organizer's mailbox is gone                    the other one: please delete these entries yourself
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from beklijf.conversation import Heard
-    from beklijf.domain import Event, Person, Track
+    from beklijf.domain import Event, Mentorship, Person, Track
     from beklijf.ledger import Row
     from beklijf.reconcile.plan import World
 
@@ -67,7 +68,8 @@ def _declined(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[t
     history = world.facts.heard.get(pair.key)
     if history is None:
         return
-    for heard in history.answers().values():
+    offered: set[str] = set()
+    for heard in sorted(history.answers().values(), key=lambda heard: heard.at):
         row = rows.get(heard.uid)
         if heard.said is not Said.DECLINED or row is None or row.state != "live" or row.mentorships[0] != pair.key:
             continue
@@ -76,10 +78,17 @@ def _declined(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[t
             continue
         event = _event(world, row)
         if heard.place is None and silence.is_arrangement(row.ref, track, world.programme.trainings[pair.training].method):
-            if not _over(event, world.now):
+            if not _over(event, world.now) and row.uid not in offered:  # where both said no, the first one's brought the hours
+                offered.add(row.uid)
                 yield from _hours(world, track, row, event, heard, who)
-        elif world.sender == "mail" and (at := _held(event, heard.place)) is not None and at > world.now:
+        elif _unseen(world, heard, pair) and (at := _held(event, heard.place)) is not None and at > world.now:
             yield _note(world, track, row, event, heard, at, who, other)
+
+
+def _unseen(world: World, heard: Heard, pair: Mentorship) -> bool:
+    """Say whether the other one can't see that a single meeting was declined: only an organizer's own calendar shows that."""
+    seen = world.programme.organized_by == "mentee" and heard.person == pair.mentor.key
+    return world.sender != "none" and not seen
 
 
 def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who: Person) -> Iterator[tuple[Response, str, str]]:

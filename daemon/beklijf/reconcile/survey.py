@@ -87,7 +87,8 @@ class Surveyor:
         """Plan all live trainings; raises ConfigError for what only planning can see, such as meetings that overlap."""
         config = self.config
         trainings = {t.id: _with_goals(t, facts.goals) for t in config.trainings if t.live or not self.enforced}
-        tracks = planning.plan_tracks(config.organisation, tuple(trainings.values()), facts, self.holidays(now), ladder=self.hears)
+        ladder = self.hears and not {"inbox", "calendar"} & self.ledger.troubles().keys()  # who answered now would not be heard
+        tracks = planning.plan_tracks(config.organisation, tuple(trainings.values()), facts, self.holidays(now), ladder=ladder)
         if wrong := [p for p in check.programme_problems(config, tracks, facts.moved) if not p.warning]:
             raise ConfigError(wrong)
         return Programme(

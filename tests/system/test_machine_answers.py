@@ -1,0 +1,382 @@
+"""The machine of ``test_machine`` with people who answer: the conversation survives whatever order and whatever power cut.
+
+People reply, propose, press links of letters that they got, are away, write what fits nothing; the inbox fails as the other
+servers do. A trigger in the state file writes down what the ledger heard and settled, in the ledger's own transactions: so each
+mail can be counted, also one that is heard in a tick that dies.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
+from tests.system.test_machine import AMSTERDAM, MENTEES, MENTORS, START, Faults, Machine, Post
+
+from beklijf import canonical
+from beklijf.conversation import TokenKind
+from beklijf.inbox.folder import FolderInbox
+from beklijf.mailers import messages
+from beklijf.reconcile import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from beklijf.conversation import Token
+    from beklijf.domain import Event
+    from beklijf.inbox import Envelope, Inbox, News
+    from beklijf.reconcile.engine import Outcome
+    from beklijf.settings import Config
+
+T = TypeVar("T")
+
+ORGANIZER = "mentor@voorbeeld.example"
+STAFF = ("opleidingen@voorbeeld.example", "servicedesk@voorbeeld.example")
+INBOX_FAULTS = ("works", "transient", "down", "lost after", "crash before", "crash after")
+LISTENING = '[inbox]\nkind = "folder"\npath = "inbox"\n[answers]\nread = true\n'
+SPIES = """
+CREATE TABLE spied (id INTEGER PRIMARY KEY, what TEXT, mentorship TEXT, uid TEXT, place TEXT, who TEXT, start TEXT, minutes INTEGER, at TEXT);
+CREATE TRIGGER spy_proposed AFTER INSERT ON proposal BEGIN
+    INSERT INTO spied VALUES (NULL, 'proposed', new.mentorship, new.uid, new.place, new.who, new.start, new.minutes, new.at); END;
+CREATE TRIGGER spy_settled AFTER DELETE ON proposal BEGIN
+    INSERT INTO spied VALUES (NULL, 'settled', old.mentorship, old.uid, old.place, old.who, old.start, old.minutes, old.at); END;
+CREATE TRIGGER spy_slot AFTER INSERT ON slot WHEN new.kind = 'moved' BEGIN
+    INSERT INTO spied VALUES (NULL, 'hour', new.mentorship, '', '', '', '', new.minutes, ''); END;
+CREATE TRIGGER spy_heard AFTER INSERT ON heard WHEN new.source = 'mail' BEGIN
+    INSERT INTO spied VALUES (NULL, new.said, '', new.uid, new.place, new.who, '', 0, new.at); END;
+"""
+
+
+class FaultyInbox:
+    """A Maildir behind a bad line."""
+
+    def __init__(self, real: FolderInbox, faults: Faults) -> None:
+        self.real, self.faults, self.target = real, faults, real.target
+
+    def check(self) -> str:
+        return self.real.check()
+
+    def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        return self.faults.around(lambda: self.real.news(mark, wanted, since=since))
+
+    def file(self, ids: Sequence[str]) -> None:
+        self.faults.around(lambda: self.real.file(ids))
+
+    def forget(self, before: datetime) -> int:
+        return self.faults.around(lambda: self.real.forget(before))
+
+    def close(self) -> None:
+        self.real.close()
+
+
+@dataclass
+class Letterbox(Post):
+    """What arrived at people, with the letters, of which they may press the links."""
+
+    receivers: set[str] = field(default_factory=set)
+    links: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Each link that somebody got, by its token and who got it; in the order of arrival."""
+
+    def take(self, message: EmailMessage, recipient: str) -> None:
+        super().take(message, recipient)
+        self.receivers.add(recipient)
+        for link in links(messages.parse(message.as_bytes(policy=messages.WIRE))):
+            token = re.search(r"\[(bk-\w+)\]", unquote(link))
+            assert token is not None
+            self.links[token[1], recipient] = link
+
+
+def links(mail: EmailMessage) -> list[str]:
+    body = mail.get_body(("plain",))
+    text = body.get_content() if body is not None else ""
+    return [*re.findall(r"<(mailto:[^>?]+\?[^>]+)>", text)]
+
+
+# -- the machine -------------------------------------------------------------------------------------------------------
+
+PEOPLE = st.integers(0, 1)
+EVENTS = st.integers(0, 30)
+MEETINGS = st.one_of(st.none(), st.integers(0, 6))
+
+
+class Answering(Machine):
+    begun: ClassVar[list[tuple[Path, Post]]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inbox_faults = Faults()
+        self.post: Letterbox = Letterbox()
+        self.wrote_mails: Counter[str] = Counter()
+        """How many mails people wrote, by what must become of each."""
+        self.stay: set[str] = set()
+        self.handled: dict[str, datetime] = {}
+        self.looked = 0
+        self.left: set[int] = set()
+        """Proposals that were let go of, because who made them had left the pair."""
+
+    @initialize()
+    def begin(self) -> None:
+        first = not self.begun
+        if first:
+            self.spy()
+        super().begin()
+
+    def spy(self) -> None:
+        """Make the state file with the spies in it, and a secret that is the same in every run."""
+        self.restart()
+        self.ledger.db.executescript(SPIES)
+        with self.ledger.write():
+            self.ledger.set("secret", "40" * 32)
+
+    def toml(self) -> str:
+        return super().toml() + LISTENING
+
+    def inbox(self, settings: Config) -> Inbox | None:
+        assert settings.inbox is not None
+        return FaultyInbox(FolderInbox(settings.inbox), self.inbox_faults)
+
+    def all_works_again(self) -> None:
+        super().all_works_again()
+        self.inbox_faults.coming = []
+
+    def tick(self) -> Outcome | None:
+        try:
+            return super().tick()
+        finally:
+            self.follow()
+
+    @rule(faults=st.lists(st.sampled_from(INBOX_FAULTS), min_size=1, max_size=6))
+    def inbox_fails(self, faults: list[str]) -> None:
+        self.inbox_faults.coming = faults
+
+    # -- what people send ----------------------------------------------------------------------------------------------
+
+    def deliver(self, mail: EmailMessage, *, stays: bool = False) -> None:
+        """Put a mail where the mail server would."""
+        name = f"{len(self.stay) + len(self.handled)}.client"
+        path = self.folder / "inbox" / "new" / name
+        path.write_bytes(mail.as_bytes())
+        os.utime(path, (self.now.timestamp(), self.now.timestamp()))
+        if stays:
+            self.stay.add(name)
+        else:
+            self.handled[name] = self.now
+
+    def mail(self, sender: str, subject: str, text: str) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = sender, ORGANIZER, subject
+        mail["Message-ID"] = f"<{len(self.stay) + len(self.handled)}@client.example>"
+        mail.set_content(text)
+        return mail
+
+    def invited(self, which: int, who: int, nth: int | None) -> tuple[str, Event, int, datetime | None] | None:
+        """Return what somebody has in their calendar: who, which event, its number, and one meeting of it if it is a series."""
+        stored = self.events()
+        if not stored:
+            return None
+        uid = stored[which % len(stored)].event.uid
+        everybody = [person for person in (*MENTEES, *MENTORS) if uid in self.post.agenda(person)]
+        if not everybody:
+            return None
+        person = everybody[who % len(everybody)]
+        event = self.post.agenda(person)[uid]
+        number = max(i.sequence for i in self.post.invitations.values() if (i.uid, i.recipient) == (uid, person))
+        ahead = [at for at in canonical.rhythm(event) if at > self.now] if event.recurrence else []
+        return person, event, number, ahead[nth % len(ahead)] if ahead and nth is not None else None
+
+    def itip(self, who: str, event: Event, number: int, **more: str) -> None:
+        """Send what a calendar program sends back of an invitation: as Exchange does it, without an ORGANIZER."""
+        start = datetime.strptime(more.pop("start"), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        method, partstat, place = more["method"], more["partstat"], more.get("place", "")
+        lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//a client//EN", f"METHOD:{method}", "BEGIN:VEVENT", f"UID:{event.uid}"]
+        lines += [f"DTSTAMP:{self.now:%Y%m%dT%H%M%SZ}", f"DTSTART:{start:%Y%m%dT%H%M%SZ}", f"SEQUENCE:{number}"]
+        lines += [f"DTEND:{start + timedelta(minutes=event.minutes):%Y%m%dT%H%M%SZ}"]
+        lines += [f"ATTENDEE;PARTSTAT={partstat}:mailto:{who}", *([f"RECURRENCE-ID:{place}"] if place else [])]
+        data = "\r\n".join([*lines, "END:VEVENT", "END:VCALENDAR", ""])
+        mail = self.mail(more.get("sender", who), f"{partstat.title()}: Mentorgesprek", "")
+        mail.add_alternative(data.encode(), maintype="text", subtype="calendar", params={"method": method, "charset": "UTF-8"})
+        self.deliver(mail)
+
+    @rule(which=EVENTS, who=PEOPLE, nth=MEETINGS, partstat=st.sampled_from(["ACCEPTED", "TENTATIVE", "DECLINED"]))
+    def answer(self, which: int, who: int, nth: int | None, partstat: str) -> None:
+        if found := self.invited(which, who, nth):
+            person, event, number, place = found
+            self.itip(person, event, number, method="REPLY", partstat=partstat, place=_utc(place), start=_utc(place or event.start))
+            self.wrote_mails[partstat.casefold()] += 1
+
+    @rule(which=EVENTS, who=PEOPLE, nth=MEETINGS, days=st.integers(-4, 4), hour=st.integers(8, 17))
+    def propose(self, which: int, who: int, nth: int | None, days: int, hour: int) -> None:
+        if found := self.invited(which, who, nth):
+            person, event, number, place = found
+            start = ((place or event.start).astimezone(AMSTERDAM) + timedelta(days=days)).replace(hour=hour)
+            self.itip(person, event, number, method="COUNTER", partstat="TENTATIVE", place=_utc(place), start=_utc(start))
+            self.wrote_mails["proposed"] += 1
+
+    @rule(kind=st.sampled_from(TokenKind), which=EVENTS, nobody=st.integers(0, 9))
+    def press(self, kind: TokenKind, which: int, nobody: int) -> None:
+        """Send the mail that a link opens; one in ten times somebody else does, who was passed the letter on."""
+        tokens = self.ledger_tokens()
+        found = [
+            (who, link) for (token, who), link in self.post.links.items() if token in tokens and tokens[token].kind is kind and who not in STAFF
+        ]
+        if not found:
+            return
+        who, link = found[-1 - which % len(found)]
+        parts = urlsplit(link)
+        query = parse_qs(parts.query)
+        assert unquote(parts.path) == ORGANIZER
+        sender = MENTORS[1] if nobody == 0 and who != MENTORS[1] else who
+        text = f"Luisteren, voor de {len(self.handled)}e keer\n" if kind is TokenKind.GOAL else ""
+        self.deliver(self.mail(sender, query["subject"][0], query.get("body", [""])[0] + text))
+        self.wrote_mails["pressed or forwarded"] += 1
+        self.wrote_mails[kind] += sender == who
+
+    def ledger_tokens(self) -> dict[str, Token]:
+        return self.engine.conversation.tokens()
+
+    @rule(who=st.sampled_from((*MENTEES, *MENTORS)))
+    def out_of_office(self, who: str) -> None:
+        mail = self.mail(who, "Automatisch antwoord: Mentorgesprek", "Ik ben er niet.")
+        mail["Auto-Submitted"] = "auto-replied"
+        self.deliver(mail)
+        self.wrote_mails["away"] += 1
+
+    @rule(who=st.sampled_from((*MENTEES, *MENTORS)))
+    def fits_nothing(self, who: str) -> None:
+        self.deliver(self.mail(who, "Vraagje", f"Mag ik een andere mentor? ({len(self.handled)})"))
+        self.wrote_mails["pressed or forwarded"] += 1
+
+    @rule(report=st.booleans())
+    def is_not_for_us(self, report: bool) -> None:  # noqa: FBT001  # Hypothesis names what it passes
+        mail = self.mail("news@elders.example", "Korting", "Nu kopen")
+        if report:
+            mail.replace_header("Content-Type", 'multipart/report; boundary="B"; report-type=delivery-status')
+            mail.set_payload("--B\r\nContent-Type: text/plain\r\n\r\nGone.\r\n--B--\r\n")
+        self.deliver(mail, stays=True)
+
+    @rule(which=EVENTS, organisation=st.booleans())
+    def an_unknown_address_answers(self, which: int, organisation: bool) -> None:  # noqa: FBT001  # as above
+        if found := self.invited(which, 0, None):
+            _, event, number, _ = found
+            who = "j.jansen@voorbeeld.example" if organisation else "guest@elders.example"
+            self.itip(who, event, number, method="REPLY", partstat="ACCEPTED", start=_utc(event.start))
+            self.wrote_mails["stranger"] += organisation
+
+    # -- what must come of it ------------------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Take what people proposed, and got, for what they wrote: nothing may undo that either."""
+        spied = self.ledger.db.execute("SELECT * FROM spied WHERE id > ? ORDER BY id", (self.looked,)).fetchall()
+        for each in spied:
+            self.looked = each["id"]
+            if each["what"] != "settled":
+                continue
+            if each["who"] not in {each["mentorship"].partition("/")[2], dict(self.words.pairs).get(each["mentorship"].partition("/")[2])}:
+                self.left.add(each["id"])
+            [moved, *_] = [*self.letters_about(each, "moved"), None]
+            if moved is not None and each["uid"]:
+                start = datetime.fromisoformat(each["start"]).astimezone(UTC)
+                self.moved(each["uid"], each["place"], start, each["minutes"])
+            elif self.is_rehour(each) and each["uid"]:
+                kept = {name: value for name, value in self.wrote[each["uid"]].items() if merge.name(name) not in {"single", "time"}}
+                self.wrote[each["uid"]] = kept
+            elif self.is_rehour(each):
+                for row in self.ledger.rows().values():
+                    if each["mentorship"] in row.mentorships and row.kind == "series":
+                        self.wrote.pop(row.uid, None)
+
+    def moved(self, uid: str, place: str, start: datetime, minutes: int) -> None:
+        if not place:
+            self.wrote[uid]["time"] = (start, minutes)
+            return
+        at = datetime.strptime(place, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+        self.wrote[uid][merge.single_field(at)] = (start, minutes)
+
+    def letters_about(self, spied: object, *about: str) -> list[str]:
+        """Return the answers that a proposal got, by their names."""
+        found = []
+        for name in self.engine.outbox.answers():
+            parts = name.split(" ")
+            if parts[1] in about and self.names(spied, name):
+                found.append(name)
+        return found
+
+    def names(self, spied: object, name: str) -> bool:
+        each = dict(spied)  # type: ignore[call-overload]  # a row of SQLite is a mapping
+        start, at = (datetime.fromisoformat(each[key]) for key in ("start", "at"))
+        told = re.search(r"(\d{4}-\S+ \S+) (\d{4}-\S+ \S+)$", name)
+        same = told is not None and [datetime.fromisoformat(text) for text in told.groups()] == [start, at]
+        return same and f" {each['mentorship']} {each['uid']} " in name and _place(each["place"]) in name
+
+    def is_rehour(self, spied: object) -> bool:
+        each = dict(spied)  # type: ignore[call-overload]  # as above
+        query = "SELECT what FROM spied WHERE id < ? AND what NOT IN ('moved') ORDER BY id DESC LIMIT 1"
+        before = self.ledger.db.execute(query, (each["id"],)).fetchone()
+        return before is not None and before["what"] == "hour"
+
+    def at_rest(self) -> None:
+        super().at_rest()
+        assert self.post.receivers <= {*MENTEES, *MENTORS, *STAFF}
+        self.mails_lie_where_they_belong()
+        self.each_proposal_has_one_outcome()
+        self.each_mail_is_heard_once()
+
+    def mails_lie_where_they_belong(self) -> None:
+        inbox = self.folder / "inbox"
+        left = {path.name.partition(":")[0] for place in ("new", "cur") for path in (inbox / place).glob("*")}
+        filed = {".".join(path.name.split(".")[:2]) for path in (inbox / ".beklijf").rglob("*client*")}
+        young = {name for name, at in self.handled.items() if at > max(self.now, self.latest) - timedelta(days=30)}
+        assert left == self.stay
+        assert young <= filed <= self.handled.keys()
+
+    def each_proposal_has_one_outcome(self) -> None:
+        spied = self.ledger.db.execute("SELECT * FROM spied WHERE what IN ('proposed', 'settled') ORDER BY id").fetchall()
+        open_ones: dict[tuple[str, ...], object] = {}
+        for number, each in enumerate(spied):
+            key = (each["mentorship"], each["uid"], each["place"], each["who"])
+            if each["what"] == "proposed":
+                assert key not in open_ones
+                open_ones[key] = each
+                continue
+            del open_ones[key]
+            after = spied[number + 1] if number + 1 < len(spied) else None
+            replaced = after is not None and after["what"] == "proposed" and key == tuple(after[k] for k in ("mentorship", "uid", "place", "who"))
+            if not replaced and each["id"] not in self.left:
+                outcomes = len(self.letters_about(each, "moved", "impossible", "proposed")) + self.is_rehour(each)
+                assert outcomes == 1, (dict(each), outcomes)
+        assert [dict(each) for each in open_ones.values()] == []  # type: ignore[call-overload]  # a row of SQLite is a mapping
+
+    def each_mail_is_heard_once(self) -> None:
+        heard = Counter(row["what"] for row in self.ledger.db.execute("SELECT what FROM spied"))
+        moved = sum("moved" in name.split(" ")[1] for name in self.engine.outbox.answers())
+        forwarded = self.ledger.db.execute("SELECT count(*) FROM outbox WHERE name GLOB 'notice forwarded *'").fetchone()[0]
+        wrote = self.wrote_mails
+        assert heard["away"] == wrote["away"]
+        assert heard["stranger"] == wrote["stranger"]
+        assert heard["accepted"] - moved <= wrote["accepted"] + wrote["stranger"]
+        assert heard["tentative"] <= wrote["tentative"]
+        assert heard["declined"] <= wrote["declined"]
+
+
+def _utc(at: datetime | None) -> str:
+    return "" if at is None else f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _place(place: str) -> str:
+    return place[:16].replace("T", " ")
+
+
+TestAnswering = Answering.TestCase
+TestAnswering.settings = settings(
+    max_examples=int(os.environ.get("N", "40")), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
