@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from beklijf.calendars import Calendar
+    from beklijf.conversation import Offer
     from beklijf.domain import Letter, Programme
+    from beklijf.letters.links import Links
     from beklijf.settings import Config
 
 HEARTBEAT = timedelta(minutes=5)
@@ -64,8 +66,8 @@ class Scale:
 class Blank(Letters):
     """Words nothing: thousands of letters must have gone out before a tick is quiet, and their words cost no tick later."""
 
-    def letter(self, letter: Letter, programme: Programme) -> Rendered:
-        del letter, programme
+    def letter(self, letter: Letter, programme: Programme, links: Links | None = None, *, offers: Sequence[Offer] = ()) -> Rendered:
+        del letter, programme, links, offers
         return Rendered(subject="Welkom", text="Welkom.\n", html="<p>Welkom.</p>")
 
 

@@ -16,6 +16,7 @@ from beklijf import config as configs
 from beklijf import events
 from beklijf.calendars import Agent, ics, open_calendar
 from beklijf.ledger import Ledger
+from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.outbox import Outbox
 from beklijf.letters import Letters
 from beklijf.reconcile.survey import Surveyor
@@ -60,7 +61,7 @@ def measure(name: str, folder: Path, *, count: int, rounds: int) -> Written:
 
 def _events(config: Config) -> list[Event]:
     with closing(Ledger(None)) as ledger:
-        surveyor = Surveyor(config=config, ledger=ledger, outbox=Outbox(ledger), texts=Letters())
+        surveyor = Surveyor(config=config, ledger=ledger, outbox=Outbox(ledger), conversation=Conversation(ledger), texts=Letters())
         programme = surveyor.programme(town.JOINING, surveyor.facts(town.JOINING))
         writer = events.Writer(installation=config.service.installation, programme=programme, texts=surveyor.texts)
         return [writer.event(item) for track in programme.tracks.values() for item in track.items]

@@ -225,6 +225,12 @@ def test_a_meeting_on_a_holiday_gets_a_stand_in_on_the_nearest_day_and_of_two_on
     assert [start.date() for start in track.meetings] == days("7 Jan", "21 Jan", "5 Feb", "18 Feb")
 
 
+def test_nobody_is_invited_to_a_stand_in_before_the_series_that_it_belongs_to() -> None:
+    track = plan(training("12 Jan"), off=("21 Jan",))[KEY]
+
+    assert item(track, "stand-in:2027-01-21").opens == item(track, "series").opens
+
+
 def test_a_stand_in_falls_where_both_work() -> None:
     without_fridays = pair(mentor=person("Karim", works=frozenset({MON, TUE, WED, THU})))
 

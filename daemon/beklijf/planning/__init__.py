@@ -169,8 +169,8 @@ def _stand_in_day(pair: Pair, start: datetime) -> date | None:
 
 def _single(pair: Pair, single: Single, generation: int, agendas: Agendas) -> Item:
     member = single.member
-    if single.opens is None:
-        opens = single.start.date() - DAY * member.training.method.limits.ahead
+    if single.opens is None:  # nobody is invited to a stand-in before the series that it is part of
+        opens = max(single.start.date() - DAY * member.training.method.limits.ahead, member.timeline.first + DAY * pair.rule.opens)
     else:
         opens = member.timeline.first + DAY * single.opens
     return Item(
