@@ -255,8 +255,10 @@ class Post:
     def take(self, message: EmailMessage, recipient: str) -> None:
         name = str(message["Message-ID"])
         self.taken[name] += 1
-        for part in messages.parse(message.as_bytes(policy=messages.WIRE)).walk():  # one that is kept has only its headers read
-            if part.get_content_type() == "text/calendar":
+        parts = [*messages.parse(message.as_bytes(policy=messages.WIRE)).walk()]  # one that is kept has only its headers read
+        passed_on = {id(part) for each in parts if each.get_content_type() == "message/rfc822" for part in each.walk()}
+        for part in parts:
+            if part.get_content_type() == "text/calendar" and id(part) not in passed_on:
                 self.invitations[name] = _invitation(part.get_content().encode(), recipient, name)
 
     def agenda(self, recipient: str) -> dict[str, Event]:
@@ -303,8 +305,10 @@ LETTERS = Letters(None)
 
 
 class Machine(RuleBasedStateMachine):
+    first_days: ClassVar[tuple[int, ...]] = (0, 1)
+    """When the service looked before an example begins, in days from `START`."""
     begun: ClassVar[list[tuple[Path, Post]]] = []
-    """A copy of the first day, which is the same for every example."""
+    """A copy of the first days, which are the same for every example."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -320,8 +324,8 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Start on the day on which the first invitations have gone out; every example gets a copy of the same day."""
-        self.now += timedelta(days=1)
+        """Start after the first days: the first invitations have gone out by then. Every example gets a copy of them."""
+        self.now = START + timedelta(days=self.first_days[-1])
         if self.begun:
             copied, post = self.begun[0]
             shutil.copytree(copied, self.folder, dirs_exist_ok=True)
@@ -332,8 +336,8 @@ class Machine(RuleBasedStateMachine):
         for name, data in FOREIGN.items():
             (self.place / name).write_bytes(data)
         self.restart()
-        self.engine.tick(START)
-        self.engine.tick(self.now)
+        for days in self.first_days:
+            self.engine.tick(START + timedelta(days=days))
         self.stack.close()
         copied = Path(tempfile.mkdtemp(prefix="beklijf-machine-begun-"))
         atexit.register(shutil.rmtree, copied)
@@ -398,7 +402,7 @@ class Machine(RuleBasedStateMachine):
     @rule(minutes=st.one_of(st.integers(1, 4), st.integers(5, 2 * 24 * 60)))
     def the_clock_goes_back(self, minutes: int) -> None:
         self.latest = max(self.latest, self.now)  # what waits for another try waits for that long
-        self.now = max(self.now - timedelta(minutes=minutes), START + timedelta(days=1))
+        self.now = max(self.now - timedelta(minutes=minutes), START + timedelta(days=self.first_days[-1]))
         self.tick()
 
     @rule(faults=st.lists(st.sampled_from(CALENDAR_FAULTS), min_size=1, max_size=6))
@@ -575,7 +579,7 @@ class Machine(RuleBasedStateMachine):
                 self.now += timedelta(minutes=1)
             elif outcome.next and outcome.next <= max(self.now, self.latest) + timedelta(hours=5):
                 self.now = max(outcome.next, self.now + timedelta(seconds=1))
-            elif outcome.done or outcome.delivered.sent or outcome.errors:
+            elif outcome.done or outcome.delivered.sent or outcome.errors or (outcome.plan and outcome.plan.records):
                 self.now += timedelta(minutes=1)
             else:
                 break

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -65,8 +66,11 @@ class Conversation:
                 found[row["uid"], _instant(row["place"]), row["who"]] = said
         return found
 
-    def histories(self, persons: Mapping[str, str]) -> dict[MentorshipKey, History]:
-        """Return what was heard of each mentorship, oldest first; *persons* has everybody's addresses, and whose they are."""
+    def histories(self, persons: Mapping[str, str], since: str = "") -> dict[MentorshipKey, History]:
+        """Return what was heard of each mentorship, oldest first; *persons* has everybody's addresses, and whose they are.
+
+        *since* (a `stamp`) is when listening began: for silence an invitation before that counts from then on.
+        """
         found: defaultdict[MentorshipKey, list[Heard]] = defaultdict(list)
         away: defaultdict[str, list[Heard]] = defaultdict(list)
         members: dict[MentorshipKey, set[str]] = {}
@@ -75,6 +79,8 @@ class Conversation:
                FROM heard LEFT JOIN event USING (uid) ORDER BY heard.id"""
         ):
             heard = _heard(row, persons)
+            if heard.said is Said.INVITED and row["at"] < since:
+                heard = replace(heard, at=datetime.fromisoformat(since))
             if not row["uid"]:
                 away[heard.person].append(heard)
             for key in json.loads(row["mentorships"] or "[]"):
@@ -239,7 +245,6 @@ class Conversation:
         gone += self._erase_answered({uid: [ends[k] for k in keys if k in ends] for uid, keys in known.items()}, ends, before)
         gone += self._db.execute("DELETE FROM pause WHERE last < ?", ((now - keep).date().isoformat(),)).rowcount
         return gone
-
 
     def _erase_answered(self, of_events: Mapping[str, list[datetime]], ends: Mapping[MentorshipKey, datetime], before: str) -> int:
         """Forget that letters answered somebody: their names say who declined, proposed or paused what, by event or mentorship."""

@@ -149,15 +149,20 @@ class Times:
             return Hindrance.OVER
         if start <= now:
             return Hindrance.PAST
-        if event and place and not _keeps_order(event, place, start):
+        if event and not self._stays_near(track, event, place, start):
             return Hindrance.NEIGHBOURS
-        if event and not event.recurrence and start.date() > max([*self._held[_couple(track)], *own]).date() + 2 * _REACH * DAY:
-            return Hindrance.NEIGHBOURS  # so far beyond all that the two have together
         people = _people(track)
         if not self._can_meet(people, start):
             return Hindrance.DAY_OFF
         with self._setting_aside(track, own):
             return None if self._agendas.free(people, start, minutes or (event.minutes if event else 60)) else Hindrance.TAKEN
+
+    def _stays_near(self, track: Track, event: Event, place: datetime | None, start: datetime) -> bool:
+        """Say whether a meeting of a series stays between its neighbours, and one by itself not far beyond all that the two have."""
+        if place:
+            return _keeps_order(event, place, start)
+        last = max([*self._held[_couple(track)], *canonical.meetings(event)])
+        return bool(event.recurrence) or start.date() <= last.date() + 2 * _REACH * DAY
 
     def _about(self, track: Track, event: Event | None, place: datetime | None) -> list[datetime]:
         """Return the meetings that would go elsewhere, as they are held now."""

@@ -253,7 +253,8 @@ def _stranger(history: History) -> Heard | None:
 def _alive(history: History) -> bool:
     """Say whether one of the two did anything, or the calendar tells that somebody did; a stranger counts once it is known who it is."""
     return any(
-        (heard.said in _LIFE and (heard.person or not heard.who)) or (heard.said is Said.STRANGER and heard.person) for heard in history.heard
+        (heard.said in _LIFE and (heard.person or not heard.who)) or (heard.said is Said.STRANGER and heard.person)
+        for heard in history.heard
     )
 
 

@@ -145,7 +145,8 @@ class Engine:
         changes = self._read(now, outcome, patient=patient)
         heard = self._listen(now, outcome, patient=patient)
         if self._nothing_new(changes, now) and not heard and not approve:
-            outcome.next = self._settled[1] if self._settled else None
+            later = [outcome.next, self._settled[1] if self._settled else None]
+            outcome.next = min((at for at in later if at is not None), default=None)
             return outcome
         survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
         outcome.plan = survey.plan
@@ -179,7 +180,7 @@ class Engine:
         if patient and trouble and trouble.retry_at > now:
             outcome.calendar = Transient(trouble.what)
             return None
-        self._begin_to_hear()
+        self._begin_to_hear(now)
         if self._read_all is None or not timedelta(0) <= now - self._read_all < FULL_READ:
             self._token = None
         try:
@@ -197,18 +198,20 @@ class Engine:
         self._away(changes, now)
         return changes
 
-    def _begin_to_hear(self) -> None:
-        """Read everything once more when answers may be heard from now on: those that stand in events as they were last seen, too."""
-        hears = "yes" if self.surveyor.hears else "no"
-        if hears == (self.ledger.get("hears") or "no"):
+    def _begin_to_hear(self, now: datetime) -> None:
+        """Read everything once more when answers may be heard from now on: those that stand in events as they were last seen, too.
+
+        Since when is kept: nobody was silent while nobody listened.
+        """
+        if bool(self.ledger.get("hears")) == self.surveyor.hears:
             return
         with self.ledger.write():
-            self.ledger.set("hears", hears)
+            self.ledger.set("hears", stamp(now) if self.surveyor.hears else "")
             self.ledger.forget_etags()
         self._token = None
 
     def _listen(self, now: datetime, outcome: Outcome, *, patient: bool) -> bool:
-        """Hear what people answered; True when there was anything. A mailbox that is down stops nothing else."""
+        """Hear what people answered; True when there was anything, or is more to come. A mailbox that is down stops nothing else."""
         trouble = self.troubles.now().get("inbox")
         if not self.surveyor.hears or outcome.calendar or (patient and trouble and trouble.retry_at > now):
             return False
@@ -226,7 +229,7 @@ class Engine:
             self.troubles.end("inbox")
         if listened.more:
             outcome.next = now + SOON
-        return bool(listened.happenings)
+        return bool(listened.happenings) or listened.more
 
     def _look(self, people: Sequence[Person], start: datetime, end: datetime) -> Mapping[str, tuple[Busy, ...]]:
         """Ask when people can't; who can't be asked is taken to be free, since a meeting at a bad hour beats none."""

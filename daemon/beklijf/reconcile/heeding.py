@@ -71,17 +71,14 @@ class Heeding:
 
     def heed(self, happening: Happening, now: datetime) -> None:
         """Note one happening, with what follows from it at once."""
-        if isinstance(happening, Answered | Proposed | Stranger):
-            if self.conversation.count(happening.uid, happening.who, now - timedelta(days=1)) >= HEARD_A_DAY:
-                log.warning("an answer is left alone: there were too many of them today")
-                return
+        if self._is_too_much(happening, now):
+            log.warning("an answer is left alone: there were too many of them today")
+            return
         match happening:
             case Answered(uid=uid, place=place, who=who, partstat=partstat):
                 self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
-            case Proposed(uid=uid, place=place, who=who):
-                if self._has_say(self.conversation.invited(uid)[uid].mentorships[0], self._whose().get(who.casefold(), "")):
-                    self._note(Said.PROPOSED, uid, place, who, now)
-                    self._propose(happening, now)
+            case Proposed():
+                self._propose(happening, now)
             case Asked(uid=uid, who=who):
                 self._send_again(uid, who, now)
             case Stranger(uid=uid, place=place, who=who, partstat=partstat):
@@ -91,14 +88,22 @@ class Heeding:
             case Away(who=who):
                 self._note(Said.AWAY, "", None, who, now)
             case Bounced(address=address, note=note):
-                if self.conversation.bounce(address, note, now):
-                    self.outbox.drop_for(address, note)
-                    self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=note)
+                self._bounced(address, note, now)
             case Pressed(token=token, said=said):
                 if known := self.conversation.token(token):
                     self._pressed(known, said, now)
             case unknown:
                 assert_never(unknown)
+
+    def _is_too_much(self, happening: Happening, now: datetime) -> bool:
+        if not isinstance(happening, Answered | Proposed | Stranger):
+            return False
+        return self.conversation.count(happening.uid, happening.who, now - timedelta(days=1)) >= HEARD_A_DAY
+
+    def _bounced(self, address: str, note: str, now: datetime) -> None:
+        if self.conversation.bounce(address, note, now):
+            self.outbox.drop_for(address, note)
+            self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=note)
 
     def _note(self, said: Said, uid: str, place: datetime | None, who: str, now: datetime) -> None:
         self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
@@ -106,6 +111,9 @@ class Heeding:
     def _propose(self, proposed: Proposed, now: datetime) -> None:
         invited = self.conversation.invited(proposed.uid)[proposed.uid]
         key = self._whose().get(proposed.who.casefold(), "")
+        if not self._has_say(invited.mentorships[0], key):
+            return
+        self._note(Said.PROPOSED, proposed.uid, proposed.place, proposed.who, now)
         row = self.ledger.row(proposed.uid)
         zone = canonical.clock(canonical.load(row.seen).start) if row else ZoneInfo("UTC")
         proposal = Proposal(

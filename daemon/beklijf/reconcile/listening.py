@@ -45,6 +45,7 @@ class Listened:
 
     mails: int = 0
     happenings: int = 0
+    """What was noted, or is to be passed on: there is something to do."""
     more: bool = False
     """There was more than is taken in at once."""
 
@@ -78,8 +79,8 @@ class Listener:
 
     def _read(self, inbox: Inbox, known: Callable[[], Known], now: datetime, result: Listened) -> None:
         self._file(inbox)  # what a power cut left
-        mark, held = self.ledger.get("inbox") or "", cache(self._held)
-        news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=known().persons), since=now - BEGIN)
+        mark, held, persons = self.ledger.get("inbox") or "", cache(self._held), cache(self._persons)
+        news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=persons()), since=now - BEGIN)
         handled = []
         with self.ledger.write():
             for mail in news.mails:
@@ -92,7 +93,7 @@ class Listener:
                     self._heeding.forward(mail, read.sender, now)
                 if verdict.filed:
                     handled.append(mail.id)
-                result.happenings += len(verdict.happenings)
+                result.happenings += len(verdict.happenings) + verdict.forward
             if news.mark != mark:
                 self.ledger.set("inbox", news.mark)
             if handled:
@@ -119,9 +120,11 @@ class Listener:
             with self.ledger.write():
                 self.ledger.set("forgot", now.isoformat())
 
+    def _persons(self) -> dict[str, str]:
+        return {address: person.key for person in self.config.persons for address in person.addresses}
+
     def _known(self, now: datetime) -> Known:
         config = self.config
-        persons = {address: person.key for person in config.persons for address in person.addresses}
         ours = {config.calendar.organizer.email.casefold(), config.mail.sender.email.casefold()}
         ours |= {config.inbox.address.casefold()} if config.inbox else set()
         staff = {config.organisation.coordinator.email.casefold(), config.organisation.administrator.email.casefold()}
@@ -130,7 +133,7 @@ class Listener:
         letters = self.outbox.letters_by_id(self.goal_rules)
         return Known(
             events=self.conversation.invited(),
-            persons=persons,
+            persons=self._persons(),
             domains=frozenset(address.rpartition("@")[2] for address in (*ours, *staff)),  # a person may be anywhere: at Gmail, say
             ours=frozenset(ours),
             staff=frozenset(staff),

@@ -56,6 +56,8 @@ def _settle(world: World, proposal: Proposal, track: Track) -> Change | None:
         return None
     if proposal.place is None and (not proposal.uid or (row is not None and row.kind is Kind.SERIES)):
         return _series(world, proposal, track, row)
+    if row is not None and proposal.place and _goes_elsewhere(world, proposal, row):
+        return None
     event = _event(world, row) if row else None
     why = Hindrance.OVER if row is None or event is None else _hindrance(world, proposal, event)
     if row is None or event is None or why is not None:
@@ -82,6 +84,15 @@ def _row(world: World, proposal: Proposal) -> Row | None:
         return row if row is not None and row.state == "live" else None
     live = (row for row in world.rows.values() if row.state == "live" and row.kind is Kind.SERIES)
     return next((row for row in live if proposal.mentorship in row.mentorships), None)
+
+
+def _goes_elsewhere(world: World, proposal: Proposal, row: Row) -> bool:
+    """Say whether the pair chose another hour that the calendar doesn't have yet: a meeting that moves before would hold on to the old."""
+    moved = world.facts.moved.get(proposal.mentorship)
+    if moved is None or row.kind is not Kind.SERIES:
+        return False
+    start = canonical.load(row.seen).start.astimezone(moved.meets.zone)
+    return (start.weekday(), start.time()) != (moved.meets.weekday, moved.meets.at)
 
 
 def _event(world: World, row: Row) -> Event | None:

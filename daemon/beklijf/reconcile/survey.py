@@ -138,7 +138,7 @@ class Surveyor:
             arrived=arrived,
             goals=self.conversation.goals({m.key: m.mentee.key for m in mentorships}),
             pauses=self.conversation.pauses(),
-            heard=self.conversation.histories(self.addresses()) if self.hears else {},
+            heard=self.conversation.histories(self.addresses(), self.ledger.get("hears") or "") if self.hears else {},
         )
 
     @uncollected()
