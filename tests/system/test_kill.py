@@ -1,4 +1,4 @@
-"""SIGKILL at random points of a tick, a hundred times: what remains is finished, and nothing is there twice.
+"""SIGKILL at random points of a tick, a hundred times: what remains is finished, and nothing is there, or heard, twice.
 
 A tick runs in a child of a process that has everything loaded, so that a kill lands in the work and not in imports. Every
 town is compared with one that nobody disturbed.
@@ -7,6 +7,7 @@ town is compared with one that nobody disturbed.
 from __future__ import annotations
 
 import mailbox
+import os
 import random
 import re
 import shutil
@@ -16,20 +17,24 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import pytest
 
 from beklijf import canonical, config
 from beklijf.calendars.ics_reader import moment
 from beklijf.calendars.ics_reader import parse as parse_calendar
+from beklijf.conversation import TokenKind
 from beklijf.mailers.messages import parse
 from beklijf.reconcile.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from email.message import EmailMessage
     from pathlib import Path
+
+    from beklijf.conversation import Pause
+    from beklijf.reconcile.engine import Engine
 
     class Taken(Protocol):
         recipient: str
@@ -127,6 +132,7 @@ class Words:
             f"closed = [{self.closed}]\nletter_hour = 09:00:00",
             'coordinator = { name = "Marieke Smit", email = "opleidingen@voorbeeld.example" }',
             f'{backends}\n[service]\nstate = "state.sqlite3"\n[guard]\nmax_people = 1000\nmax_withdrawals = 1000',
+            '[inbox]\nkind = "folder"\npath = "inbox"\n[answers]\nread = true',
         ]
         for n in range(PAIRS):
             parts += [f'[[person]]\nname = "{who.title()} {n}"\nemail = "{who}{n}@voorbeeld.example"' for who in ("mentee", "mentor")]
@@ -140,21 +146,97 @@ class Words:
 
 
 WELCOME = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
-Story = tuple[tuple[timedelta, Words], ...]
+Chapter: TypeAlias = "tuple[timedelta, Words, Callable[[Town], Iterator[EmailMessage]] | None]"
+"""How much later, what the config says then, and what people say."""
+Story: TypeAlias = tuple[Chapter, ...]
 
 
 def story(pairs: int) -> Story:
-    """Return when the config says what, for so many pairs."""
+    """Return when the config says what, for so many pairs, and what people answer to it."""
     first = Words(pairs=pairs)
     moved = replace(first, place="Zaal 2")
     closed = replace(moved, closed="2027-02-04")
     return (
-        (timedelta(), first),  # two welcome letters each
-        (timedelta(days=1), first),  # two events each, and their invitations
-        (timedelta(days=2), moved),  # all of them updated and told again
-        (timedelta(days=3), closed),  # a meeting of each series cancelled, later a stand-in for it
-        (timedelta(days=4), replace(closed, pairs=pairs - pairs // 3)),  # a third of the pairs taken out
+        (timedelta(), first, None),  # two welcome letters each
+        (timedelta(days=1), first, None),  # two events each, and their invitations
+        (timedelta(days=2), first, answers),
+        (timedelta(days=3), first, choices),
+        (timedelta(days=4), moved, None),  # all events updated and told again
+        (timedelta(days=5), closed, None),  # a meeting of each series cancelled, later a stand-in for it
+        (timedelta(days=6), replace(closed, pairs=pairs - pairs // 3), None),  # a third of the pairs taken out
     )
+
+
+SECOND = datetime(2027, 2, 4, 9, tzinfo=UTC)
+"""The second meeting of each series."""
+
+
+def answers(town: Town) -> Iterator[EmailMessage]:
+    """Yield what people say when they were invited: each pair in one of six ways."""
+    with opened(config.load(town.folder / "config.toml")) as engine:
+        series = {row.mentorships[0]: row for row in engine.ledger.rows().values() if row.kind == "series"}
+        for n, row in enumerate(series[key] for key in sorted(series)):
+            mentee, mentor = (next(p for p in row.persons if p.startswith(who)) for who in ("mentee", "mentor"))
+            match n % 6:
+                case 0:
+                    yield _itip(town, row.uid, mentee, "REPLY", "ACCEPTED")
+                    yield _letter(town, mentor, "Vraagje", "Hoe werkt dit?")
+                case 1:
+                    yield _itip(town, row.uid, mentee, "REPLY", "DECLINED", place=SECOND)
+                    away = _letter(town, mentor, "Automatisch antwoord", "Ik ben er niet.")
+                    away["Auto-Submitted"] = "auto-replied"
+                    yield away
+                case 2:
+                    yield _itip(town, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND - timedelta(days=1))
+                case 3:
+                    yield _itip(town, row.uid, mentor, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=1))
+                case 4:
+                    yield _pressed(town, engine, mentee, TokenKind.HOUR)
+                case _:
+                    yield _itip(town, row.uid, mentor, "REPLY", "DECLINED")
+                    yield _itip(town, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=2))
+
+
+def choices(town: Town) -> Iterator[EmailMessage]:
+    """Yield what people make of the answers that they got."""
+    with opened(config.load(town.folder / "config.toml")) as engine:
+        for n, key in enumerate(sorted({token.mentorship for token in engine.conversation.tokens().values()})):
+            mentee = key.removeprefix("t/")
+            if n % 6 in {2, 5}:
+                yield _pressed(town, engine, mentee, TokenKind.TIME if n % 12 == 5 else TokenKind.HOUR)
+            elif n % 6 == 3:
+                yield _pressed(town, engine, mentee, TokenKind.TIME)
+            elif n % 6 == 1:
+                yield _pressed(town, engine, mentee, TokenKind.PAUSE)
+
+
+def _letter(town: Town, sender: str, subject: str, text: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, "mentor@voorbeeld.example", subject
+    mail["Message-ID"] = f"<{sender}.{town.now:%d}@client.example>"
+    mail.set_content(text)
+    return mail
+
+
+def _itip(
+    town: Town, uid: str, who: str, method: str, partstat: str, *, place: datetime | None = None, start: datetime | None = None
+) -> EmailMessage:
+    """Return what a calendar program sends back of an invitation."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//a client//EN", f"METHOD:{method}", "BEGIN:VEVENT", f"UID:{uid}"]
+    lines += [f"DTSTAMP:{town.now:%Y%m%dT%H%M%SZ}", "SEQUENCE:0", f"ATTENDEE;PARTSTAT={partstat}:mailto:{who}"]
+    lines += [f"RECURRENCE-ID:{place:%Y%m%dT%H%M%SZ}"] if place else []
+    lines += [f"DTSTART:{start or SECOND:%Y%m%dT%H%M%SZ}", f"DTEND:{(start or SECOND) + timedelta(hours=1):%Y%m%dT%H%M%SZ}"]
+    mail = _letter(town, who, f"{partstat.title()}: Mentorgesprek", "")
+    data = "\r\n".join([*lines, "END:VEVENT", "END:VCALENDAR", ""])
+    mail.add_alternative(data.encode(), maintype="text", subtype="calendar", params={"method": method, "charset": "UTF-8"})
+    return mail
+
+
+def _pressed(town: Town, engine: Engine, who: str, kind: TokenKind) -> EmailMessage:
+    """Return the mail that a link opens: of that kind the one that sorts first, in every town the same."""
+    found = [token for token in engine.conversation.tokens().values() if (token.person, token.kind) == (who, kind)]
+    token = min(found, key=lambda token: sorted(token.value.items()))
+    return _letter(town, who, f"Graag [{token.token}]", "")
 
 
 FOLDERS = (
@@ -169,11 +251,21 @@ class Town:
     backends: str = FOLDERS
     now: datetime = WELCOME
     story: Story
+    said: int = 0
+    """Mails that people wrote."""
     kills: int = 0
 
-    def writes(self, words: Words) -> None:
+    def begin(self, chapter: Chapter) -> None:
+        """Let a day come: the config says something, and mails lie in the mailbox."""
+        later, words, say = chapter
+        self.now = WELCOME + later
         self.folder.mkdir(exist_ok=True)
         (self.folder / "config.toml").write_text(words.toml(self.backends), encoding="utf-8")
+        for number, mail in enumerate(say(self) if say else ()):
+            path = self.folder / "inbox" / "new" / f"{self.now:%d}-{number}.client"
+            path.write_bytes(mail.as_bytes())
+            os.utime(path, (self.now.timestamp(), self.now.timestamp()))
+            self.said += 1
 
     def finish(self, nursery: Nursery) -> float:
         """Tick until nothing is left to do, and return what such a tick takes; a change that was cut in half is told after ten minutes."""
@@ -194,9 +286,8 @@ Pace = list[tuple[float, float]]
 
 def undisturbed(town: Town, nursery: Nursery) -> Pace:
     pace = []
-    for later, words in town.story:
-        town.now = WELCOME + later
-        town.writes(words)
+    for chapter in town.story:
+        town.begin(chapter)
         _, whole = nursery.tick(town)
         pace.append((whole, town.finish(nursery)))
     return pace
@@ -205,9 +296,8 @@ def undisturbed(town: Town, nursery: Nursery) -> Pace:
 def disturbed(town: Town, nursery: Nursery, pace: Pace, dice: random.Random, *, kills: int) -> None:
     """Live through the story with kills all over each tick: each child gets on with a few times its share of the work."""
     share = -(-kills // len(town.story))
-    for (later, words), (whole, quiet) in zip(town.story, pace, strict=True):
-        town.now = WELCOME + later
-        town.writes(words)
+    for chapter, (whole, quiet) in zip(town.story, pace, strict=True):
+        town.begin(chapter)
         for _ in range(share):
             code, _ = nursery.tick(town, kill_after=dice.uniform(0.5 * quiet, quiet + 3 * (whole - quiet) / share))
             if code >= 0:
@@ -218,12 +308,16 @@ def disturbed(town: Town, nursery: Nursery, pace: Pace, dice: random.Random, *, 
 
 @dataclass(frozen=True)
 class End:
-    """What a town comes to: events as people see them, letters by name, and what was told to whom."""
+    """What a town comes to: events as people see them, letters, what was told to whom, and what was heard of whom."""
 
     events: dict[str, str]
-    letters: frozenset[str]
+    letters: Counter[tuple[str, str, str]]
+    """Receiver, subject, text without its links: the secret behind their tokens is each town's own."""
     told: Counter[tuple[str, str, str, str]]
     """Method, UID, meeting, receiver."""
+    heard: Counter[tuple[str, ...]]
+    hours: frozenset[tuple[str, ...]]
+    pauses: tuple[Pause, ...]
 
 
 def end_of(town: Town, mails: list[EmailMessage]) -> End:
@@ -234,11 +328,24 @@ def end_of(town: Town, mails: list[EmailMessage]) -> End:
         uids = {row.uid for row in engine.ledger.rows().values()}
         assert set(refs.values()) == {1}
         assert engine.ledger.db.execute("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'dropped')").fetchone()[0] == 0
+        assert engine.conversation.proposals() == ()
+        heard = Counter(map(tuple, engine.ledger.db.execute("SELECT said, uid, place, who, source FROM heard")))
+        hours = frozenset(map(tuple, engine.ledger.db.execute("SELECT mentorship, kind, weekday, at, first FROM slot")))
+        pauses = engine.conversation.pauses()
+    assert [*(town.folder / "inbox" / "new").iterdir(), *(town.folder / "inbox" / "cur").iterdir()] == []
+    assert len([*(town.folder / "inbox" / ".beklijf").rglob("*.client*")]) == town.said
     events = {s.event.uid: canonical.dump(s.event) for s in stored}
     assert len(events) == len(stored)
     assert events.keys() == uids
     told = [said for mail in mails if (said := _told(mail))]
-    return End(events, frozenset(str(mail["Message-ID"]) for mail in mails if not _told(mail)), Counter(told))
+    letters = Counter(_read(mail) for mail in mails if not _told(mail))
+    return End(events=events, letters=letters, told=Counter(told), heard=heard, hours=hours, pauses=pauses)
+
+
+def _read(mail: EmailMessage) -> tuple[str, str, str]:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(mail["To"]), str(mail["Subject"]), re.sub(r"<mailto:[^>]*>", "", body.get_content())
 
 
 def _told(mail: EmailMessage) -> tuple[str, str, str, str] | None:
@@ -282,6 +389,8 @@ def test_a_hundred_kills_leave_each_event_and_each_mail_once(
         assert end.events == wanted.events
         assert end.letters == wanted.letters
         assert end.told == wanted.told
+        assert end.heard == wanted.heard
+        assert end == wanted
         names = [str(mail["Message-ID"]) for mail in mails]
         assert len(names) == len(set(names))
         assert len(repeated(town)) <= town.kills

@@ -128,7 +128,8 @@ def event(folder: Path, title: str) -> Any:  # noqa: ANN401 - properties of ical
 def test_a_pair_that_stays_silent_is_written_to_once_the_mentor_once_and_then_counted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "config.toml").write_text(CONFIG + NOOR_TOO, encoding="utf-8")
+    # of fewer than five pairs in all, nobody is told a count without names
+    (folder / "config.toml").write_text(CONFIG.replace("[answers]", "[answers]\nnames = true") + NOOR_TOO, encoding="utf-8")
 
     # of two pairs one answers, so that all that follows is about the other
     rehearse(folder, act("2026-11-10 10:00", "noor", "accept", item="noor@voorbeeld.example/goals"), until="2027-01-08")

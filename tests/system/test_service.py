@@ -70,7 +70,7 @@ def config_of(pairs: int, *, every: str = "1 hour", state: str = "var/beklijf.sq
     for n in range(pairs):
         lines.append(f'[[training.mentorship]]\nmentee = "mentee{n}@voorbeeld.example"\nmentor = "mentor{n}@voorbeeld.example"')
         lines += [f'[[person]]\nname = "Persoon {who} {n}"\nemail = "{who}{n}@voorbeeld.example"' for who in ("mentee", "mentor")]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "[answers]\nread = false"]) + "\n"
 
 
 @dataclass

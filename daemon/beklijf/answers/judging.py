@@ -10,8 +10,8 @@ In this order; the first that fits decides.
     report, anything else                       -                           -                    yes
     answer to an event (also one marked auto)   see below                   see below            yes
     absence, of a person of ours                Away                        -                    yes
-    token of ours, by its person or an alias    Pressed                     goals: the rest      yes
-    token of ours, by another person of ours    -                           yes                  yes
+    token of ours, by its person or a colleague Pressed                     goals: the rest      yes
+    token of ours, by anybody else              -                           yes                  yes
     answer to a goals letter                    as with its token           as with its token    yes
     another machine's, of a person of ours      -                           -                    yes
     anything else of a person of ours           -                           yes                  yes
@@ -230,8 +230,8 @@ def _goals_reply(mail: Mail, known: Known) -> Verdict | None:
 
 
 def _pressed(mail: Mail, token: Token, known: Known) -> Verdict:
-    if not mail.sender or known.persons.get(mail.sender, token.person) != token.person:
-        return Verdict(forward=True, why="somebody else's token")
+    if known.persons.get(mail.sender) != token.person and (mail.sender in known.persons or not _is_organisation(mail.sender, known)):
+        return Verdict(forward=True, why="a token, sent by somebody else")
     if token.kind is not TokenKind.GOAL:
         return Verdict(happenings=(Pressed(token=token.token, who=mail.sender),), forward=mail.cut, why=f"a token: {token.kind}")
     if not mail.goal:

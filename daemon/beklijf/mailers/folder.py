@@ -57,7 +57,7 @@ class FolderMailer:
                 return
             finished = self.path / "tmp" / name
             with finished.open("wb") as file:
-                file.write(message.as_bytes(policy=BY_LINE_FEED))
+                file.write(message.as_bytes(policy=BY_LINE_FEED).replace(b"\r\n", b"\n"))  # one that is kept has CRLF in its body
                 file.flush()
                 if self._durable:
                     os.fsync(file.fileno())

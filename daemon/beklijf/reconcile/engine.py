@@ -207,6 +207,7 @@ class Engine:
             return
         with self.ledger.write():
             self.ledger.set("hears", stamp(now) if self.surveyor.hears else "")
+            self.ledger.set("inbox", "")  # what came in while nothing might be read stays unread
             self.ledger.forget_etags()
         self._token = None
 

@@ -21,15 +21,16 @@ from beklijf import canonical
 from beklijf.conversation import ANSWERS, Heard, Said
 from beklijf.domain import Kind
 from beklijf.reconcile import merge
+from beklijf.reconcile.plan import Move, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from beklijf.calendars import Stored
-    from beklijf.domain import Ref
+    from beklijf.domain import Event, Ref
     from beklijf.ledger import Row
-    from beklijf.reconcile.plan import Current
+    from beklijf.reconcile.plan import Current, Draft
 
 Told = dict[tuple[str, "datetime | None", str], Said]
 """The last answer that the calendar told, by event, place and address."""
@@ -90,6 +91,26 @@ def _moves(row: Row, stored: Stored, now: datetime) -> Iterator[Heard]:
             single = after.get(at)
             said = Said.CANCELLED if single is not None and single.start is None else Said.MOVED
             yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=at)
+
+
+def of_people(heard: Iterable[Heard], rows: Mapping[str, Row], current: Current, draft: Draft) -> tuple[Heard, ...]:
+    """Leave out what we wrote ourselves: cut off before it was noted, it looks as if a person had done it, until it is merged."""
+    wanted = {row.uid: canonical.load(row.asked) for row in draft.records}
+    for change in draft.changes:
+        if isinstance(change.work, Write):
+            wanted[change.work.row.uid] = change.work.asked
+        elif isinstance(change.work, Move):
+            wanted[change.work.row.uid] = change.work.event
+    return tuple(h for h in heard if not (h.uid in wanted and _is_ours(h, rows[h.uid], current.stored.get(h.uid), wanted[h.uid])))
+
+
+def _is_ours(heard: Heard, row: Row, stored: Stored | None, wanted: Event) -> bool:
+    """Say whether the calendar holds what we want and hadn't noted as asked for."""
+    if stored is None or heard.said not in {Said.MOVED, Said.CANCELLED}:
+        return False
+    fields = {"time", "recurrence"} if heard.place is None else {merge.single_field(heard.place)}
+    asked = canonical.load(row.asked)
+    return bool(fields & merge.differences(asked, stored.event)) and not fields & merge.differences(wanted, stored.event)
 
 
 def strayed(rows: Mapping[str, Row], current: Current) -> dict[Ref, dict[datetime, datetime]]:

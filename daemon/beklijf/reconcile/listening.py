@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from beklijf import canonical
 from beklijf.answers import Known, judging, reading
 from beklijf.conversation import TokenKind
+from beklijf.ledger import stamp
 from beklijf.reconcile.heeding import Heeding
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("beklijf")
 
 BEGIN = timedelta(days=30)
-"""How far back a mailbox is read that was never read before: to the answers that a lost ledger has not heard."""
+"""How far back a mailbox is read that was made anew; never to before the moment since when answers may be read."""
 
 BOUNCING = timedelta(days=14)
 """So long after it was sent a mail may still come back."""
@@ -80,7 +81,8 @@ class Listener:
     def _read(self, inbox: Inbox, known: Callable[[], Known], now: datetime, result: Listened) -> None:
         self._file(inbox)  # what a power cut left
         mark, held, persons = self.ledger.get("inbox") or "", cache(self._held), cache(self._persons)
-        news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=persons()), since=now - BEGIN)
+        since = max(now - BEGIN, datetime.fromisoformat(self.ledger.get("hears") or stamp(now - BEGIN)))
+        news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=persons()), since=since)
         handled = []
         with self.ledger.write():
             for mail in news.mails:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from beklijf.calendars import Changes
-    from beklijf.domain import Track
+    from beklijf.domain import Mentorship, Track
     from beklijf.ledger import Ledger, Row
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
@@ -153,24 +153,26 @@ def _tell_of_silence(ledger: Ledger, notices: Notices, survey: Survey) -> None:
     if not set(silent) - set(told):
         return
     names, language, trainings = notices.config.answers.names, notices.language, survey.programme.trainings
-    few = [t.name for t in trainings.values() if len(t.mentorships) < FEW and not names]
-    counts: Counter[str] = Counter()
-    days = 0
+    small = [t for t in trainings.values() if len(t.mentorships) < FEW and not names]
+    few = [t.name for t in small]
+    untold = {t.id for t in small} if sum(len(t.mentorships) for t in small) < FEW else set()
+    silent = [key for key in silent if survey.programme.tracks[key].mentorship.training not in untold]
+    groups: defaultdict[str, list[Mentorship]] = defaultdict(list)
     for key in silent:
-        training = trainings[survey.programme.tracks[key].mentorship.training]
-        counts[words.listed(few, language) if training.name in few else training.name] += 1
-        days = max(days, training.method.limits.silent)
-    pairs = [survey.programme.tracks[key].mentorship for key in silent]
-    said = words.listed([f"{p.mentee.first_name} {words.AND[language]} {p.mentor.first_name}" for p in pairs], language)
-    for training_name, count in sorted(counts.items()):
+        pair = survey.programme.tracks[key].mentorship
+        name = trainings[pair.training].name
+        groups[words.listed(few, language) if name in few else name].append(pair)
+    for name, pairs in sorted(groups.items()):
+        count = words.pairs(len(pairs), language)
+        who = words.listed([f"{pair.mentee.first_name} {words.AND[language]} {pair.mentor.first_name}" for pair in pairs], language)
         notices.tell(
             "silent",
-            f"{training_name} {survey.now:%Y-%m-%d}",
+            f"{name} {survey.now:%Y-%m-%d}",
             survey.now,
-            called=words.pairs(count, language),
-            training=training_name,
-            pairs=f"{words.pairs(count, language)} ({said})" if names else words.pairs(count, language),
-            days=str(days),
+            called=count,
+            training=name,
+            pairs=f"{count} ({who})" if names else count,
+            days=str(max(trainings[pair.training].method.limits.silent for pair in pairs)),
         )
     ledger.set("told_silent", json.dumps(sorted({*silent, *told})))
 

@@ -91,8 +91,8 @@ def _goes_elsewhere(world: World, proposal: Proposal, row: Row) -> bool:
     moved = world.facts.moved.get(proposal.mentorship)
     if moved is None or row.kind is not Kind.SERIES:
         return False
-    start = canonical.load(row.seen).start.astimezone(moved.meets.zone)
-    return (start.weekday(), start.time()) != (moved.meets.weekday, moved.meets.at)
+    starts = (canonical.load(text).start.astimezone(moved.meets.zone) for text in (row.asked, row.seen))
+    return (moved.meets.weekday, moved.meets.at) not in {(start.weekday(), start.time()) for start in starts}
 
 
 def _event(world: World, row: Row) -> Event | None:

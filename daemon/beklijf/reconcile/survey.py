@@ -199,7 +199,8 @@ class Surveyor:
             unsettled=silence.unsettled_pairs(programme, facts, self.holidays(now), now),
             gone_mailboxes=gone_mailboxes(troubles, now),
         )
-        plan = guard.guard(draft(world), faults, watch)
+        drafted = draft(world)
+        plan, heard = guard.guard(drafted, faults, watch), hearing.of_people(heard, rows, current, drafted)
         if changes is not None and changes.unreadable:
             unreadable = (Problem(where="calendar", what=said, warning=True) for said in changes.unreadable.values())
             plan = replace(plan, problems=(*plan.problems, *unreadable))
