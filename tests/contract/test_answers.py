@@ -264,6 +264,21 @@ def test_a_declined_series_brings_other_hours_to_the_mentee_and_a_line_to_the_me
     settled(town)
 
 
+def test_an_hour_that_is_chosen_before_the_invitations_is_confirmed_and_then_invited_to(town: Town) -> None:
+    town.start()
+    town.at(datetime(2026, 12, 14, 9, tzinfo=UTC))
+    [welcome] = [mail for mail in town.mails() if SANNE in str(mail["To"])]
+    press(town, SANNE, next(each for each in links(welcome) if "Voortaan" in unquote(each)))
+
+    town.tick(SOON)
+
+    assert [who for who, _ in got(town)] == [SANNE]
+    town.at(INVITED)
+    assert [who for who, what in got(town) if what == "REQUEST"] == [KARIM, KARIM, SANNE, SANNE]
+    series = town.event("series")
+    assert (series.start.weekday(), series.start.hour) != (3, 15)
+
+
 # -- proposals ---------------------------------------------------------------------------------------------------------
 
 

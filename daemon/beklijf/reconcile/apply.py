@@ -133,6 +133,8 @@ class Applier:
             if work.uid:
                 who = self.persons[work.proposal.who]
                 self.conversation.note(Heard(at=now, said=Said.MOVED, uid=work.uid, ref=work.ref, who=who, source="mail"))
+            if work.reply:
+                self._respond(work.reply, self.persons[work.proposal.who], now)
             self.conversation.settle(work.proposal)
 
     def _respond(self, work: Respond, recipient: str, now: datetime) -> None:

@@ -88,6 +88,8 @@ class Rehour:
     """Of the series that stands in the calendar, if any."""
     ref: Ref
     proposal: Proposal
+    reply: Respond | None
+    """Where no invitation is out yet that would show the new hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,6 +197,7 @@ def _series(world: World, proposal: Proposal, track: Track, row: Row | None) -> 
             uid=row.uid if row else "",
             ref=ref,
             proposal=proposal,
+            reply=None if row else _answer(replace(response, about=About.MOVED, start=start), proposal),
         ),
     )
 
