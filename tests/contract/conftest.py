@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PASSWORD = "mentorpw"
-ACCOUNTS = 200
+ACCOUNTS = 600
 
 
 @dataclass(frozen=True, slots=True)

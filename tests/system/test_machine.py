@@ -376,9 +376,7 @@ class Machine(RuleBasedStateMachine):
         self.client = FolderCalendar(settings.calendar, settings.calendar.organizer.email, durable=False)
         mailer = FaultyMailer(FolderMailer(settings.mail, durable=False), self.mail_faults, self.post)
         calendar = FaultyCalendar(real, self.calendar_faults)
-        self.engine = Engine(
-            settings, ledger=self.ledger, calendar=calendar, mailer=mailer, letters=LETTERS, inbox=self.inbox(settings)
-        )
+        self.engine = Engine(settings, ledger=self.ledger, calendar=calendar, mailer=mailer, letters=LETTERS, inbox=self.inbox(settings))
 
     def tick(self) -> Outcome | None:
         try:
@@ -526,6 +524,8 @@ class Machine(RuleBasedStateMachine):
         if start <= self.now or start == at:
             return
         single = Single(at, None) if off else Single(at, start, 45)
+        if single in event.singles:
+            return
         singles = {s.at: s for s in event.singles} | {at: single}
         self.write(stored, replace(event, singles=tuple(singles[key] for key in sorted(singles))), "single")
         self.remember(event, **{merge.single_field(at): (single.start, None if off else 45)})
@@ -733,6 +733,16 @@ def test_a_deleted_meeting_that_is_given_back_before_anybody_was_told_does_not_s
     assert len(machine.post.agenda(MENTEES[1])) == 2  # the goals meeting and the series
 
 
+def test_a_meeting_that_was_moved_into_the_past_is_cancelled_for_who_has_it_ahead_when_its_pair_is_taken_out(machine: Machine) -> None:
+    machine.move_a_whole_event(which=nth(machine, "goals"), days=-2, hour=13)
+    machine.now = canonical.meetings(machine.events()[nth(machine, "goals")].event)[0] + timedelta(hours=3)
+    machine.take_out(which=1)
+
+    machine.settle()
+
+    assert machine.post.agenda(MENTEES[1]) == {}
+
+
 def test_a_series_from_the_bin_keeps_what_people_made_of_it_and_alarms_nobody(machine: Machine) -> None:
     machine.move_one_meeting(which=nth(machine, "series"), nth=1, days=1, hour=9, off=False)
     machine.settle()
@@ -745,6 +755,24 @@ def test_a_series_from_the_bin_keeps_what_people_made_of_it_and_alarms_nobody(ma
     assert outcome is not None
     assert outcome.plan is not None
     assert outcome.plan.held == ()
+
+
+def test_a_meeting_from_the_bin_that_is_moved_at_once_is_not_taken_for_a_restored_server(machine: Machine) -> None:
+    machine.delete(which=nth(machine, "goals"))
+    machine.settle()
+    machine.bring_back(which=0)
+    machine.tick()
+    stored = machine.events()[nth(machine, "goals")]
+    moved = replace(stored.event, start=stored.event.start - timedelta(days=1))
+    machine.client.update(stored, moved, frozenset({"time"}), sequence=stored.sequence, agent=Agent.CLIENT, stamp=machine.now)
+
+    outcome = machine.tick()
+
+    assert outcome is not None
+    assert outcome.plan is not None
+    assert outcome.plan.held == ()
+    machine.settle()
+    assert machine.events()[nth(machine, "goals")].event.start == moved.start
 
 
 def test_a_withdrawal_that_a_bad_line_cut_off_is_not_taken_for_a_restored_server(machine: Machine) -> None:

@@ -133,7 +133,7 @@ def test_another_hour_is_a_changed_series_under_the_key_of_the_event_that_stands
     ref = Ref(f"{KEY}/series")
     uid = events.uid(OURS, ref, generation) if generation else ""
     meets = Meets(weekday=3, at=time(15), minutes=60, zone=ZONE)
-    work = Rehour(meets=meets, first=START.date(), mentorships=(KEY,), uid=uid, ref=ref, proposal=PROPOSAL)
+    work = Rehour(meets=meets, first=START.date(), mentorships=(KEY,), uid=uid, ref=ref, reply=None, proposal=PROPOSAL)
 
     made = entry(update(work, Kind.SERIES, "Sanne chose another hour for the series"), installation=OURS, now=NOW)
 

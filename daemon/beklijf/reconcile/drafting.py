@@ -285,15 +285,19 @@ class _Drafting:
         """Withdraw what nobody wants any more; what is past closes silently."""
         seen = canonical.load(row.seen)
         stored = self.world.current.stored.get(row.uid)
-        to_come = max(canonical.meetings(stored.event if stored else seen) or (self.now,)) > self.now
+        to_come = self._is_ahead(stored.event if stored else seen)
+        expected = row.told is not None and self._is_ahead(canonical.load(row.told))  # moved into the past, and nobody heard of it
         absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.told is None))
-        if absent or not to_come:
+        if absent or not (to_come or expected):
             self.records.append(replace(row, state="closed"))
-        elif row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
+        elif not to_come or row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
             self.changes.append(withdrawing.withdrawal(self.world, row, why="no longer planned", gone=True))
         elif not self._rests(row.ref):
             server = stored.event if stored else seen
             self.changes.append(withdrawing.withdrawal(self.world, row, why="no longer planned", server=server))
+
+    def _is_ahead(self, event: Event) -> bool:
+        return max(canonical.meetings(event) or (self.now,)) > self.now
 
     def _bury(self, row: Row) -> None:
         """Note that a human deleted the event; the others are told once that has stood for a while."""

@@ -52,8 +52,8 @@ def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> 
     Approved, vanished events count as deleted by people, and an older state of the server is written over with ours.
     """
     vanished = [rows[uid] for uid in sorted(current.gone) if rows[uid].state == "live" and _to_come(rows[uid], watch.now)]
-    # one that was deleted and comes back, or that is being withdrawn, has the number it had before we told so
-    live = {uid: row for uid, row in rows.items() if row.state == "live"}
+    # one that was deleted and came back, of which nobody was told yet, or that is being withdrawn, has the number of before we told so
+    live = {uid: row for uid, row in rows.items() if row.state == "live" and (row.told or not row.changed_at)}
     older = [live[uid] for uid, stored in sorted(current.stored.items()) if uid in live and stored.sequence < live[uid].sequence]
     held: list[Held] = []
     standing = sum(row.state == "live" and _to_come(row, watch.now) for row in rows.values()) if len(vanished) > 1 else 0

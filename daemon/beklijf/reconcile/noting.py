@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf import canonical, words
-from beklijf.conversation import FEW, PAUSABLE, About, PausedKind, Response
+from beklijf.conversation import FEW, PAUSABLE, About, Heard, PausedKind, Response, Said
 from beklijf.domain import Kind, Meets
 from beklijf.ledger import Known, stamp
 from beklijf.ledger.erasing import forget_pairs
@@ -68,7 +68,7 @@ def note(
             return
         _adopt(ledger, outbox, survey, changes, sender, may_schedule=may_schedule)
         for row in survey.plan.records:
-            _record(ledger, row, survey)
+            _record(ledger, conversation, row, survey)
 
 
 def _adopt(ledger: Ledger, outbox: Outbox, survey: Survey, changes: Changes, sender: str | None, *, may_schedule: bool) -> None:
@@ -202,12 +202,14 @@ def end_of(track: Track) -> datetime | None:
     return max(hours, default=None)
 
 
-def _record(ledger: Ledger, row: Row, survey: Survey) -> None:
+def _record(ledger: Ledger, conversation: Conversation, row: Row, survey: Survey) -> None:
     if row.state == "closed":
         ledger.conclude(row, survey.now)
         return
     ledger.put(row)
     before = survey.rows.get(row.uid)
+    if before and before.state == "intended" and row.state == "live":  # made before the power failed, and found in the calendar
+        conversation.note(Heard(at=survey.now, said=Said.INVITED, uid=row.uid, ref=row.ref))
     if (before and before.seen != row.seen) or row.state == "deleted":
         log.info("%s by a person: %s", "deleted" if row.state == "deleted" else "changed", row.ref)
     asked, seen = canonical.load(row.asked), canonical.load(row.seen)

@@ -119,6 +119,8 @@ def _hindrance(world: World, proposal: Proposal, event: Event) -> Hindrance | No
 def _move(world: World, proposal: Proposal, row: Row, event: Event, pair: Mentorship) -> Change:
     who, other = _sides(pair, proposal)
     start = proposal.start.astimezone(canonical.clock(event.start))
+    # moved before the power failed: what it was stands in the ledger alone
+    before = canonical.load(row.seen) if _hour(event, proposal) == start else event
     minutes = proposal.minutes or event.minutes
     if proposal.place is None:
         moved, fields = replace(event, start=start, minutes=minutes), frozenset({"time"})
@@ -134,7 +136,7 @@ def _move(world: World, proposal: Proposal, row: Row, event: Event, pair: Mentor
     if stored := world.current.stored.get(row.uid):
         sequence = max(row.sequence, stored.sequence)
         row = replace(row, href=stored.href, etag=stored.etag, sequence=sequence, seen=canonical.dump(event))
-    response = replace(_told(pair, proposal, About.MOVED, who, other, event), start=start)
+    response = replace(_told(pair, proposal, About.MOVED, who, other, before), start=start)
     return Change(
         action=Action.UPDATE,
         kind=row.kind,
@@ -257,8 +259,7 @@ def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other:
     """Return the answer about a proposal, without what depends on its outcome."""
     was: datetime | None = None
     if event is not None:
-        at = canonical.held(event, proposal.place) or proposal.place if proposal.place else event.start
-        was = at.astimezone(canonical.clock(event.start))
+        was = _hour(event, proposal)
     return Response(
         about=about,
         mentorship=pair.key,
@@ -271,3 +272,9 @@ def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other:
         start=proposal.start if was is None else proposal.start.astimezone(was.tzinfo),
         minutes=proposal.minutes,
     )
+
+
+def _hour(event: Event, proposal: Proposal) -> datetime:
+    """Return when the meeting that is meant is held, in wall time."""
+    at = canonical.held(event, proposal.place) or proposal.place if proposal.place else event.start
+    return at.astimezone(canonical.clock(event.start))
