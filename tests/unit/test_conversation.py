@@ -276,6 +276,18 @@ def test_nothing_is_left_of_a_pair_some_time_after_it_left_the_config(ledger: Le
     assert conversation.bounced() == {}
 
 
+def test_mails_to_staff_about_people_go_and_one_about_a_hold_stays_so_that_it_is_not_mailed_again(ledger: Ledger) -> None:
+    outbox = Outbox(ledger)
+    with ledger.write():
+        for name in ("bounced sanne", "held 1a2b3c4d", "calendar down since 2027-01-04T09:00"):
+            outbox.add_notice(name, recipient="staff@voorbeeld.example", payload={}, now=NOW)
+        ledger.db.execute("UPDATE outbox SET state = 'sent'")
+        forget_pairs(ledger, {PAIR}, {SANNE}, NOW + timedelta(days=1))
+
+    names = {row["name"].split()[1] for row in ledger.db.execute("SELECT name FROM outbox")}
+    assert names == {"held", "calendar"}
+
+
 def test_a_pair_whose_series_another_training_shares_is_kept_with_it(ledger: Ledger, conversation: Conversation) -> None:
     other = MentorshipKey("u/sanne@voorbeeld.example")
     with ledger.write():
