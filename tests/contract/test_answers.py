@@ -264,6 +264,19 @@ def test_a_declined_series_brings_other_hours_to_the_mentee_and_a_line_to_the_me
     settled(town)
 
 
+def test_both_hear_of_a_declined_series_when_the_service_is_stopped_between_the_two(town: Town) -> None:
+    town.invited()
+    reply(town, "series", KARIM, "DECLINED")
+    done: list[None] = []
+    town.engine.tick(town.now + SOON, stop=lambda: len(done) == 1, done=lambda: done.append(None))
+    assert len(done) == 1
+
+    town.tick(SOON + SOON)
+
+    assert sorted(person for person, _ in got(town)) == [KARIM, SANNE]
+    settled(town)
+
+
 def test_an_hour_that_is_chosen_before_the_invitations_is_confirmed_and_then_invited_to(town: Town) -> None:
     town.start()
     town.at(datetime(2026, 12, 14, 9, tzinfo=UTC))

@@ -179,22 +179,22 @@ def answers(town: Town) -> Iterator[EmailMessage]:
             mentee, mentor = (next(p for p in row.persons if p.startswith(who)) for who in ("mentee", "mentor"))
             match n % 6:
                 case 0:
-                    yield _itip(town, row.uid, mentee, "REPLY", "ACCEPTED")
+                    yield _itip(town, engine, row.uid, mentee, "REPLY", "ACCEPTED")
                     yield _letter(town, mentor, "Vraagje", "Hoe werkt dit?")
                 case 1:
-                    yield _itip(town, row.uid, mentee, "REPLY", "DECLINED", place=SECOND)
+                    yield _itip(town, engine, row.uid, mentee, "REPLY", "DECLINED", place=SECOND)
                     away = _letter(town, mentor, "Automatisch antwoord", "Ik ben er niet.")
                     away["Auto-Submitted"] = "auto-replied"
                     yield away
                 case 2:
-                    yield _itip(town, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND - timedelta(days=1))
+                    yield _itip(town, engine, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND - timedelta(days=1))
                 case 3:
-                    yield _itip(town, row.uid, mentor, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=1))
+                    yield _itip(town, engine, row.uid, mentor, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=1))
                 case 4:
                     yield _pressed(town, engine, mentee, TokenKind.HOUR)
                 case _:
-                    yield _itip(town, row.uid, mentor, "REPLY", "DECLINED")
-                    yield _itip(town, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=2))
+                    yield _itip(town, engine, row.uid, mentor, "REPLY", "DECLINED")
+                    yield _itip(town, engine, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=2))
 
 
 def choices(town: Town) -> Iterator[EmailMessage]:
@@ -219,11 +219,20 @@ def _letter(town: Town, sender: str, subject: str, text: str) -> EmailMessage:
 
 
 def _itip(
-    town: Town, uid: str, who: str, method: str, partstat: str, *, place: datetime | None = None, start: datetime | None = None
+    town: Town,
+    engine: Engine,
+    uid: str,
+    who: str,
+    method: str,
+    partstat: str,
+    *,
+    place: datetime | None = None,
+    start: datetime | None = None,
 ) -> EmailMessage:
-    """Return what a calendar program sends back of an invitation."""
+    """Return what a calendar program sends back of the invitation that it got: after a crash that may have a higher SEQUENCE."""
+    sequence = engine.conversation.invited(uid)[uid].current(place)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//a client//EN", f"METHOD:{method}", "BEGIN:VEVENT", f"UID:{uid}"]
-    lines += [f"DTSTAMP:{town.now:%Y%m%dT%H%M%SZ}", "SEQUENCE:0", f"ATTENDEE;PARTSTAT={partstat}:mailto:{who}"]
+    lines += [f"DTSTAMP:{town.now:%Y%m%dT%H%M%SZ}", f"SEQUENCE:{sequence}", f"ATTENDEE;PARTSTAT={partstat}:mailto:{who}"]
     lines += [f"RECURRENCE-ID:{place:%Y%m%dT%H%M%SZ}"] if place else []
     lines += [f"DTSTART:{start or SECOND:%Y%m%dT%H%M%SZ}", f"DTEND:{(start or SECOND) + timedelta(hours=1):%Y%m%dT%H%M%SZ}"]
     mail = _letter(town, who, f"{partstat.title()}: Mentorgesprek", "")

@@ -95,13 +95,15 @@ def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who
     """Offer the mentee other hours, whoever declined, and let the mentor know."""
     pair, series = track.mentorship, row.kind is Kind.SERIES
     start = next((at for at in canonical.meetings(event) if at > world.now), event.start).astimezone(canonical.clock(event.start))
-    name = f"hours {row.uid} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
-    if f"answer {name} {pair.mentee.key}" in world.answered:
-        return
-    times = world.times()
-    offers = times.hours(pair.key, now=world.now) if series else times.near(pair.key, start, event.minutes, now=world.now)
     other = "" if who.key == pair.mentee.key else who.key
     for about, to in ((About.HOURS, pair.mentee), (About.HOURS_MENTOR, pair.mentor)):
+        name = f"answer hours {row.uid} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {to.key}"
+        if name in world.answered:  # each by itself: a power cut may come between the two
+            continue
+        offers: tuple[Offer, ...] = ()
+        if about is About.HOURS:
+            times = world.times()
+            offers = times.hours(pair.key, now=world.now) if series else times.near(pair.key, start, event.minutes, now=world.now)
         response = Response(
             about=about,
             mentorship=pair.key,
@@ -111,9 +113,9 @@ def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who
             series=series,
             was=start,
             minutes=event.minutes,
-            offers=offers if about is About.HOURS else (),
+            offers=offers,
         )
-        yield response, f"answer {name} {to.key}", f"{who.first_name} declined {'the series' if series else 'the meeting'}"
+        yield response, name, f"{who.first_name} declined {'the series' if series else 'the meeting'}"
 
 
 def _note(
