@@ -114,8 +114,7 @@ def test_whatever_people_are_called_and_letters_say_arrives_and_goes_to_one_addr
 def test_bytes_that_were_kept_are_the_same_message_again(name: str, subject: str, text: str) -> None:
     content = mail(Rendered(subject=f"Hoi {subject}", text=text, html=text), to=Contact(name, "s@x.example")).as_bytes()
 
-    # a header whose first word was too long for its line gets a blank before the break
-    assert kept(content).as_bytes().replace(b": \r\n ", b":\r\n ") == content
+    assert kept(content).as_bytes() == content
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from email import message_from_bytes
 from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.parser import BytesParser
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from email.policy import Policy
 
     from beklijf.domain import Contact
+
+    _Policy = EmailPolicy[EmailMessage]
+else:
+    _Policy = EmailPolicy  # can't be subscripted when it runs
 
 
 class OneWord(BaseHeader):
@@ -39,9 +43,18 @@ class OneWord(BaseHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class Wire(_Policy):
+    """Writes what was parsed as it stood; Python adds a blank behind the name of a header that is folded right there."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        folded = super().fold_binary(name, value)
+        start = f"{name}:".encode()
+        return folded.replace(b" ", b"", 1) if folded.startswith(start + b" \r\n") else folded
+
+
 _headers = HeaderRegistry()
 _headers.map_to_type("list-unsubscribe", OneWord)
-WIRE = SMTP.clone(cte_type="7bit", refold_source="none", header_factory=_headers)
+WIRE = Wire(linesep="\r\n", cte_type="7bit", refold_source="none", header_factory=_headers)
 """CRLF, and nothing but ASCII: not every relay between us and the reader has 8BITMIME. What was parsed stays as it was folded."""
 
 SUPPRESSED = "OOF, AutoReply, DR, RN, NRN"
@@ -130,7 +143,7 @@ def _attach(message: EmailMessage, original: bytes) -> None:
 
 
 def parse(content: bytes) -> EmailMessage:
-    """Return the message of bytes that were kept; written again, they are the same (but for a blank where a header is folded)."""
+    """Return the message of bytes that were kept; written again, they are the same."""
     return message_from_bytes(content, EmailMessage, policy=WIRE)
 
 
