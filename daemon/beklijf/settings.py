@@ -15,8 +15,52 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeLogin:
+    """How we log in at an Exchange Server on premises (EWS)."""
+
+    url: str = ""
+    """The endpoint, ``https://mail.organisation.example/EWS/Exchange.asmx``; empty: found by autodiscover."""
+    user: str = ""
+    """``DOMAIN\\name`` or an address; with OAuth the client's id."""
+    password: Secret | None = None
+    """With OAuth the client's secret."""
+    auth: Literal["basic", "ntlm", "oauth"] = "ntlm"
+    access: Literal["impersonation", "delegate"] = "impersonation"
+    tenant: str = ""
+    """OAuth only; for AD FS what stands in the token's address."""
+    authority: str = ""
+    """OAuth only: where tokens come from, if not from the usual place."""
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphLogin:
+    """How we log in at Exchange Online (Microsoft Graph): as an application, with a secret or a certificate."""
+
+    tenant: str
+    client: str
+    secret: Secret | None = None
+    certificate: Secret | None = None
+    """A PEM text with the certificate and its private key."""
+    url: str = "https://graph.microsoft.com/v1.0"
+    authority: str = "https://login.microsoftonline.com"
+    """Both differ in national clouds."""
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoogleLogin:
+    """How we log in at Google Workspace: as a service account with domain-wide delegation."""
+
+    key: Secret
+    """The JSON file of the service account's key."""
+    url: str = "https://www.googleapis.com/calendar/v3"
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarSettings:
-    kind: Literal["folder", "caldav"]
+    kind: Literal["folder", "caldav", "exchange", "graph", "google"]
     organizer: Contact
     organized_by: Literal["service", "mentee"]
     invitations: Literal["auto", "server", "mail", "none"]
@@ -33,11 +77,14 @@ class CalendarSettings:
     """The calendar's display name, found or made; empty: the URL is the calendar itself, or the account's first one."""
     people: str = ""
     """Where each person's own calendar is: a URL (folder: a path) with {email}, {local} or {domain} in it; empty: not known."""
+    exchange: ExchangeLogin | None = None
+    graph: GraphLogin | None = None
+    google: GoogleLogin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
-    kind: Literal["folder", "smtp"]
+    kind: Literal["folder", "smtp", "exchange", "graph"]
     sender: Contact
     path: Path | None = None
     host: str = ""
@@ -49,13 +96,18 @@ class MailSettings:
     per_minute: int = 60
     templates: Path | None = None
     """A folder whose files replace ours one by one."""
+    auth: Literal["password", "graph", "google"] = "password"
+    """smtp: log in by password, or by a token of that login (XOAUTH2)."""
+    exchange: ExchangeLogin | None = None
+    graph: GraphLogin | None = None
+    google: GoogleLogin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxSettings:
     """The mailbox in which answers arrive."""
 
-    kind: Literal["folder", "imap"]
+    kind: Literal["folder", "imap", "exchange", "graph"]
     address: str
     """What links in letters are addressed to; invitations are answered to the organizer, whatever this says."""
     path: Path | None = None
@@ -69,6 +121,11 @@ class InboxSettings:
     folder: str = "INBOX"
     filed: str = "beklijf"
     """Where handled mail goes, and is deleted from after ``answers.keep``."""
+    auth: Literal["password", "graph", "google"] = "password"
+    """imap: as for smtp."""
+    exchange: ExchangeLogin | None = None
+    graph: GraphLogin | None = None
+    google: GoogleLogin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,12 @@ class Stored:
     """The object leaves it to a scheduling server, if there is one, to tell the attendees."""
     single_answers: Mapping[datetime, Mapping[str, str]] = field(default_factory=dict)
     """The same for each meeting that the object has a word of its own for, by its place in the rhythm (UTC)."""
+    proposals: Mapping[tuple[str, datetime | None], tuple[datetime, int]] = field(default_factory=dict)
+    """Other times that attendees proposed, where a server notes them in the organizer's copy: by address and place (UTC; None: the
+    event) the start (UTC) and minutes. They stay there until the organizer changes the time, so a proposal that is still there is
+    no new one."""
+    known_as: str = ""
+    """The UID under which the server invites, and people answer by mail, where it takes none of ours (Graph, Google)."""
 
     @property
     def reached(self) -> bool:
@@ -176,6 +182,9 @@ class Calendar(Protocol):
 BACKENDS = {
     "folder": "beklijf.calendars.folder:FolderCalendar",
     "caldav": "beklijf.calendars.caldav:CaldavCalendar",
+    "exchange": "beklijf.calendars.exchange:ExchangeCalendar",
+    "graph": "beklijf.calendars.graph:GraphCalendar",
+    "google": "beklijf.calendars.google:GoogleCalendar",
 }
 """By ``[calendar] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
 

@@ -99,6 +99,8 @@ class Inbox(Protocol):
 BACKENDS = {
     "folder": "beklijf.inbox.folder:FolderInbox",
     "imap": "beklijf.inbox.imap:ImapInbox",
+    "exchange": "beklijf.inbox.exchange:ExchangeInbox",
+    "graph": "beklijf.inbox.graph:GraphInbox",
 }
 """By ``[inbox] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
 

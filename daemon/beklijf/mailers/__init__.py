@@ -41,6 +41,8 @@ class Mailer(Protocol):
 BACKENDS = {
     "folder": "beklijf.mailers.folder:FolderMailer",
     "smtp": "beklijf.mailers.smtp:SmtpMailer",
+    "exchange": "beklijf.mailers.exchange:ExchangeMailer",
+    "graph": "beklijf.mailers.graph:GraphMailer",
 }
 
 
