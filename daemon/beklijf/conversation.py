@@ -274,6 +274,8 @@ class Invited:
     """The attendees' addresses."""
     sequence: int
     """The highest SEQUENCE that was mailed of the whole; a reply to a lower one is about another time."""
+    known_as: str = ""
+    """The UID that answers by mail have, where the inviting server took none of ours."""
     singles: Mapping[datetime, int] = field(default_factory=dict)
     """The same of single meetings that were mailed by themselves: of those nobody's copy of the whole has heard."""
 

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from beklijf.calendars import Stored
 from beklijf.canonical import dump
-from beklijf.conversation import Heard, Said
+from beklijf.conversation import Heard, Proposed, Said
 from beklijf.domain import Contact, Event, Kind, MentorshipKey, Recurrence, Ref, Single
 from beklijf.ledger import Row
-from beklijf.reconcile.hearing import Told, in_calendar, reopened, strayed
+from beklijf.reconcile.hearing import Told, in_calendar, is_told, proposed, reopened, still_proposed, strayed, with_proposals
 from beklijf.reconcile.plan import Current
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -148,3 +148,55 @@ def test_where_people_moved_meetings_to_is_known_from_what_the_calendar_holds_no
     assert strayed({row.uid: row}, Current()) == {row.ref: {FIRST: FIRST + timedelta(hours=20)}}
     back = Stored(event=asked, href="h", etag="e", sequence=1)
     assert strayed({row.uid: row}, Current(stored={row.uid: back})) == {}
+
+
+# -- proposals in the organizer's copy -----------------------------------------------------------------------------------
+
+LATER = SECOND + timedelta(hours=3)
+PROPOSED = Proposed(uid=EVENT.uid, place=SECOND, who=SANNE, start=LATER, minutes=60)
+COPY = Stored(
+    event=EVENT,
+    href="h",
+    etag="e",
+    sequence=1,
+    answers=OPEN,
+    single_answers={SECOND: {SANNE: "TENTATIVE", KARIM: "NEEDS-ACTION"}},
+    proposals={(SANNE, SECOND): (LATER, 60)},
+)
+
+
+def test_a_proposal_that_stays_in_the_calendar_is_heard_once() -> None:
+    assert proposed(ROW, COPY) == (PROPOSED,)
+    assert proposed(with_proposals(ROW, COPY.proposals), COPY) == ()
+
+
+def test_another_time_of_the_same_person_is_heard_and_so_is_the_first_one_again_after_the_calendar_forgot_it() -> None:
+    row = with_proposals(ROW, COPY.proposals)
+    other = replace(COPY, proposals={(SANNE, SECOND): (LATER + timedelta(hours=1), 60)})
+
+    assert [each.start for each in proposed(row, other)] == [LATER + timedelta(hours=1)]
+    assert proposed(with_proposals(row, {}), COPY) == (PROPOSED,)
+
+
+def test_who_proposes_has_not_answered_by_that() -> None:
+    heard = in_calendar({ROW.uid: ROW}, Current(stored={ROW.uid: COPY}), {}, NOW)
+
+    assert heard == ()
+
+
+def test_what_our_own_write_settled_is_forgotten_and_what_came_in_meanwhile_is_left_to_the_next_reading() -> None:
+    row = with_proposals(ROW, COPY.proposals)
+    came = replace(COPY, proposals={(KARIM, FIRST): (FIRST + timedelta(hours=1), 60)})
+
+    assert proposed(still_proposed(row, came), replace(came, proposals={**came.proposals, **COPY.proposals})) == (
+        Proposed(uid=EVENT.uid, place=FIRST, who=KARIM, start=FIRST + timedelta(hours=1), minutes=60),
+        PROPOSED,
+    )
+
+
+def test_a_mail_about_a_proposal_that_the_calendar_told_is_recognised() -> None:
+    row = with_proposals(ROW, COPY.proposals)
+
+    assert is_told(row, PROPOSED)
+    assert not is_told(row, replace(PROPOSED, start=LATER + timedelta(hours=1)))
+    assert not is_told(row, replace(PROPOSED, who=KARIM))

@@ -129,7 +129,7 @@ class _Heard:
 
 
 def _answers(mail: Mail, known: Known, held: Held) -> Verdict | None:
-    ours = [(message, known.events[message.uid]) for message in mail.itip if message.uid in known.events]
+    ours = [(replace(message, uid=event.uid), event) for message in mail.itip if (event := known.events.get(message.uid))]
     if not ours:
         return None
     heard = [_answer(message, event, mail.sender, known, held) for message, event in ours]

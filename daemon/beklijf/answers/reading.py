@@ -19,6 +19,7 @@ from beklijf.calendars import itip
 from beklijf.calendars.ics_reader import Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from email.message import Message
 
     from beklijf.answers.mime import Part
@@ -102,8 +103,8 @@ class Mail:
     cut: bool = False
 
 
-def read(content: bytes, *, cut: bool = False) -> Mail:
-    """Return what is in a mail; *cut*: its end is missing."""
+def read(content: bytes, *, cut: bool = False, also: Container[str] = frozenset()) -> Mail:
+    """Return what is in a mail; *cut*: its end is missing; *also*: UIDs that servers gave to events of ours."""
     mail = mime.open_mail(content)
     parts = list(mime.leaves(mail))
     ids = tuple(
@@ -113,7 +114,7 @@ def read(content: bytes, *, cut: bool = False) -> Mail:
     text = _text(parts)
     own = own_text.read(text)
     in_text = own_text.read(text[:LARGEST_TOKEN_TEXT]).token
-    messages, unreadable = _itip(parts)
+    messages, unreadable = _itip(parts, also)
     report = [part for part in parts if part.type in _DELIVERY]
     is_report = bool(report) or mail.parameter("report-type").lower() == "delivery-status"
     return Mail(
@@ -168,13 +169,13 @@ def tokens(subject: str) -> tuple[str, ...]:
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def _itip(parts: list[Part]) -> tuple[tuple[Itip, ...], bool]:
+def _itip(parts: list[Part], also: Container[str]) -> tuple[tuple[Itip, ...], bool]:
     """Return the answers of all calendar parts, each once: programs send the same one inline and attached."""
     found: dict[object, Itip] = {}
     unreadable = False
     for part in [p for p in parts if p.type in _CALENDARS or p.filename.lower().endswith(".ics")][:_MOST_CALENDARS]:
         try:
-            messages = itip.read(_calendar(part), part.parameter("method"))
+            messages = itip.read(_calendar(part), part.parameter("method"), also=also)
         except Unreadable:
             unreadable = True
             continue

@@ -17,7 +17,7 @@ from beklijf.calendars.ics_reader import Property, Unreadable
 from beklijf.conversation import Itip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from icalendar import Calendar, Component
 
@@ -55,13 +55,14 @@ _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]{1,64}@[^\s<>@,;:\"()\[\]\\]{1,255}
 _PARTSTAT = re.compile(r"[A-Z0-9-]{1,40}")
 
 
-def read(data: bytes, method: str = "") -> tuple[Itip, ...]:
+def read(data: bytes, method: str = "", *, also: Container[str] = frozenset()) -> tuple[Itip, ...]:
     """Return what *data* says about events of ours; nothing when it is no answer, or about other people's events.
 
     *method* is the parameter of the MIME part, for messages that don't say it themselves (RFC 6047 section 2.4: what is
-    inside decides). Raises `Unreadable` when it is an answer about an event of ours and not one VEVENT can be understood.
+    inside decides). *also* are UIDs that servers gave to events of ours. Raises `Unreadable` when it is an answer about an
+    event of ours and not one VEVENT can be understood.
     """
-    said, zones, events = _lean(_text(data))
+    said, zones, events = _lean(_text(data), also)
     kind = _METHODS.get((said or method).strip().upper())
     if kind is None:
         return ()
@@ -94,7 +95,7 @@ def _text(data: bytes) -> str:
     raise AssertionError("unreachable")
 
 
-def _lean(text: str) -> tuple[str, dict[str, list[str]], list[list[str]]]:
+def _lean(text: str, also: Container[str]) -> tuple[str, dict[str, list[str]], list[list[str]]]:
     """Return the first object's METHOD, its zones by TZID, and its first `MOST` events that are ours, as lines."""
     method = ""
     zones: dict[str, list[str]] = {}
@@ -104,7 +105,8 @@ def _lean(text: str) -> tuple[str, dict[str, list[str]], list[list[str]]]:
         if path in _BLOCKS and name == "BEGIN":
             block = []
         elif path == _EVENT_PATH and name == "END":
-            events += [block] if ics_reader.is_ours(_value(block, "UID")) and len(events) < MOST else []
+            uid = _value(block, "UID")
+            events += [block] if (ics_reader.is_ours(uid) or uid in also) and len(events) < MOST else []
         elif path == _ZONE_PATH and name == "END":
             zones |= {_value(block, "TZID"): block} if _is_sane(block) and len(zones) < _MOST_ZONES else {}
         elif name in _KEPT.get(path, ()) and len(block) <= _MOST_LINES:

@@ -50,6 +50,10 @@ class Row:
     refused: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()
     """Addresses that the inviting server can't reach: we invite them, and the calendar says so."""
+    known_as: str = ""
+    """The UID under which the server invites, where it takes none of ours."""
+    proposals: str = "[]"
+    """Other times that people proposed, as the calendar last had them (``listening`` spells them)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +208,7 @@ class Ledger:
     def put(self, row: Row) -> None:
         self.db.execute(
             """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :hour, :state,
-               :asked, :seen, :told, :href, :etag, :sequence, :changed_at, :refused, :ours)""",
+               :asked, :seen, :told, :href, :etag, :sequence, :changed_at, :refused, :ours, :known_as, :proposals)""",
             {
                 "uid": row.uid,
                 "ref": row.ref,
@@ -224,6 +228,8 @@ class Ledger:
                 "changed_at": None if row.changed_at is None else stamp(row.changed_at),
                 "refused": json.dumps(row.refused),
                 "ours": json.dumps(row.ours),
+                "known_as": row.known_as,
+                "proposals": row.proposals,
             },
         )
 
@@ -348,4 +354,6 @@ def _row(row: sqlite3.Row) -> Row:
         changed_at=None if row["changed_at"] is None else datetime.fromisoformat(row["changed_at"]),
         refused=tuple(json.loads(row["refused"])),
         ours=tuple(json.loads(row["ours"])),
+        known_as=row["known_as"],
+        proposals=row["proposals"],
     )

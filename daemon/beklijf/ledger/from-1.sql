@@ -12,6 +12,9 @@ INSERT INTO decision_2 SELECT * FROM decision;
 DROP TABLE decision;
 ALTER TABLE decision_2 RENAME TO decision;
 
+ALTER TABLE event ADD COLUMN known_as TEXT NOT NULL DEFAULT '';
+ALTER TABLE event ADD COLUMN proposals TEXT NOT NULL DEFAULT '[]';
+
 -- What people say. All of it goes some time after the end of the track that it is about ([answers] keep).
 
 CREATE TABLE heard (                -- answers, moves, proposals: of whom, about which meeting

@@ -57,6 +57,8 @@ CREATE TABLE event (
     changed_at TEXT,                -- a human changed it then and nobody was told yet
     refused TEXT NOT NULL,          -- JSON list of fields that we wanted changed but a human owns
     ours TEXT NOT NULL,             -- JSON list of addresses that the inviting server can't reach
+    known_as TEXT NOT NULL DEFAULT '',      -- the inviting server's own UID, where it takes none of ours
+    proposals TEXT NOT NULL DEFAULT '[]',   -- JSON: other times that people proposed, as the calendar last had them
     UNIQUE (ref, generation)
 ) STRICT;
 

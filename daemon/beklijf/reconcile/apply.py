@@ -193,7 +193,9 @@ class Applier:
                 etag=stored.etag,
                 sequence=stored.sequence,
                 ours=unreachable if self.sender == "server" else (),
+                known_as=stored.known_as,
             )
+            row = hearing.still_proposed(row, stored)
             self.ledger.put(row)
             self._tell(row, stored.event, tells, now, accepted=accepted)
             self._reopen(row, before, stored, now)

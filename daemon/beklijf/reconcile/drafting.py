@@ -150,6 +150,7 @@ class _Drafting:
                 etag=stored.etag,
                 sequence=stored.sequence,
                 ours=tuple(sorted(stored.unreachable)),
+                known_as=stored.known_as,
             )
         )
 

@@ -143,7 +143,7 @@ class Engine:
         """
         outcome = Outcome()
         changes = self._read(now, outcome, patient=patient)
-        heard = self._listen(now, outcome, patient=patient)
+        heard = self._listen(now, changes, outcome, patient=patient)
         if self._nothing_new(changes, now) and not heard and not approve:
             later = [outcome.next, self._settled[1] if self._settled else None]
             outcome.next = min((at for at in later if at is not None), default=None)
@@ -211,13 +211,13 @@ class Engine:
             self.ledger.forget_etags()
         self._token = None
 
-    def _listen(self, now: datetime, outcome: Outcome, *, patient: bool) -> bool:
+    def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, *, patient: bool) -> bool:
         """Hear what people answered; True when there was anything, or is more to come. A mailbox that is down stops nothing else."""
         trouble = self.troubles.now().get("inbox")
         if not self.surveyor.hears or outcome.calendar or (patient and trouble and trouble.retry_at > now):
             return False
         try:
-            listened = self.listener.listen(now)
+            listened = self.listener.listen(now, changes.changed if changes else ())
         except BackendError as error:
             if not trouble:
                 log.error("the inbox is down: %s", error)  # noqa: TRY400  # one line: the server's words, and no traceback

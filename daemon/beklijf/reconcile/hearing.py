@@ -7,31 +7,34 @@
     no word any more of a meeting answered by itself  open again: what they say to the whole holds
     one meeting is elsewhere, or the event is      moved, by nobody in particular: a calendar doesn't tell who did it
     one meeting is taken out, or the event is gone  cancelled, likewise
+    another time that somebody proposes            proposed; their answer says no more than that, and is not noted
 
 A PARTSTAT is a fact and never a change to write back.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from datetime import UTC
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf import canonical
-from beklijf.conversation import ANSWERS, Heard, Said
+from beklijf.conversation import ANSWERS, Heard, Proposed, Said
 from beklijf.domain import Kind
 from beklijf.reconcile import merge
 from beklijf.reconcile.plan import Move, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from beklijf.calendars import Stored
     from beklijf.domain import Event, Ref
     from beklijf.ledger import Row
     from beklijf.reconcile.plan import Current, Draft
 
+Proposals: TypeAlias = "Mapping[tuple[str, datetime | None], tuple[datetime, int]]"
 Told = dict[tuple[str, "datetime | None", str], Said]
 """The last answer that the calendar told, by event, place and address."""
 
@@ -57,11 +60,15 @@ def in_calendar(rows: Mapping[str, Row], current: Current, told: Told, now: date
 
 def _answers(row: Row, stored: Stored, told: Told, now: datetime) -> Iterator[Heard]:
     for address, partstat in sorted(stored.answers.items()):
+        if (address, None) in stored.proposals:
+            continue
         said = ANSWERS.get(partstat, Said.OPEN)
         if said is not told.get((row.uid, None, address), Said.OPEN):
             yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, who=address)
     for place, answers in sorted(stored.single_answers.items()):
         for address, partstat in sorted(answers.items()):
+            if (address, place) in stored.proposals:
+                continue
             whole = ANSWERS.get(stored.answers.get(address, ""), Said.OPEN)
             said = ANSWERS.get(partstat, Said.OPEN)
             if said is not told.get((row.uid, place, address), whole):
@@ -70,6 +77,42 @@ def _answers(row: Row, stored: Stored, told: Told, now: datetime) -> Iterator[He
     for (uid, single, address), before in told.items():
         if uid == row.uid and single and single not in stored.single_answers and before is not Said.OPEN:
             yield Heard(at=now, said=Said.OPEN, uid=uid, ref=row.ref, place=single, who=address)
+
+
+def proposed(row: Row, stored: Stored) -> tuple[Proposed, ...]:
+    """Return the other times that people proposed since the calendar was last read; it keeps them until the organizer does something."""
+    known = {_spelt(key, said) for key, said in _proposals(row).items()}
+    return tuple(
+        Proposed(uid=row.uid, place=key[1], who=key[0], start=said[0], minutes=said[1])
+        for key, said in sorted(stored.proposals.items(), key=str)
+        if _spelt(key, said) not in known
+    )
+
+
+def is_told(row: Row, proposed: Proposed) -> bool:
+    """Say whether the calendar has this proposal too."""
+    return _proposals(row).get((proposed.who.casefold(), proposed.place)) == (proposed.start, proposed.minutes)
+
+
+def with_proposals(row: Row, proposals: Proposals) -> Row:
+    """Return *row* with what is proposed in the calendar now."""
+    return replace(row, proposals=json.dumps(sorted(_spelt(key, said) for key, said in proposals.items())))
+
+
+def still_proposed(row: Row, stored: Stored) -> Row:
+    """Return *row* without the proposals that our own write settled; one that came in meanwhile is left to the next reading."""
+    return with_proposals(row, {key: said for key, said in _proposals(row).items() if stored.proposals.get(key) == said})
+
+
+def _proposals(row: Row) -> Proposals:
+    return {
+        (who, datetime.fromisoformat(place) if place else None): (datetime.fromisoformat(start), minutes)
+        for who, place, start, minutes in json.loads(row.proposals)
+    }
+
+
+def _spelt(key: tuple[str, datetime | None], said: tuple[datetime, int]) -> tuple[str, str, str, int]:
+    return key[0], key[1].isoformat() if key[1] else "", said[0].isoformat(), said[1]
 
 
 def reopened(row: Row, stored: Stored, told: Told, now: datetime) -> tuple[Heard, ...]:

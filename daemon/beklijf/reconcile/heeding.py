@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 from beklijf import canonical, words
@@ -33,7 +33,7 @@ from beklijf.conversation import (
     TokenKind,
 )
 from beklijf.domain import Ref
-from beklijf.reconcile import responses
+from beklijf.reconcile import hearing, responses
 from beklijf.reconcile.deciding import read_kind
 from beklijf.reconcile.notices import Notices
 
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
+
+Source: TypeAlias = Literal["calendar", "mail"]
 
 HEARD_A_DAY = 40
 """Of one address about one event: all its meetings, answered more than once. Each may bring a letter; what is more is a machine."""
@@ -69,7 +71,7 @@ class Heeding:
     outbox: Outbox
     conversation: Conversation
 
-    def heed(self, happening: Happening, now: datetime) -> None:
+    def heed(self, happening: Happening, now: datetime, *, source: Source = "mail") -> None:
         """Note one happening, with what follows from it at once."""
         if self._is_too_much(happening, now):
             log.warning("an answer is left alone: there were too many of them today")
@@ -78,7 +80,7 @@ class Heeding:
             case Answered(uid=uid, place=place, who=who, partstat=partstat):
                 self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
             case Proposed():
-                self._propose(happening, now)
+                self._propose(happening, now, source)
             case Asked(uid=uid, who=who):
                 self._send_again(uid, who, now)
             case Stranger(uid=uid, place=place, who=who, partstat=partstat):
@@ -105,16 +107,18 @@ class Heeding:
             self.outbox.drop_for(address, note)
             self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=note)
 
-    def _note(self, said: Said, uid: str, place: datetime | None, who: str, now: datetime) -> None:
-        self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
+    def _note(self, said: Said, uid: str, place: datetime | None, who: str, now: datetime, source: Source = "mail") -> None:
+        self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source=source))
 
-    def _propose(self, proposed: Proposed, now: datetime) -> None:
+    def _propose(self, proposed: Proposed, now: datetime, source: Source) -> None:
+        """Keep a proposal until it is settled; the mail about one that the calendar told already says nothing new."""
         invited = self.conversation.invited(proposed.uid)[proposed.uid]
         key = self._whose().get(proposed.who.casefold(), "")
-        if not self._has_say(invited.mentorships[0], key):
-            return
-        self._note(Said.PROPOSED, proposed.uid, proposed.place, proposed.who, now)
         row = self.ledger.row(proposed.uid)
+        told = source == "mail" and row is not None and hearing.is_told(row, proposed)
+        if told or not self._has_say(invited.mentorships[0], key):
+            return
+        self._note(Said.PROPOSED, proposed.uid, proposed.place, proposed.who, now, source)
         zone = canonical.clock(canonical.load(row.seen).start) if row else ZoneInfo("UTC")
         proposal = Proposal(
             id=0,

@@ -19,12 +19,13 @@ from beklijf import canonical
 from beklijf.answers import Known, judging, reading
 from beklijf.conversation import TokenKind
 from beklijf.ledger import stamp
+from beklijf.reconcile import hearing
 from beklijf.reconcile.heeding import Heeding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from beklijf.calendars import Calendar
+    from beklijf.calendars import Calendar, Stored
     from beklijf.inbox import Inbox
     from beklijf.ledger import Ledger
     from beklijf.ledger.conversation import Conversation
@@ -61,9 +62,12 @@ class Listener:
     inbox: Inbox | None
     goal_rules: frozenset[str] = field(default=frozenset({"goals"}))
 
-    def listen(self, now: datetime) -> Listened:
-        """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost."""
-        result = Listened()
+    def listen(self, now: datetime, changed: Iterable[Stored] = ()) -> Listened:
+        """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost.
+
+        *changed* is what the calendar tells anew: people may have proposed other times in it.
+        """
+        result = Listened(happenings=self._proposed(changed, now))
         known = cache(lambda: self._known(now))
         waiting = self.calendar.waiting()
         for each in waiting:
@@ -78,6 +82,21 @@ class Listener:
             self._read(self.inbox, known, now, result)
         return result
 
+    def _proposed(self, changed: Iterable[Stored], now: datetime) -> int:
+        """Note the proposals that the organizer's copies hold, once each."""
+        found = 0
+        for stored in changed:
+            row = self.ledger.row(stored.event.uid)
+            if row is None or (not stored.proposals and row.proposals == "[]"):
+                continue
+            proposed = hearing.proposed(row, stored)
+            with self.ledger.write():
+                for each in proposed:
+                    self._heeding.heed(each, now, source="calendar")
+                self.ledger.put(hearing.with_proposals(row, stored.proposals))
+            found += len(proposed)
+        return found
+
     def _read(self, inbox: Inbox, known: Callable[[], Known], now: datetime, result: Listened) -> None:
         self._file(inbox)  # what a power cut left
         mark, held, persons = self.ledger.get("inbox") or "", cache(self._held), cache(self._persons)
@@ -86,7 +105,7 @@ class Listener:
         handled = []
         with self.ledger.write():
             for mail in news.mails:
-                read = reading.read(mail.content, cut=mail.cut)
+                read = reading.read(mail.content, cut=mail.cut, also=known().events)
                 verdict = judging.judge(read, known(), held=held())
                 log.info("a mail: %s", verdict.why or "not for us")
                 for happening in verdict.happenings:
@@ -133,8 +152,9 @@ class Listener:
         tokens = self.conversation.tokens()
         goals = {(t.mentorship, t.person): t.token for t in tokens.values() if t.kind is TokenKind.GOAL}
         letters = self.outbox.letters_by_id(self.goal_rules)
+        events = self.conversation.invited()
         return Known(
-            events=self.conversation.invited(),
+            events=events | {event.known_as: event for event in events.values() if event.known_as},
             persons=self._persons(),
             domains=frozenset(address.rpartition("@")[2] for address in (*ours, *staff)),  # a person may be anywhere: at Gmail, say
             ours=frozenset(ours),
