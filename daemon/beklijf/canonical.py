@@ -31,6 +31,7 @@ def dump(event: Event) -> str:
             "people": [[c.name, c.email] for c in event.people],
             "alarms": list(event.alarms),
             "free": event.free,
+            **({"online": True} if event.online else {}),
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -55,6 +56,7 @@ def load(text: str) -> Event:
         people=tuple(Contact(*c) for c in raw["people"]),
         alarms=tuple(raw["alarms"]),
         free=raw["free"],
+        online=raw.get("online", False),
     )
 
 

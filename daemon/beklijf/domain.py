@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from beklijf.conversation import Busy, History, Pause
 
+TEAMS = "teams"
+"""What a training says to be ``online`` where the calendar server is to make an online meeting of each of its own."""
+
 MentorshipKey = NewType("MentorshipKey", str)
 """``<training id>/<mentee's key>``: a swapped mentor keeps it."""
 
@@ -453,6 +456,8 @@ class Programme:
     trainings: Mapping[str, Training]
     tracks: Mapping[MentorshipKey, Track]
     organized_by: Literal["service", "mentee"] = "service"
+    own_reminders: bool = False
+    """A mentor's reminders stand in the mentor's own calendar, with nobody invited."""
     hears: bool = False
     """What people answer is read, be it only what a calendar tells."""
     reads_mail: bool = False
@@ -504,3 +509,5 @@ class Event:
     alarms: tuple[int, ...]
     """Minutes before the start."""
     free: bool
+    online: bool = False
+    """An online meeting of the calendar server's own kind (Teams), which puts its link into the text by itself."""

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID, uuid5
 
-from beklijf.domain import Contact, Event, Kind, Recurrence, Single
+from beklijf.domain import TEAMS, Contact, Event, Kind, Recurrence, Single
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,19 +74,19 @@ class Writer:
             singles=tuple(Single(at.astimezone(UTC), None) for at in item.without),
             title=title,
             text=text,
-            place=item.place or item.online,
+            place=item.place or ("" if item.online == TEAMS else item.online),
             organizer=organizer,
             people=tuple(people),
             alarms=(0,) if item.kind is Kind.REMINDER else (),
             free=item.kind is Kind.REMINDER,
+            online=item.online == TEAMS,
         )
 
     def _organizer(self, item: Item) -> Contact:
-        """Return whose event it is: the mentee's own, where the config says so; a reminder is one person's, and stays ours."""
-        if self.programme.organized_by == "service" or item.kind is Kind.REMINDER:
-            return self.programme.organizer
-        mentee = item.people[0]
-        return Contact(mentee.name, mentee.email)
+        """Return whose event it is: where the config says so the mentee's own; a mentor's reminder where we reach every calendar."""
+        own = self.programme.own_reminders if item.kind is Kind.REMINDER else self.programme.organized_by == "mentee"
+        first = item.people[0]
+        return Contact(first.name, first.email) if own else self.programme.organizer
 
     def _as_held(self, item: Item) -> Item:
         """Return *item* with the topics of its meetings on the days on which they are held."""

@@ -81,6 +81,11 @@ class CalendarSettings:
     graph: GraphLogin | None = None
     google: GoogleLogin | None = None
 
+    @property
+    def own_reminders(self) -> bool:
+        """Whether a mentor's reminders stand in the mentor's own calendar: these servers let us into every mailbox, or none."""
+        return self.organized_by == "mentee" and self.kind in {"exchange", "graph", "google"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:

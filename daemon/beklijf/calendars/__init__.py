@@ -142,7 +142,7 @@ class Calendar(Protocol):
         """Write only ``fields`` of ``wanted`` into the object as it is now, keeping all else as it came.
 
         Fields are named by ``beklijf.reconcile.merge``: time, recurrence, single (all singles are written), place, people, title, text,
-        alarms. An empty set only raises SEQUENCE (an announcement). Attendees whom the server said
+        alarms, online. An empty set only raises SEQUENCE (an announcement). Attendees whom the server said
         it can't reach get SCHEDULE-AGENT=CLIENT, whatever *agent* is. Raises `Conflict` when the etag is no longer
         ``stored.etag``, `Missing` when it is gone. People who stay keep their answers, to single meetings too. With ``time``
         all answers go back to open; a single meeting that changes its time reopens its own; another end, or rhythm, none.

@@ -124,7 +124,7 @@ def _whose_kinds(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{kind}", action="append_const", const=kind, dest="kinds", help=f"only {kind} (default: all three kinds)")
 
 
-FIELDS = ("time", "recurrence", "single", "place", "people", "title", "text", "alarms")
+FIELDS = ("time", "recurrence", "single", "place", "people", "title", "text", "alarms", "online")
 
 _CONFIG = "default: $BEKLIJF_CONFIG, ./config.toml, /etc/beklijf/config.toml"
 

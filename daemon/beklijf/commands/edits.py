@@ -64,6 +64,7 @@ def _plain(asked: Event, seen: Event, words: Words) -> Iterator[tuple[str, str]]
     yield "title", f'title changed to "{seen.title}"'
     yield "text", "text changed"
     yield "alarms", "alarm changed"
+    yield "online", "online meeting added" if seen.online else "no online meeting any more"
 
 
 def _people(asked: Event, seen: Event) -> str:

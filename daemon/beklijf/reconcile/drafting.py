@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, events
+from beklijf.domain import Kind
 from beklijf.errors import Problem
 from beklijf.ledger import Row
 from beklijf.ledger.facts import spell
@@ -189,12 +190,13 @@ class _Drafting:
         if persons != row.persons and (welcome := self._welcome(item)) > self.now:
             self.later.append(welcome)  # who takes over is welcomed first; until then it stays with whom it was
             persons, desired = row.persons, merge.take(desired, asked, {"people"})
-        if asked.people and desired.organizer.email.casefold() != asked.organizer.email.casefold():
-            self._next_generation(item, row, server, organizer=desired.organizer.email)  # nothing in it can change whose it is
+        if desired.organizer.email.casefold() != asked.organizer.email.casefold():
+            # nothing in an event can change whose it is; a reminder is one person's, and nobody is invited anew
+            self._next_generation(item, row, server, organizer="" if item.kind is Kind.REMINDER else desired.organizer.email)
             return
         if canonical.rhythm(server)[0] <= self.now:
             going_on = merge.rebase(desired, asked, self.now) or merge.rebase(desired, server, self.now)
-            if going_on is None or row.persons != persons:
+            if going_on is None or row.persons != persons or not row.href:
                 self._next_generation(item, row, server)
                 return
             desired = going_on
@@ -272,7 +274,11 @@ class _Drafting:
     def _next_generation(self, item: Item, row: Row, server: Event, *, organizer: str = "") -> None:
         """End a begun series where it is, and go on with a new event for what lies ahead."""
         why = f"ends here; goes on under a new invitation: {item.why}"
-        self.changes.append(withdrawing.withdrawal(self.world, row, why=why, server=server, action=Action.UPDATE, organizer=organizer))
+        # without a place (href) it stayed in a calendar from before a move: there is nothing here to end
+        ending = withdrawing.withdrawal(
+            self.world, row, why=why, server=server, gone=not row.href, action=Action.UPDATE, organizer=organizer
+        )
+        self.changes.append(ending)
         starts = tuple(at for at in item.starts if at > self.now)
         if starts:
             paused = {each.day for each in item.left_out if each.why == PAUSED}

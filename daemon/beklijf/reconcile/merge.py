@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from beklijf.domain import Event
 
-TOLD = frozenset({"time", "recurrence", "single", "place", "people"})
+TOLD = frozenset({"time", "recurrence", "single", "place", "people", "online"})
 """The fields that people are told about; a changed title, text or alarm rides along in silence."""
 
 
@@ -59,6 +59,7 @@ def fields(event: Event) -> dict[str, object]:
         "title": event.title,
         "text": event.text,
         "alarms": event.alarms,
+        "online": event.online,
     }
     for single in event.singles:
         values[single_field(single.at)] = (single.start and single.start.astimezone(UTC), single.start and single.minutes)

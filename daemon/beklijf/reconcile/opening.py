@@ -26,7 +26,7 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     ledger = Ledger(config.service.state, read_only=read_only)
     ours = config.calendar.organizer.email
     with translated(config.service.state):
-        calendar = open_calendar(config.calendar, ours, mentees(config), others=ledger.has_others(ours))
+        calendar = open_calendar(config.calendar, ours, organizers(config), others=ledger.has_others(ours))
     mailer = open_mailer(config.mail)
     inbox = open_inbox(config.inbox) if config.inbox and config.answers.read else None
     try:
@@ -43,7 +43,10 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
         ledger.close()
 
 
-def mentees(config: Config) -> tuple[Person, ...]:
-    """Return everybody who learns, once each: whose calendars hold the meetings with ``organized_by = "mentee"``."""
-    found = {m.mentee.key: m.mentee for training in config.trainings for m in training.mentorships}
+def organizers(config: Config) -> tuple[Person, ...]:
+    """Return whose own calendars hold events with ``organized_by = "mentee"``: who learns; mentors, if their reminders are their own."""
+    pairs = [m for training in config.trainings for m in training.mentorships]
+    found = {m.mentee.key: m.mentee for m in pairs}
+    if config.calendar.own_reminders:
+        found |= {m.mentor.key: m.mentor for m in pairs}
     return tuple(found[key] for key in sorted(found))

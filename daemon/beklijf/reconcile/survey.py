@@ -97,6 +97,7 @@ class Surveyor:
             trainings=trainings,
             tracks=tracks,
             organized_by=config.calendar.organized_by,
+            own_reminders=config.calendar.own_reminders,
             hears=self.hears,
             reads_mail=bool(config.answers.read and config.inbox),
             mentee_proposal=config.answers.mentee_proposal,
@@ -271,7 +272,8 @@ def current_state(rows: Mapping[str, Row], changes: Changes) -> Current:
         stored[found.event.uid] = found
     if changes.full:
         there = {found.href for found in changes.changed} | changes.unreadable.keys() | changes.unchanged
-        gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href not in there}
+        # what has no place in this calendar (href) is of the past, and stayed where it was when the others moved here
+        gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href and row.href not in there}
     else:
         gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href in changes.gone}
     return Current(stored=stored, gone=frozenset(gone - stored.keys()))
