@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beklijf import canonical
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.reconcile.merge import differences, ended, fields, human_fields, merge, name, rebase, single_field, take
+from beklijf.reconcile.merge import differences, ended, fields, half_made, human_fields, merge, name, rebase, single_field, take
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
@@ -332,3 +332,27 @@ def test_a_continuation_has_the_meetings_that_are_wanted_and_the_past_that_was(d
             at for at in set(canonical.rhythm(desired)) - {s.at for s in desired.singles} if at > now
         }
         assert rebase(desired, rebased, now) == rebased
+
+
+# -- cut off while it was made ---------------------------------------------------------------------------------------------
+
+
+def test_an_event_that_was_cut_off_before_its_attendees_is_finished_and_nothing_in_it_is_taken_for_a_persons_edit() -> None:
+    wanted = replace(SERIES, singles=(Single(place(1), None), Single(place(3), None)))
+    half = replace(wanted, people=(), singles=wanted.singles[:1], place="Zaal 2")
+    asked = half_made(wanted, half)
+    assert asked is not None
+
+    merged = merge(asked=asked, seen=asked, server=half, desired=wanted, now=NOW)
+
+    assert merged.write == {"people", "single"}
+    assert merged.theirs == {"place"}
+    assert merged.asked == wanted
+    assert merged.seen == replace(wanted, place="Zaal 2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "server"), [(SERIES, replace(SERIES, people=(NOOR,))), (replace(MEETING, people=()), replace(MEETING, people=()))]
+)
+def test_an_event_with_its_attendees_or_one_for_nobody_was_not_cut_off(asked: Event, server: Event) -> None:
+    assert half_made(asked, server) is None

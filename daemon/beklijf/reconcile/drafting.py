@@ -184,6 +184,9 @@ class _Drafting:
     def _merge(self, item: Item, row: Row, stored: Stored | None, desired: Event) -> None:
         asked, seen = canonical.load(row.asked), canonical.load(row.seen)
         server = stored.event if stored else seen
+        if row.state == "intended" and (half := merge.half_made(asked, server)):
+            asked = seen = half
+            row = replace(row, asked=canonical.dump(half))
         if max(canonical.meetings(server) or (self.now,)) <= self.now >= item.starts[-1]:
             return
         persons = tuple(p.key for p in item.people)

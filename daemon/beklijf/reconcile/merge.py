@@ -143,6 +143,17 @@ def take(base: Event, other: Event, wanted: Iterable[str]) -> Event:
     return replace(base, singles=ordered, **changes)  # type: ignore[arg-type]  # the names are Event's own, from `fields`
 
 
+def half_made(asked: Event, server: Event) -> Event | None:
+    """Return *asked* as far as it came, where its making was cut off; None when the calendar has all of it.
+
+    Some servers are given the days off first and the attendees last (Exchange). Nobody knows of such an event yet: what is
+    missing in it was nobody's edit.
+    """
+    if not asked.people or server.people:
+        return None
+    return take(asked, server, {"people", *(field for field in differences(asked, server) if name(field) == "single")})
+
+
 def human_fields(asked: Event, seen: Event) -> frozenset[str]:
     """Return the fields that belong to a human: what the calendar holds is not what we asked for."""
     return differences(asked, seen)
