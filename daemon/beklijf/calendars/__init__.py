@@ -32,6 +32,9 @@ REACHED = ("1.", "2.")
 UNREACHABLE = ("3.", "5.")
 """How a SCHEDULE-STATUS begins that says: delivered, or not (RFC 6638 section 3.2.9)."""
 
+TOLD = frozenset({"time", "recurrence", "single", "place", "people", "online"})
+"""The fields that people are told about; a changed title, text or alarm rides along in silence."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 NO_STAMP = datetime(2026, 1, 1, tzinfo=UTC)

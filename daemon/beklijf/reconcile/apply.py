@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, assert_never
 
 from beklijf import canonical
-from beklijf.calendars import Agent, Stored
+from beklijf.calendars import TOLD, Agent, Stored
 from beklijf.conversation import Heard, Said
 from beklijf.errors import Missing
 from beklijf.reconcile import hearing, merge, responses
@@ -98,7 +98,7 @@ class Applier:
 
     def _write(self, change: Change, work: Write, now: datetime) -> frozenset[str]:
         row = work.row
-        telling = bool(change.tells) or (self.sender == "server" and work.fields & merge.TOLD)
+        telling = bool(change.tells) or (self.sender == "server" and work.fields & TOLD)
         sequence = row.sequence + 1 if telling or not work.fields else row.sequence
         stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=sequence, agent=self._agent(), stamp=now)
         self._record(replace(row, asked=canonical.dump(work.asked), changed_at=None), stored, change.tells, now)

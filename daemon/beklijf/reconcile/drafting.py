@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from beklijf import canonical, events
+from beklijf.calendars import TOLD
 from beklijf.domain import Kind
 from beklijf.errors import Problem
 from beklijf.ledger import Row
@@ -259,7 +260,7 @@ class _Drafting:
                 self.later.append(noted.changed_at + QUIET)
         if noted != row:
             self.records.append(noted)
-        ours = merged.write & merge.TOLD or (merged.write and not tells)
+        ours = merged.write & TOLD or (merged.write and not tells)
         if merged.write or (tells and settled):
             self.changes.append(
                 self._change(

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from beklijf.domain import Event
 
-TOLD = frozenset({"time", "recurrence", "single", "place", "people", "online"})
-"""The fields that people are told about; a changed title, text or alarm rides along in silence."""
-
 
 def name(field: str) -> str:
     """Return the field's name in the calendars' contract: every ``single:<instant>`` is written as ``single``."""

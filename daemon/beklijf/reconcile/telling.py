@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from beklijf.calendars import TOLD
 from beklijf.reconcile import merge
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Tell:
 
 def told_fields(fields: Iterable[str], now: datetime) -> frozenset[str]:
     """Return those of *fields* that people are told about; what became of a past meeting is nobody's news."""
-    return frozenset(f for f in fields if merge.name(f) in merge.TOLD and not merge.past(f, now))
+    return frozenset(f for f in fields if merge.name(f) in TOLD and not merge.past(f, now))
 
 
 def tells(told: Event | None, event: Event, *, now: datetime, same_persons: bool = False) -> tuple[Tell, ...]:
