@@ -609,7 +609,7 @@ class Wire:
                 if reply is None:
                     break
                 if reply is line:
-                    to_server.write(line)
+                    to_server.write(self._onward(line))
                     await to_server.drain()
                 else:
                     writer.write(reply)
@@ -627,6 +627,10 @@ class Wire:
         for pattern, said in self.instead:
             if command and re.match(pattern, command):
                 return said and said.replace(b"TAG", tag.encode())
+        return line
+
+    def _onward(self, line: bytes) -> bytes:
+        """Return what the server gets of a line that is passed on."""
         return line
 
     async def _pass_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,11 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from beklijf.errors import ConfigError, Problem
+from beklijf.extras import named, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,24 +200,7 @@ def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Perso
 
     Raises ConfigError with the pip line when the backend's extra is not installed.
     """
-    try:
-        service = _named(BACKENDS[settings.kind])(settings, owner)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("beklijf"):
-            raise
-        raise ConfigError(
-            [
-                Problem(
-                    where="calendar.kind",
-                    what=f'"{settings.kind}" needs the library {error.name}',
-                    hint=f"install beklijf[{settings.kind}]",
-                )
-            ]
-        ) from error
-    calendar: Calendar = service if settings.organized_by == "service" and not others else _named(_OWNERS)(service, owner, people)
+    with needed(settings.kind, where="calendar.kind"):
+        service = named(BACKENDS[settings.kind])(settings, owner)
+    calendar: Calendar = service if settings.organized_by == "service" and not others else named(_OWNERS)(service, owner, people)
     return calendar
-
-
-def _named(place: str) -> Any:  # noqa: ANN401  # a class by its name is anything
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)

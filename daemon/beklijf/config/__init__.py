@@ -38,10 +38,10 @@ def load(path: Path) -> Config:
     root = main.root
     organisation = _organisation(root.table("organisation"))
     calendar = read_calendar(root.table("calendar"), folder)
-    mail = read_mail(root.table("mail"), folder, calendar.organizer)
+    mail = read_mail(root.table("mail"), folder, calendar)
     answers = read_answers(root.table("answers", needed=False))
     table = root.table("inbox", needed=False)
-    inbox = read_inbox(table, folder, calendar.organizer, mail) if "inbox" in root else None
+    inbox = read_inbox(table, folder, calendar, mail) if "inbox" in root else None
     check_hearing(root, calendar, inbox, answers)
     service = read_service(root.table("service", needed=False), folder, calendar.organizer)
     guard = read_guard(root.table("guard", needed=False))

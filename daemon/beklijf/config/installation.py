@@ -15,13 +15,23 @@ from beklijf.config.locations import (
     check_server,
     existing_file,
     existing_folder,
-    kind_of,
     only_with,
     path_from,
     path_pattern,
     secret,
     server_address,
     warn_unprotected,
+)
+from beklijf.config.logins import (
+    TOKEN_LOGINS,
+    VENDORS,
+    Logins,
+    calendar_logins,
+    check_invitations,
+    check_token_login,
+    logins_for,
+    refuse_direct,
+    refuse_places,
 )
 from beklijf.config.values import amount, choice, text, whole
 from beklijf.settings import CalendarSettings, GuardSettings, MailSettings, ServiceSettings
@@ -33,7 +43,13 @@ if TYPE_CHECKING:
     from beklijf.config.reading import Table
     from beklijf.domain import Contact
 
-_INVITATIONS: Sequence[Literal["auto", "server", "mail", "none"]] = ("auto", "server", "mail", "none")
+    _CalendarKind = Literal["folder", "caldav", "exchange", "graph", "google"]
+    _MailKind = Literal["folder", "smtp", "exchange", "graph"]
+    _Invitations = Literal["auto", "server", "mail", "none"]
+
+_CALENDARS: Sequence[_CalendarKind] = ("folder", "caldav", "exchange", "graph", "google")
+_MAILS: Sequence[_MailKind] = ("folder", "smtp", "exchange", "graph")
+_INVITATIONS: Sequence[_Invitations] = ("auto", "server", "mail", "none")
 _AUTH: Sequence[Literal["basic", "digest", "bearer"]] = ("basic", "digest", "bearer")
 _ORGANIZED_BY: Sequence[Literal["service", "mentee"]] = ("service", "mentee")
 _SECURITY: Sequence[Literal["tls", "starttls"]] = ("tls", "starttls")
@@ -42,13 +58,16 @@ _PERIODS = {"minute": 60, "second": 1, "hour": 3600}
 
 
 def read_calendar(table: Table, folder: Path) -> CalendarSettings:
-    kind: Literal["folder", "caldav"] = table.need("kind", kind_of("folder", "caldav"), "folder")
+    kind: _CalendarKind = table.need("kind", choice(*_CALENDARS), "folder")
     path = table.get("path", path_from(folder), folder / "var" / "calendars")
+    organizer = contact(table.table("organizer"))
+    invitations: _Invitations = table.get("invitations", choice(*_INVITATIONS), "auto")
+    logins = calendar_logins(table, kind, folder, organizer.email)
     settings = CalendarSettings(
         kind=kind,
-        organizer=contact(table.table("organizer")),
+        organizer=organizer,
         organized_by=table.get("organized_by", choice(*_ORGANIZED_BY), "service"),
-        invitations=table.get("invitations", choice(*_INVITATIONS), "auto"),
+        invitations="server" if kind in VENDORS else invitations,
         path=path if kind == "folder" else None,
         url=table.get("url", server_address, ""),
         user=table.get("user", text, ""),
@@ -57,11 +76,19 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
         ca=table.get("ca", existing_file(folder), None),
         name=table.get("name", text, ""),
         people=_people(table, kind, folder),
+        exchange=logins.exchange,
+        graph=logins.graph,
+        google=logins.google,
     )
     if kind == "folder":
         only_with("caldav", table, ("url", "user", "password", "auth", "ca", "name"))
         return settings
     only_with("folder", table, ("path",))
+    if kind in VENDORS:
+        refuse_direct(table, kind, ("url", "user", "password", "auth", "ca"))
+        refuse_places(table, kind, "people")
+        check_invitations(table, kind, invitations)
+        return settings
     if "url" not in table:
         table.wrong(None, "url is missing", "the address of the CalDAV server or calendar")
     if "password" not in table:
@@ -74,20 +101,25 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
 
 
 def _people(table: Table, kind: str, folder: Path) -> str:
-    """Read where people's own calendars are; a folder has its own place for them, if nothing is said."""
+    """Read where people's own calendars are; a folder has its own place for them, if nothing is said, and servers know by themselves."""
+    if kind in VENDORS:
+        return table.get("people", lambda _: "", "")
     if kind == "caldav":
         return table.get("people", calendar_pattern, "")
     path = table.get("people", path_pattern(folder), None)
     return str(path) if path else ""
 
 
-def read_mail(table: Table, folder: Path, organizer: Contact) -> MailSettings:
-    kind: Literal["folder", "smtp"] = table.need("kind", kind_of("folder", "smtp"), "folder")
+def read_mail(table: Table, folder: Path, calendar: CalendarSettings) -> MailSettings:
+    kind: _MailKind = table.need("kind", choice(*_MAILS), "folder")
     security: Literal["tls", "starttls"] = table.get("security", choice(*_SECURITY), "starttls")
+    auth: Literal["password", "graph", "google"] = table.get("auth", choice(*TOKEN_LOGINS), "password")
     path = table.get("path", path_from(folder), folder / "var" / "outbox")
+    sender = table.get("from", mailbox, calendar.organizer)
+    logins = logins_for(table, kind, auth if kind == "smtp" else "", folder, (Logins.of(calendar),), sender.email)
     settings = MailSettings(
         kind=kind,
-        sender=table.get("from", mailbox, organizer),
+        sender=sender,
         path=path if kind == "folder" else None,
         host=table.get("host", text, ""),
         port=table.get("port", whole(1, 65535), _PORTS[security]),
@@ -97,14 +129,23 @@ def read_mail(table: Table, folder: Path, organizer: Contact) -> MailSettings:
         ca=table.get("ca", existing_file(folder), None),
         per_minute=table.get("per_minute", whole(1, 10_000), 60),
         templates=table.get("templates", existing_folder(folder), None),
+        auth=auth,
+        exchange=logins.exchange,
+        graph=logins.graph,
+        google=logins.google,
     )
     if kind == "folder":
-        only_with("smtp", table, ("host", "port", "security", "user", "password", "ca", "per_minute"))
+        only_with("smtp", table, ("host", "port", "security", "user", "password", "auth", "ca", "per_minute"))
         return settings
     only_with("folder", table, ("path",))
+    if kind in VENDORS:
+        refuse_direct(table, kind, ("host", "port", "security", "user", "password", "auth", "ca"))
+        return settings
     if "host" not in table:
         table.wrong(None, "host is missing", "the name of the SMTP server")
-    if ("user" in table) != ("password" in table):
+    if auth != "password":
+        check_token_login(table, auth)
+    elif ("user" in table) != ("password" in table):
         table.wrong(None, f"{'password' if 'user' in table else 'user'} is missing", "a server that asks for a login needs both")
     return settings
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.config.addresses import address
-from beklijf.config.locations import REFERENCES, existing_file, kind_of, only_with, path_from, secret
+from beklijf.config.locations import REFERENCES, existing_file, only_with, path_from, secret
+from beklijf.config.logins import TOKEN_LOGINS, VENDORS, Logins, check_token_login, logins_for, refuse_direct
 from beklijf.config.values import Wrong, amount, choice, flag, text, whole
 from beklijf.settings import AnswersSettings, InboxSettings
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from beklijf.domain import Contact
     from beklijf.settings import CalendarSettings, MailSettings
 
+_INBOXES: Sequence[Literal["folder", "imap", "exchange", "graph"]] = ("folder", "imap", "exchange", "graph")
 _SECURITY: Sequence[Literal["tls", "starttls"]] = ("tls", "starttls")
 _PORTS = {"tls": 993, "starttls": 143}
 _PROPOSAL: Sequence[Literal["apply", "ask"]] = ("apply", "ask")
@@ -37,13 +39,16 @@ def read_answers(table: Table) -> AnswersSettings:
     )
 
 
-def read_inbox(table: Table, folder: Path, organizer: Contact, mail: MailSettings) -> InboxSettings:
-    kind: Literal["folder", "imap"] = table.need("kind", kind_of("folder", "imap"), "folder")
+def read_inbox(table: Table, folder: Path, calendar: CalendarSettings, mail: MailSettings) -> InboxSettings:
+    kind: Literal["folder", "imap", "exchange", "graph"] = table.need("kind", choice(*_INBOXES), "folder")
+    auth: Literal["password", "graph", "google"] = table.get("auth", choice(*TOKEN_LOGINS), "password")
+    mailbox = table.get("address", address, calendar.organizer.email)
+    logins = logins_for(table, kind, auth if kind == "imap" else "", folder, (Logins.of(calendar), Logins.of(mail)), mailbox)
     security: Literal["tls", "starttls"] = table.get("security", choice(*_SECURITY), "tls")
     path = table.get("path", path_from(folder), folder / "var" / "inbox")
     settings = InboxSettings(
         kind=kind,
-        address=table.get("address", address, organizer.email),
+        address=mailbox,
         path=path if kind == "folder" else None,
         host=table.get("host", text, ""),
         port=table.get("port", whole(1, 65535), _PORTS[security]),
@@ -53,23 +58,37 @@ def read_inbox(table: Table, folder: Path, organizer: Contact, mail: MailSetting
         ca=table.get("ca", existing_file(folder), None),
         folder=table.get("folder", text, "INBOX"),
         filed=table.get("filed", _one_folder if kind == "folder" else text, _FILED),
+        auth=auth,
+        exchange=logins.exchange,
+        graph=logins.graph,
+        google=logins.google,
     )
     if kind == "folder":
-        only_with("imap", table, ("host", "port", "security", "user", "password", "ca", "folder"))
+        only_with("imap", table, ("host", "port", "security", "user", "password", "auth", "ca", "folder"))
         if settings.path == mail.path:
             table.wrong("path" if "path" in table else None, "is the folder that letters go out to", "answers come in somewhere else")
         return settings
     only_with("folder", table, ("path",))
-    if "host" not in table:
-        table.wrong(None, "host is missing", "the name of the IMAP server")
-    if "user" not in table:
-        table.wrong(None, "user is missing")
-    if "password" not in table:
-        table.wrong(None, "password is missing", REFERENCES)
+    if kind in VENDORS:
+        refuse_direct(table, kind, ("host", "port", "security", "user", "password", "auth", "ca"))
+    else:
+        _check_imap(table, auth)
     if _known_as(settings.filed) == _known_as(settings.folder):
         place = "filed" if "filed" in table else "folder"
         table.wrong(place, "handled mail would stay in the folder that is read", "filed needs a folder of its own")
     return settings
+
+
+def _check_imap(table: Table, auth: str) -> None:
+    if "host" not in table:
+        table.wrong(None, "host is missing", "the name of the IMAP server")
+    if auth != "password":
+        check_token_login(table, auth)
+        return
+    if "user" not in table:
+        table.wrong(None, "user is missing")
+    if "password" not in table:
+        table.wrong(None, "password is missing", REFERENCES)
 
 
 def _one_folder(value: object) -> str:

@@ -6,10 +6,10 @@ Opens nothing and reveals no secret: a password in the config is a reference, an
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from beklijf.config.values import Wrong, choice, text
+from beklijf.config.values import Wrong, text
 from beklijf.credentials import Secret
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from beklijf.config.reading import Table
 
-W = TypeVar("W", bound=str)
 
-REFERENCES = 'name where it is kept: password = { file = ".." }, { env = ".." } or { credential = ".." }'
+def references(key: str) -> str:
+    return f'name where it is kept: {key} = {{ file = ".." }}, {{ env = ".." }} or {{ credential = ".." }}'
+
+
+REFERENCES = references("password")
 
 _SECRETS: Sequence[Literal["file", "env", "credential"]] = ("file", "env", "credential")
-_LATER = ("exchange", "graph", "google")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDERS = ("email", "local", "domain")
@@ -32,15 +34,6 @@ _THREE = "there are {email}, {local} and {domain}: a person's address, what stan
 
 
 # -- backends ----------------------------------------------------------------------------------------------------------
-
-
-def kind_of(*kinds: W) -> Callable[[object], W]:
-    def parse(value: object) -> W:
-        if value in _LATER:
-            raise Wrong(f'"{value}" comes with a later version', f"use {' or '.join(kinds)}")
-        return choice(*kinds)(value)
-
-    return parse
 
 
 def only_with(kind: str, table: Table, keys: Sequence[str]) -> None:
@@ -53,15 +46,15 @@ def only_with(kind: str, table: Table, keys: Sequence[str]) -> None:
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-def secret(folder: Path) -> Callable[[object], Secret]:
+def secret(folder: Path, key: str = "password") -> Callable[[object], Secret]:
     def parse(value: object) -> Secret:
         if not isinstance(value, dict):
-            raise Wrong("a secret does not belong in this file", REFERENCES)
+            raise Wrong("a secret does not belong in this file", references(key))
         for kind in _SECRETS:
             if value.keys() == {kind}:
                 name = text(value[kind])
                 return Secret(kind, str(folder / name) if kind == "file" else name)
-        raise Wrong("must be one reference", REFERENCES)
+        raise Wrong("must be one reference", references(key))
 
     return parse
 
@@ -76,6 +69,21 @@ def server_address(value: object) -> str:
     if "://" in given and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise Wrong("must be a web address like https://cloud.organisation.example/")
     return given
+
+
+def web_address(example: str) -> Callable[[object], str]:
+    """Take the URL of a server, without a login in it; *example* shows how one looks."""
+
+    def parse(value: object) -> str:
+        given = text(value)
+        parts = _parts(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Wrong(f"must be a web address like {example}")
+        if parts.username is not None:
+            raise Wrong("a login does not belong in it", "user and password have keys of their own")
+        return given
+
+    return parse
 
 
 def calendar_address(value: object) -> str:
@@ -138,9 +146,9 @@ def check_server(table: Table, key: str, url: str, service: str) -> None:
     warn_unprotected(table, key, url)
 
 
-def warn_unprotected(table: Table, key: str, url: str) -> None:
+def warn_unprotected(table: Table, key: str, url: str, what: str = "the password") -> None:
     if url.startswith("http:") and host_of(url) not in _LOOPBACK:
-        table.warn(key, "the password would travel unprotected", "use https")
+        table.warn(key, f"{what} would travel unprotected", "use https")
 
 
 def host_of(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from beklijf.config.addresses import address
 from beklijf.config.locations import calendar_address, check_server, filled, only_with
+from beklijf.config.logins import VENDORS, refuse_places
 from beklijf.config.reading import span_table
 from beklijf.config.values import Wrong, choice, span, text, weekdays, zone
 from beklijf.domain import Person
@@ -109,6 +110,9 @@ def _check_calendar(table: Table, person: Person, settings: CalendarSettings, ca
         if settings.kind == "folder":
             only_with("caldav", table, ("calendar",))
             return
+        if settings.kind in VENDORS:
+            refuse_places(table, settings.kind, "calendar")
+            return
         check_server(table, "calendar", person.calendar, settings.url)
     if not person.email:
         return
@@ -123,7 +127,7 @@ def _check_calendar(table: Table, person: Person, settings: CalendarSettings, ca
 
 def check_organizers(root: Table, settings: CalendarSettings, trainings: Iterable[Training]) -> None:
     """Refuse mentees who should hold their meetings in a calendar of their own that nothing leads to."""
-    if settings.organized_by == "service" or settings.kind == "folder" or settings.people:
+    if settings.organized_by == "service" or settings.kind != "caldav" or settings.people:
         return
     mentees = {pair.mentee.key: pair.mentee for training in trainings if training.live for pair in training.mentorships}
     names = [mentee.name for mentee in mentees.values() if not mentee.calendar]

@@ -10,10 +10,9 @@ The mailbox may be shared and full of other mail. So only what is *wanted* by it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from beklijf.errors import ConfigError, Problem
+from beklijf.extras import named, needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,13 +106,6 @@ BACKENDS = {
 
 def open_inbox(settings: InboxSettings) -> Inbox:
     """Return the mailbox; raises ConfigError with the pip line when the backend's extra is not installed."""
-    module, _, name = BACKENDS[settings.kind].partition(":")
-    try:
-        backend = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("beklijf"):
-            raise
-        what, hint = f'"{settings.kind}" needs the library {error.name}', f"install beklijf[{settings.kind}]"
-        raise ConfigError([Problem(where="inbox.kind", what=what, hint=hint)]) from error
-    inbox: Inbox = backend(settings)
+    with needed(settings.kind, where="inbox.kind"):
+        inbox: Inbox = named(BACKENDS[settings.kind])(settings)
     return inbox

@@ -26,6 +26,7 @@ from imapclient.exceptions import (  # type: ignore[import-untyped]  # the same
     ProtocolError,
 )
 
+from beklijf.accounts.xoauth2 import TokenLogin
 from beklijf.errors import BackendError, Down, Transient
 from beklijf.mailers.messages import ascii_domain, one_line
 
@@ -44,6 +45,9 @@ UNREADABLE = (ProtocolError, ValueError, TypeError, LookupError, AttributeError,
 
 LOST = (IMAPClientAbortError, OSError)
 """What is raised when there is no connection any more, and when the server's lines don't fit together."""
+
+_NOT_CONNECTED = "authenticated but not connected"
+"""What Exchange Online says to the first command after a login by a token that is good, but not for this mailbox."""
 
 _PASSING = re.compile(r"\[(UNAVAILABLE|INUSE|SERVERBUG|LIMIT|THROTTLED)\b", re.IGNORECASE)
 _BYTES = re.compile(r"""\bb(['"])(.*)\1""", re.DOTALL)
@@ -69,6 +73,7 @@ class Connection:
         self._settings = settings
         self._timeout = timeout
         self._client: IMAPClient | None = None
+        self._tokens: TokenLogin | None = None
 
     @property
     def client(self) -> IMAPClient:
@@ -131,6 +136,8 @@ class Connection:
 
     def _open(self) -> IMAPClient:
         settings = self._settings
+        if settings.auth != "password" and self._tokens is None:
+            self._tokens = TokenLogin(settings, "inbox")
         trust, host, implicit = self._trust(), ascii_domain(settings.host), settings.security == "tls"
         try:
             client = IMAPClient(host, settings.port, ssl=implicit, ssl_context=trust if implicit else None, timeout=self._timeout)
@@ -142,7 +149,10 @@ class Connection:
             if not client.has_capability("STARTTLS"):
                 raise Down(f"{self.target} offers no STARTTLS", hint='port 993 is for security = "tls", 143 for "starttls"')
             client.starttls(ssl_context=trust)
-        self._log_in(client)
+        if self._tokens is not None:
+            self._log_in_by_token(client, self._tokens)
+        else:
+            self._log_in(client)
         return client
 
     def _trust(self) -> ssl.SSLContext:
@@ -175,6 +185,27 @@ class Connection:
                 raise IMAPClientAbortError(_masked(error, password)) from None
             raise Down(f"{self.target} refused the login: {_masked(error, password)}", hint=hint) from None
 
+    def _log_in_by_token(self, client: IMAPClient, tokens: TokenLogin) -> None:
+        """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
+        if not client.has_capability("AUTH=XOAUTH2"):
+            hint = "outlook.office365.com and imap.gmail.com do, on port 993; is [inbox] host right?"
+            raise Down(f"{self.target} offers no login by XOAUTH2", hint=hint)
+        refused: list[str] = []
+        for fresh in (False, True):
+            response, token = tokens.response(fresh=fresh)
+            # the second answer is to why it is refused, in JSON: the no itself comes only after an empty line
+            answers = iter((response, b""))
+            try:
+                client.sasl_login("XOAUTH2", lambda _, answers=answers: next(answers, None))
+            except LoginError as error:
+                if not isinstance(error.__context__, LOST) and not is_passing(error):
+                    refused.append(_masked(error, token))
+                elif not refused:  # a server that hangs up on the second try has said no to the first
+                    raise IMAPClientAbortError(_masked(error, token)) from None
+            else:
+                return
+        raise Down(f"{self.target} refused the login: {refused[-1]}", hint=tokens.hint(refused[-1]))
+
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn what the library, ssl and the network raise into our errors; the next call connects anew."""
@@ -196,7 +227,9 @@ class Connection:
             raise Transient(f"{self.target}: {said_in(error)}", hint=hint) from error
         except IMAPClientError as error:
             self.drop()
-            raise (Transient if is_passing(error) else Down)(f"{self.target}: {said_in(error)}") from error
+            said = said_in(error)
+            hint = self._tokens.hint(said) if self._tokens and _NOT_CONNECTED in said.casefold() else ""
+            raise (Transient if is_passing(error) else Down)(f"{self.target}: {said}", hint=hint) from error
         except BaseException:
             self.drop()
             raise

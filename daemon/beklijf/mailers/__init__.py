@@ -7,8 +7,9 @@ Errors: `Transient` for what may pass (4xx, no connection, a connection lost in 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+
+from beklijf.extras import named, needed
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -47,7 +48,7 @@ BACKENDS = {
 
 
 def open_mailer(settings: MailSettings) -> Mailer:
-    """Return the mailer that ``[mail] kind`` names."""
-    module, _, name = BACKENDS[settings.kind].partition(":")
-    mailer: Mailer = getattr(import_module(module), name)(settings)
+    """Return the mailer that ``[mail] kind`` names; raises ConfigError with the pip line when its extra is not installed."""
+    with needed(settings.kind, where="mail.kind"):
+        mailer: Mailer = named(BACKENDS[settings.kind])(settings)
     return mailer

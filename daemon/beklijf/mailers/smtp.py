@@ -8,7 +8,7 @@ Retries nothing and remembers nothing between messages but its connection. The s
     TLS                        not offered, or    Down: nothing was sent, not even the user's name
                                not to be trusted
     AUTH                       4xx                Transient
-                               5xx, not offered   Down
+                               5xx, not offered   Down; a token once more, fetched anew
     MAIL FROM                  4xx                Transient
                                5xx                Down: the server won't have us as sender
     RCPT TO, DATA              4xx                Transient
@@ -28,6 +28,7 @@ from base64 import b64encode
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
+from beklijf.accounts.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
 from beklijf.errors import Down, Refused, Transient
 from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain, one_line
 
@@ -49,9 +50,9 @@ OK, AUTHENTICATED, CONTINUE, CLOSING, PERMANENT = 250, 235, 334, 421, 500
 
 Reply: TypeAlias = "tuple[int, bytes | str]"
 
-POLICY = re.compile(r": 5(3\d|\d\d[ -]5\.7\.\d)")
-"""Reply codes of authentication (RFC 4954) and enhanced codes of policy (RFC 3463 section 3.8): at the start of what the
-server said and nowhere else, since ``5.7.1`` may stand in an address too."""
+POLICY = re.compile(r": 5(3\d|\d\d[ -]5\.(7\.\d|2\.252))")
+"""Reply codes of authentication (RFC 4954) and enhanced codes of policy (RFC 3463 section 3.8; 5.2.252 is Exchange Online's
+SendAsDenied): at the start of what the server said and nowhere else, since ``5.7.1`` may stand in an address too."""
 
 
 class SmtpMailer:
@@ -76,6 +77,7 @@ class SmtpMailer:
         self._connection: smtplib.SMTP | None = None
         self._took_one = False
         self._turn = float("-inf")
+        self._tokens: TokenLogin | None = None
 
     def check(self) -> str:
         """Connect, verify, log in and leave again, without naming a sender or a receiver."""
@@ -135,6 +137,8 @@ class SmtpMailer:
     def _open(self) -> smtplib.SMTP:
         """Connect, with TLS and logged in."""
         settings = self._settings
+        if settings.auth != "password" and self._tokens is None:
+            self._tokens = TokenLogin(settings, "mail")
         trust, host = self._trust(), ascii_domain(settings.host)
         if settings.security == "tls":
             connection: smtplib.SMTP = smtplib.SMTP_SSL(host, settings.port, timeout=self._timeout, context=trust)
@@ -147,8 +151,14 @@ class SmtpMailer:
                 raise Down(f"{self.target} offers no STARTTLS", hint='port 465 is for security = "tls", 587 for "starttls"')
             connection.starttls(context=trust)
             self._expect(connection.ehlo(), OK, "refused EHLO", Down)
-        if settings.user and settings.password:
-            self._log_in(connection, settings.user, settings.password.reveal())
+        try:
+            if self._tokens is not None:
+                self._log_in_by_token(connection, self._tokens)
+            elif settings.user and settings.password:
+                self._log_in(connection, settings.user, settings.password.reveal())
+        except Transient:
+            self.close()  # half a login is none: the next message begins anew
+            raise
         return connection
 
     def _trust(self) -> ssl.SSLContext:
@@ -171,8 +181,27 @@ class SmtpMailer:
                     reply = connection.docmd(_base64(answer))
         else:
             raise Down(f"{self.target} offers neither AUTH PLAIN nor LOGIN", hint="basic login may be switched off for this account")
+        self._expect_login(reply, user, password)
+
+    def _log_in_by_token(self, connection: smtplib.SMTP, tokens: TokenLogin) -> None:
+        """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
+        if "XOAUTH2" not in connection.esmtp_features.get("auth", "").upper().split():
+            hint = "smtp.office365.com and smtp.gmail.com do, on port 587 with starttls; is [mail] host right?"
+            raise Down(f"{self.target} offers no AUTH XOAUTH2", hint=hint)
+        response, token = tokens.response()
+        reply = _show(connection, response)
+        if reply[0] >= PERMANENT:
+            response, token = tokens.response(fresh=True)
+            with suppress(smtplib.SMTPServerDisconnected):  # who hangs up on the second try has said no to the first
+                reply = _show(connection, response)
+        self._expect_login(reply, tokens.user, token, tokens.hint(_words(reply[1])))
+
+    def _expect_login(self, reply: Reply, user: str, secret: str, hint: str = "") -> None:
+        """Return when the login was taken; what the server says of another may repeat the secret, and our error may not."""
         code, said = reply
-        self._expect((code, _words(said).replace(password, "***")), AUTHENTICATED, f"refused the login of {user}", Down)
+        words = _words(said).replace(secret, "***")
+        hint = SWITCHED_OFF if is_switched_off(words) else hint
+        self._expect((code, words), AUTHENTICATED, f"refused the login of {user}", lambda what: Down(what, hint=hint))
 
     def _wait_for_turn(self) -> None:
         """Keep an even pace: bursts are what servers punish, and nobody waits a minute for a signal to be heard."""
@@ -230,6 +259,12 @@ class SmtpMailer:
             if self._connection is not None and self._connection.rset()[0] == OK:
                 return
         self.close()
+
+
+def _show(connection: smtplib.SMTP, response: bytes) -> Reply:
+    """Show a token; why it is refused comes in JSON, and the no itself only after an empty line."""
+    reply: Reply = connection.docmd("AUTH", "XOAUTH2 " + _base64(response.decode()))
+    return connection.docmd("") if reply[0] == CONTINUE else reply
 
 
 def _words(said: bytes | str) -> str:

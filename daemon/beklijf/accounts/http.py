@@ -1,0 +1,230 @@
+"""HTTP under logins: a client of httpx whose errors are ours, and answers with what vendors say in them.
+
+Judges no answer but by whether it says of itself that it may pass; holds no tokens.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from json import loads
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from beklijf.errors import Down, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+TIMEOUT = 60.0
+"""Seconds until an answer: searching a large mailbox takes some servers half a minute."""
+
+CONNECT_TIMEOUT = 15.0
+
+LONGEST = 300
+"""Characters of what a vendor says that go into an error of ours."""
+
+FULL = 507
+
+AWAY = "does the server run, and is its address right? it is tried again by itself"
+
+_PASSING_STATUS = frozenset({408, 423, 425, 429})
+
+_PASSING = frozenset({
+    # Google says these with 403: developers.google.com/workspace/calendar/api/guides/errors
+    "rateLimitExceeded",
+    "userRateLimitExceeded",
+    "quotaExceeded",
+    "dailyLimitExceeded",
+    "backendError",
+    # Graph
+    "ApplicationThrottled",
+    "TooManyRequests",
+    "ErrorServerBusy",
+    "ErrorTimeoutExpired",
+    "ErrorMailboxStoreUnavailable",
+    "ErrorInternalServerTransientError",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    """Of any spelling: ``Date``, ``etag``."""
+    content: bytes = b""
+    body: Any = None
+    """What JSON there was."""
+
+    @property
+    def code(self) -> str:
+        """The vendor's name of the error: Graph's code, Google's reason, OAuth's error; empty when there is none."""
+        error = self._error
+        if not isinstance(error, dict):
+            return error if isinstance(error, str) else ""
+        reasons = error.get("errors")
+        if isinstance(reasons, list) and reasons and isinstance(reasons[0], dict) and isinstance(reasons[0].get("reason"), str):
+            return str(reasons[0]["reason"])
+        code = error.get("code")
+        return code if isinstance(code, str) else str(error.get("status") or "")
+
+    @property
+    def message(self) -> str:
+        """What the vendor says of it, as one line that is not too long."""
+        error = self._error
+        said = error.get("message") if isinstance(error, dict) else self.body.get("error_description") if error else ""
+        return one_line(str(said or ""))[:LONGEST]
+
+    @property
+    def date(self) -> datetime | None:
+        """When the server sent it, by the server's clock."""
+        return _instant(self.headers.get("Date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks us to wait; a date counts from the server's own clock."""
+        asked = self.headers.get("Retry-After", "").strip()
+        if asked.isdecimal():
+            return float(asked)
+        until, now = _instant(asked), self.date
+        return max(0.0, (until - now).total_seconds()) if until and now else None
+
+    @property
+    def passing(self) -> bool:
+        """Whether the server says that it may say otherwise later."""
+        status = self.status
+        return status in _PASSING_STATUS or (status >= httpx.codes.INTERNAL_SERVER_ERROR and status != FULL) or self.passing_code
+
+    @property
+    def passing_code(self) -> bool:
+        """Whether it says so by its code: a rate limit of Google's comes as a 403."""
+        return self.code in _PASSING
+
+    @property
+    def _error(self) -> Any:  # noqa: ANN401  # whatever the vendor sent
+        return self.body.get("error") if isinstance(self.body, dict) else None
+
+
+class Http:
+    """An HTTP client, opened by the first request, whose errors are ours."""
+
+    def __init__(self, *, called: str, ca: Path | None = None, hint: str = "", timeout: float = TIMEOUT, keep: bool = True) -> None:
+        """Without *keep* every request has its own connection: for what is asked once in an hour, and closed by nobody."""
+        self.called = called
+        self._keep = keep
+        self._trust: ssl.SSLContext | None = None
+        self._ca = ca
+        self._hint = hint
+        self._timeout = timeout
+        self._client: httpx.Client | None = None
+        self._opening = Lock()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int | bool] | None = None,
+        json: object = None,
+        content: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Return the answer, whatever it says; raises `Transient` when there is none, `Down` where TLS is not to be trusted."""
+        with self._translated(), self._closed_after():
+            response = self._opened().request(
+                method,
+                url,
+                headers=dict(headers or {}),
+                params=dict(params) if params else None,  # an empty one would take the query of the URL away
+                json=json,
+                content=content,
+                data=dict(form) if form is not None else None,
+            )
+        return Reply(status=response.status_code, headers=response.headers, content=response.content, body=self._read(response))
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _opened(self) -> httpx.Client:
+        with self._opening:
+            if self._trust is None:
+                self._trust = self._trusting()
+            if self._client is None:
+                self._client = httpx.Client(verify=self._trust, timeout=httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT))
+            return self._client
+
+    def _trusting(self) -> ssl.SSLContext:
+        """Return what certificates are judged by: the system's authorities, or only the one that ca names."""
+        try:
+            return ssl.create_default_context(cafile=None if self._ca is None else str(self._ca))
+        except OSError as error:
+            raise Down(f"{self.called}: ca {self._ca}: {error.strerror or error}", hint="it must be a readable PEM file") from error
+
+    @contextmanager
+    def _closed_after(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if not self._keep:
+                self.close()
+
+    def _read(self, response: httpx.Response) -> Any:  # noqa: ANN401  # JSON is anything
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().casefold()
+        if response.is_success and kind == "text/html":
+            hint = self._hint or "is the address right, and does no proxy stand in between?"
+            raise Down(f"{self.called}: answers with a web page where there should be a REST service", hint=hint)
+        if not response.content or not (kind.endswith(("/json", "+json"))):
+            return None
+        try:
+            return loads(response.content)
+        except (ValueError, RecursionError) as error:
+            if response.is_success:
+                raise Transient(f"{self.called}: an answer broke off in the middle, or is no JSON") from error
+            return None  # the status says enough
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise Down(f"{self.called}: is not the address of a server: {error}", hint=self._hint or "check its url") from error
+        except httpx.TimeoutException as error:
+            raise Transient(f"{self.called}: no answer in time", hint=AWAY) from error
+        except httpx.HTTPError as error:
+            if reason := _untrusted(error):
+                hint = "if the server's certificate is by an authority of your own: ca = its PEM file; else mind the host's name"
+                raise Down(f"{self.called}: shows a certificate that can't be trusted: {reason}", hint=hint) from error
+            raise Transient(
+                f"{self.called}: no connection ({one_line(str(error))[:LONGEST] or type(error).__name__})", hint=AWAY
+            ) from error
+
+
+def one_line(text: str) -> str:
+    """Return what somebody else wrote as one line for a log, without what controls terminals."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _instant(date: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _untrusted(error: BaseException | None) -> str:
+    """Return what is wrong with a certificate, which stands some causes deep."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return ""
