@@ -112,6 +112,7 @@ def _plan(arguments: Namespace) -> int:
 
 def _apply(arguments: Namespace) -> int:
     from beklijf.commands import report as reports
+    from beklijf.commands.approving import demand_held
     from beklijf.commands.stopping import stoppable
     from beklijf.ledger.locks import locked
     from beklijf.reconcile.opening import opened
@@ -121,7 +122,7 @@ def _apply(arguments: Namespace) -> int:
     with locked(config.service.state, "tick", wait=LOCK_WAIT), opened(config) as engine:
         now = _now()
         if approve:
-            _demand_held(engine.plan(now), arguments.approve, config)
+            _complain(demand_held(engine.plan(now), arguments.approve, config))
         with stoppable() as stop, _counting("done") as done:
             outcome = engine.tick(now, approve=approve, patient=False, stop=stop, done=done)
         report = reports.done(engine, outcome, now)
@@ -248,6 +249,36 @@ def _decide(config: Config, person: Person, decisions: Sequence[Decision], now: 
     _print(pausing.told(decisions, person))
 
 
+def _move_calendar(arguments: Namespace) -> int:
+    from beklijf.commands import relocating
+    from beklijf.commands.report import Words
+    from beklijf.commands.stopping import stoppable
+
+    config, now = _config(arguments), _now()
+    with relocating.relocation(config, old=arguments.old, leave_old=arguments.leave_old, wait=LOCK_WAIT) as move:
+        if move is None:
+            print("There is nothing to move: the config leads to the calendar that the events are in.")
+            return 0
+        _print(relocating.lines(looked := move.look(now), Words.of(config, now)))
+        _complain(looked.problems)
+        if not (arguments.yes or _agreed("Move them now?")):
+            print("Nothing was done. With --yes it is.")
+            return 2
+        with stoppable() as stop, _counting("done") as done:
+            problems = move.do(looked, stop=stop, done=done)
+        _print(relocating.done_lines(looked, finished=move.is_finished()))
+        _complain(problems)
+        return 0 if move.is_finished() else 128 + signal.SIGINT if stop() else BackendError.exit_code
+
+
+def _agreed(question: str) -> bool:
+    """Ask who sits at a terminal, on stdout unlike ``input``; a program is never asked, and has not agreed."""
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        return False
+    print(f"{question} [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "init": _init,
     "check": _check,
@@ -259,6 +290,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "restore": _restore,
     "pause": _pause,
     "resume": _resume,
+    "move-calendar": _move_calendar,
 }
 
 
@@ -286,22 +318,6 @@ def _now() -> datetime:
     from beklijf.service import clock
 
     return clock()
-
-
-def _demand_held(survey: Survey, approve: str, config: Config) -> None:
-    """Approve only what is held now: what somebody read yesterday may be something else by today."""
-    from beklijf.commands import report as reports
-
-    plan = survey.plan
-    if plan.held and plan.id != approve:
-        words = reports.Words.of(config, survey.now)
-        reasons = dict.fromkeys(f"{words.training(held.change.training)}: {held.reason}" for held in plan.held)
-        raise Held(
-            f"{approve} is not what is held now, so nothing was done; held is {plan.id}: {'; '.join(reasons)}",
-            hint=f"read it with beklijf plan, then: beklijf apply --approve {plan.id}",
-        )
-    if not plan.held:
-        _complain([Problem(what="nothing is held, so there was nothing to approve", warning=True)])
 
 
 def _looked_at(engine: Engine, now: datetime) -> tuple[Survey, BackendError | None]:

@@ -191,6 +191,7 @@ BACKENDS = {
 """By ``[calendar] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
 
 _OWNERS = "beklijf.calendars.owners:Owners"
+_HOUSES = "beklijf.calendars.houses:Houses"
 
 
 def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Person] = (), *, others: bool = False) -> Calendar:
@@ -200,7 +201,16 @@ def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Perso
 
     Raises ConfigError with the pip line when the backend's extra is not installed.
     """
-    with needed(settings.kind, where="calendar.kind"):
-        service = named(BACKENDS[settings.kind])(settings, owner)
+    systems = {}
+    for kind in (settings.kind, *_beside(settings)):
+        with needed(kind, where="calendar.kind" if kind == settings.kind else f"calendar.{kind}"):
+            systems[kind] = named(BACKENDS[kind])(settings, owner)
+    service = systems[settings.kind] if len(systems) == 1 else named(_HOUSES)(systems)
     calendar: Calendar = service if settings.organized_by == "service" and not others else named(_OWNERS)(service, owner, people)
     return calendar
+
+
+def _beside(settings: CalendarSettings) -> list[str]:
+    """Return the other system that people's mailboxes may be in while they move in batches: both have a login then."""
+    logins = {"exchange": settings.exchange, "graph": settings.graph}
+    return [kind for kind, login in logins.items() if login is not None and kind != settings.kind and settings.kind in logins]

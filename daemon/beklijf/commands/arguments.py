@@ -124,6 +124,13 @@ def _whose_kinds(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{kind}", action="append_const", const=kind, dest="kinds", help=f"only {kind} (default: all three kinds)")
 
 
+def _move_calendar(command: argparse.ArgumentParser) -> None:
+    old = command.add_mutually_exclusive_group()
+    old.add_argument("--from", metavar="OLD", type=Path, dest="old", help="the config as it was, by which the old calendar is reached")
+    old.add_argument("--leave-old", action="store_true", help="take nothing out of the old calendar, because it can't be reached any more")
+    command.add_argument("--yes", action="store_true", help="do it, without asking")
+
+
 FIELDS = ("time", "recurrence", "single", "place", "people", "title", "text", "alarms", "online")
 
 _CONFIG = "default: $BEKLIJF_CONFIG, ./config.toml, /etc/beklijf/config.toml"
@@ -196,5 +203,14 @@ _COMMANDS = {
         "end somebody's pause; shows what will come of it, the next tick does it",
         ("beklijf resume karim@example.org", "beklijf resume sanne@example.org --letters"),
         (_whose_kinds,),
+    ),
+    "move-calendar": (
+        "move all events into the calendar that the config leads to now; shows what will happen, and which mails that brings",
+        (
+            "beklijf move-calendar --from /etc/beklijf/config.before.toml",
+            "beklijf move-calendar --from /etc/beklijf/config.before.toml --yes",
+            "beklijf move-calendar --leave-old",
+        ),
+        (_move_calendar,),
     ),
 }

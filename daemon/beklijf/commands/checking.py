@@ -36,7 +36,7 @@ class Looked:
 
 def look(config: Config, now: datetime) -> Iterator[Looked]:
     """Yield what is found in the config, the templates, the programme, the calendar, the mail and the inbox."""
-    for part in (_config, _templates, _programme, _calendar, _mail, _inbox):
+    for part in (_config, _templates, _programme, _whereabouts, _calendar, _mail, _inbox):
         try:
             yield part(config, now)
         except BeklijfError as error:
@@ -88,6 +88,14 @@ def _programme(config: Config, now: datetime) -> Looked:
         f"state: {state}{'' if state.exists() else ', which the first tick makes'}",
         f"invitations: {sender or 'auto, settled with the first event'}",
     )
+
+
+def _whereabouts(config: Config, _now: datetime) -> Looked:
+    """Say whether the config leads to the calendar that the events are in."""
+    with opened(config, read_only=True) as engine:
+        if elsewhere := engine.reader.whereabouts.problem():
+            raise elsewhere
+    return Looked()
 
 
 def _calendar(config: Config, _now: datetime) -> Looked:

@@ -2,7 +2,7 @@
 -- Instants are ISO 8601 in UTC; events are in the one spelling of canonical.py.
 
 CREATE TABLE meta (
-    name TEXT PRIMARY KEY,          -- installation, calendar (target), token, sender, last_tick, full_read
+    name TEXT PRIMARY KEY,          -- calendar, trial, move, leaving UID (moves.py); sender, last_tick, hears, inbox, secret, ..
     value TEXT NOT NULL
 ) STRICT;
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.calendars import NOTHING
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
 from beklijf.ledger import stamp
 from beklijf.ledger.conversation import Conversation
@@ -23,8 +21,9 @@ from beklijf.reconcile.delivery import Delivered, Delivery
 from beklijf.reconcile.listening import Listener
 from beklijf.reconcile.noting import DONE, know_trainings, note, tell_of_hold
 from beklijf.reconcile.plan import Action, Create, Plan, Respond, Send
+from beklijf.reconcile.reader import Reader
 from beklijf.reconcile.survey import SOON, Survey, Surveyor
-from beklijf.reconcile.troubles import MAILBOX, Troubles
+from beklijf.reconcile.troubles import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
-
-FULL_READ = timedelta(days=1)
-"""Some servers take any token and say that nothing changed: once a day, and at every start, everything is read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,14 +114,12 @@ class Engine:
         self.delivery = Delivery(
             config=config, ledger=ledger, outbox=self.outbox, conversation=self.conversation, mailer=mailer, letters=letters
         )
-        self._token: str | None = None
-        self._read_all: datetime | None = None
-        self._written: set[str] = set()
+        self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles)
         self._settled: tuple[int, datetime | None] | None = None
 
     def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
         """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick."""
-        changes = self.calendar.changes(None, self.ledger.etags())
+        changes = self.reader.everything()
         return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed, look=self._look)
 
     def tick(
@@ -176,40 +170,14 @@ class Engine:
 
     def _read(self, now: datetime, outcome: Outcome, *, patient: bool) -> Changes | None:
         """Return what happened in the calendar; None when it can't be read, which the outcome tells."""
-        trouble = self.troubles.now().get("calendar")
-        if patient and trouble and trouble.retry_at > now:
-            outcome.calendar = Transient(trouble.what)
-            return None
-        self._begin_to_hear(now)
-        if self._read_all is None or not timedelta(0) <= now - self._read_all < FULL_READ:
-            self._token = None
         try:
-            known = self.ledger.etags() if self._token is None else NOTHING
-            changes = self._certain(self.calendar.changes(self._token, known))
+            if patient and (resting := self.reader.resting(now)):
+                outcome.calendar = resting
+                return None
+            return self.reader.read(now, hears=self.surveyor.hears)
         except BackendError as error:
             self._calendar_fails(error, now, outcome)
             return None
-        if trouble:
-            log.warning("calendar %s is back", self.calendar.target)
-            self.troubles.end("calendar")
-        if changes.full:
-            self._read_all = now
-        self._token = changes.token
-        self._away(changes, now)
-        return changes
-
-    def _begin_to_hear(self, now: datetime) -> None:
-        """Read everything once more when answers may be heard from now on: those that stand in events as they were last seen, too.
-
-        Since when is kept: nobody was silent while nobody listened.
-        """
-        if bool(self.ledger.get("hears")) == self.surveyor.hears:
-            return
-        with self.ledger.write():
-            self.ledger.set("hears", stamp(now) if self.surveyor.hears else "")
-            self.ledger.set("inbox", "")  # what came in while nothing might be read stays unread
-            self.ledger.forget_etags()
-        self._token = None
 
     def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, *, patient: bool) -> bool:
         """Hear what people answered; True when there was anything, or is more to come. A mailbox that is down stops nothing else."""
@@ -240,32 +208,6 @@ class Engine:
             log.warning("free/busy can't be read, so times are chosen without: %s", error)
             return {}
 
-    def _away(self, changes: Changes, now: datetime) -> None:
-        """Note whose calendar can't be used, and whose can again (``organized_by = "mentee"``)."""
-        for target in [t for t in self.troubles.now() if t.startswith(MAILBOX)]:
-            if target.removeprefix(MAILBOX) not in changes.away:
-                log.warning("the calendar of %s is back", target.removeprefix(MAILBOX))
-                self.troubles.end(target)
-        for owner, error in changes.away.items():
-            if isinstance(error, Refused) or f"{MAILBOX}{owner}" in self.troubles.now():
-                self.troubles.begin(f"{MAILBOX}{owner}", error, now)
-
-    def _certain(self, changes: Changes) -> Changes:
-        """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
-        told, later = {stored.href for stored in changes.changed} | set(changes.gone), set[str]()
-        for href in sorted(self._written - told) if not changes.full else ():
-            try:
-                changes = replace(changes, changed=(*changes.changed, self.calendar.fetch(href)))
-            except BackendError as error:
-                if changes.away:
-                    later.add(href)  # maybe in the calendar of somebody who can't be reached now
-                elif isinstance(error, Missing):
-                    changes = replace(changes, gone=(*changes.gone, href))
-                else:
-                    raise
-        self._written = later
-        return changes
-
     def _nothing_new(self, changes: Changes | None, now: datetime) -> bool:
         if self._settled is None or changes is None or changes.full or changes.changed or changes.gone:
             return False
@@ -289,10 +231,10 @@ class Engine:
                 outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
                 continue
             try:
-                self._written |= self.applier.apply(change, now)
+                self.reader.written |= self.applier.apply(change, now)
             except (Conflict, Exists, Missing):
                 # somebody was faster, or our own write of before a crash is there: the next reading tells
-                self._token = self._read_all = None
+                self.reader.forget()
                 outcome.next = now + SOON
                 continue
             except Refused as error:
@@ -345,13 +287,10 @@ class Engine:
         self.troubles.begin(change.ref, error, now)
 
     def _calendar_fails(self, error: BackendError, now: datetime, outcome: Outcome) -> None:
-        if "calendar" not in self.troubles.now():
-            log.error("calendar %s is down: %s", self.calendar.target, error)
+        self.reader.fails(error, now)
         outcome.calendar = error
         outcome.errors.append(error)
         outcome.problems += error.problems
-        self._token = self._read_all = None
-        self.troubles.begin("calendar", error, now)
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
@@ -364,13 +303,15 @@ class Engine:
                 self.ledger.set("last_tick", stamp(now))
             if plan.held:
                 tell_of_hold(self.outbox, self.config, plan, now)
+        if changes is not None:
+            self.reader.whereabouts.settle()
         later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
         busy = outcome.done or outcome.delivered.sent or outcome.errors or plan.adopted or plan.records or survey.heard
         clean = not (busy or stopped or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
         if plan.held:
-            self._read_all = None  # what is wrong with the calendar is told once by a token, and must be seen until it is mended
+            self.reader.again()
 
 
 def _order(change: Change) -> tuple[int, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from beklijf.calendars import open_calendar
 from beklijf.inbox import open_inbox
@@ -14,10 +15,12 @@ from beklijf.mailers import open_mailer
 from beklijf.reconcile.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from beklijf.domain import Person
     from beklijf.settings import Config
+
+_SENDERS: Mapping[str, Literal["server", "mail", "none"]] = {"server": "server", "mail": "mail", "none": "none"}
 
 
 @contextmanager
@@ -41,6 +44,22 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
             inbox.close()
         calendar.close()
         ledger.close()
+
+
+@contextmanager
+def beside(engine: Engine, before: Config) -> Iterator[Engine]:
+    """Yield an engine on the calendar that *before* leads to, which is the same as *engine* in everything else."""
+    ours = before.calendar.organizer.email
+    move = engine.reader.whereabouts.moves.under_way()
+    calendar = open_calendar(before.calendar, ours, organizers(before), others=engine.ledger.has_others(ours))
+    # while a move is under way, the ledger's own word on who invites is about the new calendar
+    invitations = _SENDERS.get(move.sender if move else "", before.calendar.invitations)
+    settings = replace(before.calendar, invitations=invitations)
+    config = replace(engine.config, calendar=settings)
+    try:
+        yield Engine(config, ledger=engine.ledger, calendar=calendar, mailer=engine.mailer, letters=engine.delivery.letters)
+    finally:
+        calendar.close()
 
 
 def organizers(config: Config) -> tuple[Person, ...]:

@@ -267,7 +267,8 @@ def current_state(rows: Mapping[str, Row], changes: Changes) -> Current:
     stored = {}
     for found in changes.changed:
         row = rows.get(found.event.uid)
-        if row and row.state == "live" and row.etag == found.etag and canonical.dump(found.event) == row.seen:
+        known = row is not None and row.state == "live" and (row.href, row.etag) == (found.href, found.etag)
+        if row and known and canonical.dump(found.event) == row.seen:
             continue
         stored[found.event.uid] = found
     if changes.full:
