@@ -16,6 +16,7 @@ It knows no wire: the front-ends do, each with its own words. People's programs 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -241,11 +242,8 @@ class Company:
 
     def since(self, version: int, address: str, folder: str) -> dict[str, bool]:
         """Return what changed in a folder (of events or mails) after *version*, by id: whether it is gone."""
-        return {
-            each.id: each.gone
-            for each in self.log
-            if each.version > version and (each.mailbox, each.folder) == (address.casefold(), folder)
-        }
+        begin = bisect_right(self.log, version, key=lambda each: each.version)
+        return {each.id: each.gone for each in self.log[begin:] if (each.mailbox, each.folder) == (address.casefold(), folder)}
 
     # -- the organizer -------------------------------------------------------------------------------------------------
 
@@ -286,7 +284,7 @@ class Company:
         self._publish(before, [guest for guest in before.guests if guest.address not in there], "CANCEL", whole=True)
         self._publish(entry, entry.guests if told or send == "all" or not entry.sent else new, "REQUEST")
 
-    def single(self, entry: Entry, place: datetime, *, send: Send = "none", **values: object) -> None:
+    def single(self, entry: Entry, place: datetime, /, *, send: Send = "none", **values: object) -> None:
         """Set fields of one meeting of a series (``start``, ``minutes``, ``title``, ``text``, ``place``, ``guests``)."""
         assert place in set(entry.places()), place
         single = entry.singles.get(place) or Single(place.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
@@ -441,6 +439,12 @@ class Company:
                     self.change(copy, cancelled=True)
             else:
                 self._copy(entry, guest, copy, place)
+
+    def bring(self, entry: Entry) -> None:
+        """Bring attendees' copies up to date without a message, as Google does where nobody is to be told."""
+        for guest in entry.guests:
+            if guest.address in self.mailboxes:
+                self._copy(entry, guest, next((e for e in self.inside(guest.address, "main") if e.original == entry.id), None), None)
 
     def _copy(self, entry: Entry, guest: Guest, copy: Entry | None, place: datetime | None) -> None:
         """Bring an attendee's copy up to date; what they keep in it beside stays theirs, and their answers while the time stays."""
