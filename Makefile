@@ -33,7 +33,7 @@ check: $(VENV)/.developer          ## style, types, tests
 	$(BIN)/python -m pytest -n 2 -m "not full"
 
 bench: $(VENV)/.developer          ## the measured claims of the README
-	$(BIN)/python bench/run.py
+	PYTHONPATH=. $(BIN)/python bench/run.py
 
 clean:
 	rm -rf $(VENV) demo var .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,16 +15,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import commands
+import makers
 import scale
 import writing
 from measure import median_cost, print_table
+from tests.fakes.makers import MAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scale import Scale
 
-PARTS = ("scale", "writing", "commands")
+PARTS = ("scale", "writing", "makers", "commands")
 PATIENT = 1_000
 """Radicale reads a calendar that it doesn't know yet at some fifty events a second: beyond this size only Xandikos is asked."""
 
@@ -45,6 +47,8 @@ def main() -> None:
             _scale(folder, chosen.sizes, chosen.servers)
         if "writing" in chosen.parts:
             _writing(folder, chosen.servers, count=chosen.events, rounds=chosen.rounds)
+        if "makers" in chosen.parts:
+            _makers(folder, [size for size in chosen.sizes if size <= PATIENT])
         if "commands" in chosen.parts:
             _commands(folder / "example")
 
@@ -114,6 +118,17 @@ def _writing(folder: Path, servers: Sequence[str], *, count: int, rounds: int) -
         ],
         f"{rounds} rounds, each into two empty calendars, ten events in turn; the bare PUTs carry the same bytes on one keep-alive "
         "connection of http.client, with the same login and If-None-Match. The calendars are made before.",
+    )
+
+
+def _makers(folder: Path, sizes: Sequence[int]) -> None:
+    found = [makers.measure(name, size, folder / f"{name}-{size}") for name in MAKERS for size in sizes]
+    print_table(
+        "Requests to Exchange, Graph and Google",
+        ["backend", "mentorships", "events", "first write", "an event", "quiet tick", "first tick of a process"],
+        [[e.maker, f"{e.size:,}", f"{e.events:,}", f"{e.first:,}", f"{e.first / e.events:.2f}", e.quiet, e.start] for e in found],
+        "On the fakes of the tests. The first write is all requests until every event stands there and everybody is invited; "
+        f"illegal by the maker's own description: {sum(e.illegal for e in found)}.",
     )
 
 

@@ -34,7 +34,7 @@ coordinator = {{ name = "Marieke Smit", email = "opleidingen@voorbeeld.example" 
 [calendar]
 {calendar}
 organizer = {{ name = "Mentorprogramma", email = "mentor@voorbeeld.example" }}
-invitations = "none"
+invitations = "{invitations}"
 
 [mail]
 kind = "folder"
@@ -58,7 +58,7 @@ place = "Kies samen een plek"
 _DAYS = ("mon", "tue", "wed", "thu", "fri")
 
 
-def build(folder: Path, mentorships: int, *, calendar: str = 'kind = "folder"\npath = "calendars"') -> Path:
+def build(folder: Path, mentorships: int, *, calendar: str = 'kind = "folder"\npath = "calendars"', invitations: str = "none") -> Path:
     """Write the organisation into *folder* and return its config."""
     (folder / "trainings").mkdir(parents=True)
     persons = []
@@ -69,7 +69,7 @@ def build(folder: Path, mentorships: int, *, calendar: str = 'kind = "folder"\np
         persons += [_person(f"mentee{n}", n) for n in numbers]
         persons += [_person(f"mentor{n}", n) for n in range(first // MENTEES, -(-numbers.stop // MENTEES))]
     config = folder / "config.toml"
-    config.write_text(_MAIN.format(calendar=calendar) + "".join(persons), encoding="utf-8")
+    config.write_text(_MAIN.format(calendar=calendar, invitations=invitations) + "".join(persons), encoding="utf-8")
     return config
 
 

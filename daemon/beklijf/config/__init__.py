@@ -50,7 +50,7 @@ def load(path: Path) -> Config:
     methods = Methods(folder)
     people = read_people(root, organisation, calendar)
     check_mailbox(root, inbox, calendar.organizer, people)
-    trainings = read_trainings(documents, organisation, people, methods)
+    trainings = read_trainings(documents, organisation, people, methods, teams=calendar.kind == "graph")
     check_organizers(root, calendar, trainings)
     check_letter_hour(root, organisation, people, trainings)
     problems = [*(problem for document in documents for problem in document.problems()), *problems, *methods.problems]

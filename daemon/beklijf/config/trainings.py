@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from beklijf.config.method import DEFAULT, load_method, locate_method
 from beklijf.config.values import Wrong, choice, clock, day, flag, listed, optional_text, text, weekday, whole, zone
-from beklijf.domain import Meets, Mentorship, MentorshipKey, Session, Training
+from beklijf.domain import TEAMS, Meets, Mentorship, MentorshipKey, Session, Training
 from beklijf.errors import ConfigError
 from beklijf.planning.days import public_holidays
 from beklijf.words import day as in_words
@@ -64,10 +64,14 @@ class _Around:
     organisation: Organisation
     people: People
     methods: Methods
+    teams: bool
 
 
-def read_trainings(documents: Sequence[Document], organisation: Organisation, people: People, methods: Methods) -> tuple[Training, ...]:
-    around = _Around(organisation=organisation, people=people, methods=methods)
+def read_trainings(
+    documents: Sequence[Document], organisation: Organisation, people: People, methods: Methods, *, teams: bool
+) -> tuple[Training, ...]:
+    """Read all trainings; *teams*: the calendar server makes online meetings of its own."""
+    around = _Around(organisation=organisation, people=people, methods=methods, teams=teams)
     trainings: dict[str, Training] = {}
     for document in documents:
         for table in document.root.tables_of("training"):
@@ -83,6 +87,9 @@ def _training(table: Table, around: _Around) -> Training:
     method = table.get("method", around.methods.find, None) or around.methods.find(DEFAULT)
     hour = _hour(table.table("meets"), None) if "meets" in table else None
     days = (sessions[0].date, sessions[-1].date + _HALF_A_YEAR) if sessions else None
+    online = table.get("online", optional_text, "")
+    if online == TEAMS and not around.teams:
+        table.wrong("online", "Exchange Online alone makes Teams meetings by itself", 'put a link here, or kind = "graph" in [calendar]')
     mentorships: dict[MentorshipKey, Mentorship] = {}
     for inner in table.tables_of("mentorship"):
         mentorship = _mentorship(inner, training_id, around.people, hour, method.series.minutes)
@@ -102,7 +109,7 @@ def _training(table: Table, around: _Around) -> Training:
         live=table.get("state", choice("draft", "live"), "draft") == "live",
         method=method,
         place=table.get("place", optional_text, ""),
-        online=table.get("online", optional_text, ""),
+        online=online,
         mentorships=tuple(mentorships.values()),
     )
 
