@@ -210,6 +210,8 @@ class Company:
         self.sent: list[tuple[str, str, bytes]] = []
         """Mails of clients: sender, receiver, content."""
         self._numbers = count(1)
+        self._copies: dict[tuple[str, str], str] = {}
+        """An attendee's copy, by the organizer's event and the attendee."""
 
     # -- mailboxes -----------------------------------------------------------------------------------------------------
 
@@ -433,7 +435,7 @@ class Company:
                 self.outside.append((guest.address, method, entry.uid))
                 continue
             mailbox.news.append(method)
-            copy = next((e for e in self.inside(guest.address, "main") if e.original == entry.id), None)
+            copy = self._copy_of(entry, guest)
             if method == "CANCEL" and whole:
                 if copy is not None:
                     self.change(copy, cancelled=True)
@@ -444,7 +446,10 @@ class Company:
         """Bring attendees' copies up to date without a message, as Google does where nobody is to be told."""
         for guest in entry.guests:
             if guest.address in self.mailboxes:
-                self._copy(entry, guest, next((e for e in self.inside(guest.address, "main") if e.original == entry.id), None), None)
+                self._copy(entry, guest, self._copy_of(entry, guest), None)
+
+    def _copy_of(self, entry: Entry, guest: Guest) -> Entry | None:
+        return self.entries.get(self._copies.get((entry.id, guest.address), ""))
 
     def _copy(self, entry: Entry, guest: Guest, copy: Entry | None, place: datetime | None) -> None:
         """Bring an attendee's copy up to date; what they keep in it beside stays theirs, and their answers while the time stays."""
@@ -453,6 +458,7 @@ class Company:
             copy.id, copy.original, copy.mailbox, copy.folder = f"c{self._number():05}", entry.id, guest.address, "main"
             copy.properties, copy.extra, copy.alarms = {}, {}, []
             self.entries[copy.id] = copy
+            self._copies[entry.id, guest.address] = copy.id
         elif place is not None:
             copy.singles[place] = deepcopy(entry.singles[place])
         else:

@@ -1,0 +1,297 @@
+"""Logins at an Exchange Server on premises (EWS), through exchangelib: where it is, who we are there, one request after another.
+
+    login ─► where (endpoint, or autodiscover) ─► credentials ─► one connection ─► `ask`
+
+Knows no events and no mails: those who do hand over the library's services. Of these, not of its folders and accounts, use is
+made: a folder object reads a whole tree of folders at its first use, and saving an item decides by itself what to send. Nothing
+sleeps here: what a server asks to wait is in `Transient.retry_after`.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from exchangelib import (  # type: ignore[import-untyped]  # it has no types
+    BASIC,
+    DELEGATE,
+    IMPERSONATION,
+    NTLM,
+    OAUTH2,
+    UTC,
+    Account,
+    Build,
+    Configuration,
+    Credentials,
+    FailFast,
+    Mailbox,
+    OAuth2Credentials,
+    Version,
+)
+from exchangelib.autodiscover.discovery import Autodiscovery  # type: ignore[import-untyped]
+from exchangelib.autodiscover.protocol import AutodiscoverProtocol  # type: ignore[import-untyped]
+from exchangelib.errors import ErrorServerBusy, EWSError, ResponseMessageError, TransportError  # type: ignore[import-untyped]
+from exchangelib.folders import Root  # type: ignore[import-untyped]
+from exchangelib.properties import DistinguishedFolderId  # type: ignore[import-untyped]
+from exchangelib.protocol import Protocol  # type: ignore[import-untyped]
+from exchangelib.services.common import EWSService  # type: ignore[import-untyped]
+from exchangelib.util import TNS, is_xml  # type: ignore[import-untyped]
+from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
+from requests.adapters import HTTPAdapter
+from requests.exceptions import RequestException
+
+from beklijf.accounts import exchange_online
+from beklijf.accounts.ews_errors import meant, of_status
+from beklijf.errors import Down, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from beklijf.settings import ExchangeLogin
+
+AT_LEAST = Version(build=Build(15, 0, 847))
+"""Exchange 2013 SP1, which began to tell of proposed times. Without a version the library asks for one before anything else."""
+
+_SHORTEST = 60.0
+"""Seconds that a token has to last: the library would ask for another one at once, and for ever."""
+
+# On an error it logs the whole request, with the text of our letters in it; what went wrong is in the error that we raise.
+logging.getLogger("exchangelib").setLevel(logging.CRITICAL)
+
+
+class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
+    """What is mixed into a service of the library, so that a no to one item of a request is no no to the others."""
+
+    ERRORS_TO_CATCH_IN_RESPONSE = (TransportError,)
+
+    def _get_exception(self, code: str | None, text: str | None, msg_xml: Any = None, rule_errors: Any = None) -> Exception:  # noqa: ANN401
+        """Keep the hint that the library reads in a SOAP fault only."""
+        error: Exception = super()._get_exception(code=code, text=text or "", msg_xml=msg_xml, rule_errors=rule_errors)
+        if isinstance(error, ErrorServerBusy) and msg_xml is not None:
+            hints = [value.text for value in msg_xml.findall(f"{{{TNS}}}Value") if value.get("Name") == "BackOffMilliseconds"]
+            error.back_off = next((int(hint) / 1000 for hint in hints if hint and hint.isdecimal()), None)
+        return error
+
+    @classmethod
+    def _get_soap_parts(cls, response: Any) -> Any:  # noqa: ANN401  # exchangelib has no types
+        return super()._get_soap_parts(_Whole(response))
+
+
+class _Whole:
+    """An answer that is read at once: the library asks for it byte by byte."""
+
+    def __init__(self, response: Any) -> None:  # noqa: ANN401  # requests' own
+        self._content = response.content
+
+    def iter_content(self) -> Iterator[bytes]:
+        yield self._content
+
+
+class Connection:
+    """One login at one server, for all mailboxes that it may act in. Opens nothing before the first request."""
+
+    def __init__(self, login: ExchangeLogin, owner: str) -> None:
+        """Take as *owner* the mailbox by which autodiscover finds the server, and whose own failing is everybody's."""
+        self.login = login
+        self.owner = owner.casefold()
+        self.target = f"{login.user or owner} {login.url or 'autodiscover'}".strip()
+        self.server = urlsplit(login.url).netloc or f"the Exchange server of {owner}"
+        self._protocol: Protocol | None = None
+        self._accounts: dict[str, Account] = {}
+
+    def account(self, mailbox: str) -> Account:
+        """Return *mailbox* as the library's services want it."""
+        key = mailbox.casefold()
+        if key not in self._accounts:
+            access = IMPERSONATION if self.login.access == "impersonation" else DELEGATE
+            protocol = self._opened()
+            # the host's locale and zone, by which the library would otherwise go, mean nothing here
+            account = Account(mailbox, config=protocol.config, access_type=access, default_timezone=UTC, locale="en_US")
+            account.protocol = protocol
+            self._accounts[key] = account
+        return self._accounts[key]
+
+    def ask(self, service: type[Service], mailbox: str, about: str, *, alone: bool = False, **arguments: object) -> list[Any]:
+        """Send what *service* asks in *mailbox*, and return what the server says of each thing: its answer, or an error of ours.
+
+        Raises what is no answer at all, and what hits everything; *about* says in errors what was being done. *alone*: a no to
+        this, even in the service's own mailbox, is no no to everything.
+        """
+        personal = alone or mailbox.casefold() != self.owner
+        with self._errors(about, personal=personal):
+            found = list(service(account=self.account(mailbox)).call(**arguments))
+            return [self._meant(each, about, personal=personal) if isinstance(each, EWSError) else each for each in found]
+
+    def _meant(self, error: Exception, about: str, *, personal: bool) -> Exception:
+        return meant(error, server=self.server, about=about, personal=personal)
+
+    def folder(self, mailbox: str, kind: type, name: str) -> Any:  # noqa: ANN401  # exchangelib has no types
+        """Return one of a mailbox's own folders without asking for it."""
+        account = self.account(mailbox)
+        place = DistinguishedFolderId(id=name, mailbox=Mailbox(email_address=account.primary_smtp_address))
+        return kind(root=Root(account=account), _distinguished_id=place)
+
+    def close(self) -> None:
+        if self._protocol is not None:
+            self._protocol.close()
+        self._protocol = None
+        self._accounts.clear()
+
+    def get(self, service: type[Service], mailbox: str, about: str, *, alone: bool = False, **arguments: object) -> list[Any]:
+        """Do what `ask` does, and raise what is said no to."""
+        found = self.ask(service, mailbox, about, alone=alone, **arguments)
+        for each in found:
+            if isinstance(each, Exception):
+                raise each
+        return found
+
+    @contextmanager
+    def _errors(self, about: str, *, personal: bool) -> Iterator[None]:
+        """Translate; after an error before Exchange the library may have lost its only session, and would wait for it for ever."""
+        try:
+            yield
+        except (EWSError, RequestException, OAuth2Error) as error:
+            if not isinstance(error, ResponseMessageError) or isinstance(error.__context__, RequestException):
+                self.close()
+            raise self._meant(error, about, personal=personal) from error
+        except (Transient, Down):
+            self.close()
+            raise
+
+    def _opened(self) -> Protocol:
+        if self._protocol is None:
+            credentials, auth = self._credentials()
+            url = self.login.url or self._discovered(credentials)
+            if exchange_online.is_host(urlsplit(url).hostname or ""):
+                raise Down(f"{urlsplit(url).hostname} is Exchange Online: {exchange_online.BLOCKED}", hint=exchange_online.INSTEAD)
+            self.server = urlsplit(url).netloc
+            configuration = Configuration(
+                service_endpoint=url,
+                credentials=credentials,
+                auth_type=auth,
+                version=AT_LEAST.copy(),
+                retry_policy=_NoRetry(self.server),
+                max_connections=1,
+            )
+            self._protocol = _opened(configuration, self.login.ca)
+        return self._protocol
+
+    def _credentials(self) -> tuple[Any, str]:
+        secret = self.login.password.reveal() if self.login.password else ""
+        if self.login.auth == "oauth":
+            return _Application(self.login, secret, self.login.url), OAUTH2
+        return Credentials(self.login.user or self.owner, secret), NTLM if self.login.auth == "ntlm" else BASIC
+
+    def _discovered(self, credentials: Any) -> str:  # noqa: ANN401  # as above
+        """Return the endpoint that autodiscover names for the owner; the library insists on DNS and HTTPS for it."""
+        before = AutodiscoverProtocol.HTTP_ADAPTER_CLS
+        AutodiscoverProtocol.HTTP_ADAPTER_CLS = _trusting(self.login.ca)
+        try:
+            response, _ = Autodiscovery(email=self.owner, credentials=credentials).discover()
+        except EWSError as error:
+            raise Down(
+                f"autodiscover found no Exchange server for {self.owner} ({' '.join(str(error).split())})",
+                hint="set url of the login to https://SERVER/EWS/Exchange.asmx",
+            ) from error
+        finally:
+            AutodiscoverProtocol.HTTP_ADAPTER_CLS = before
+        return str(response.ews_url)
+
+
+class _NoRetry(FailFast):  # type: ignore[misc]  # exchangelib has no types
+    """Say at once what a server without an answer said, with how long it asks us to wait."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def raise_response_errors(self, response: Any) -> None:  # noqa: ANN401  # requests has no types
+        status: int = response.status_code
+        if status == 200 or (status == 500 and is_xml(response.content)):  # noqa: PLR2004  # a SOAP fault is a 500
+            return
+        wait = str(response.headers.get("Retry-After", ""))
+        raise of_status(
+            status,
+            server=self._server,
+            location=urlsplit(response.headers.get("Location", "")).path,
+            retry_after=float(wait) if wait.isdecimal() else None,
+        )
+
+
+class _Application(OAuth2Credentials):  # type: ignore[misc]  # as above
+    """An application's own token (client credentials), of AD FS or Entra, for this server and not for Microsoft's."""
+
+    def __init__(self, login: ExchangeLogin, secret: str, url: str) -> None:
+        place = urlsplit(url)
+        self._scope = f"{place.scheme}://{place.netloc}/.default"
+        self._token_url = token_address(login)
+        super().__init__(client_id=login.user, client_secret=secret, tenant_id=login.tenant)
+
+    def session_params(self) -> dict[str, Any]:
+        """Leave a token that is over to the library: it gets a new one then, where it would ask for a refresh that we aren't given."""
+        return {"token": self.access_token}
+
+    def on_token_auto_refreshed(self, access_token: Mapping[str, Any]) -> None:
+        super().on_token_auto_refreshed(access_token)
+        if float(access_token.get("expires_in", _SHORTEST)) < _SHORTEST:
+            raise Transient(f"{urlsplit(self.token_url).netloc}: gives tokens that are over at once", hint="compare the clocks")
+
+    @property
+    def token_url(self) -> str:
+        return self._token_url
+
+    @property
+    def scope(self) -> list[str]:
+        return [self._scope]
+
+
+def token_address(login: ExchangeLogin) -> str:
+    """Return where a login's tokens come from: the address itself, Entra's for a tenant, or that of AD FS, which has none."""
+    authority = login.authority.rstrip("/") or "https://login.microsoftonline.com"
+    if authority.endswith("/token"):
+        return authority
+    if login.tenant in {"", "adfs"}:
+        return f"{authority}/{login.tenant}/oauth2/token".replace("//oauth2", "/oauth2")
+    return f"{authority}/{login.tenant}/oauth2/v2.0/token"
+
+
+def _opened(configuration: Configuration, ca: Path | None) -> Protocol:
+    """Return a connection of our own: the library would share one per login in the whole process, and never forget it."""
+
+    class Own(Protocol):  # type: ignore[misc]  # exchangelib has no types
+        HTTP_ADAPTER_CLS = _trusting(ca)
+        RETRY_WAIT = 0  # what it takes for the server's hint where there is none
+        made: Any = None
+
+        def raw_session(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            self.made = super().raw_session(*arguments, **options)
+            return self.made
+
+        def create_session(self) -> Any:  # noqa: ANN401
+            try:
+                return super().create_session()
+            except Exception:  # no token: the library forgets what it opened to ask for one
+                self.made.close()
+                raise
+
+    made: Protocol = type.__call__(Own, config=configuration)
+    return made
+
+
+def _trusting(ca: Path | None) -> type[HTTPAdapter]:
+    """Return how the library connects, trusting *ca* instead of the system's authorities."""
+    if ca is None:
+        return HTTPAdapter
+
+    class Trusting(HTTPAdapter):
+        def cert_verify(self, conn: Any, url: str, verify: object, cert: Any) -> None:  # noqa: ANN401
+            del verify
+            super().cert_verify(conn=conn, url=url, verify=str(ca), cert=cert)
+
+        def build_connection_pool_key_attributes(self, request: Any, verify: object, cert: Any = None) -> Any:  # noqa: ANN401
+            del verify
+            return super().build_connection_pool_key_attributes(request, str(ca), cert)
+
+    return Trusting

@@ -1,0 +1,159 @@
+"""What attendees answered, where it waits in the organizer's inbox: the meeting responses that no attendant has worked in.
+
+Most servers work answers into the organizer's copy by themselves, which `changes` then tells; looking into the inbox as well
+would cost a request a tick. So as soon as one answer was seen that was worked in, the inbox is looked into only once after each
+reading of everything (daily, and at every start); where one waits nevertheless, it is looked into each time from then on.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from exchangelib import CalendarItem, ExtendedProperty  # type: ignore[import-untyped]  # it has no types
+from exchangelib.fields import DateTimeField, TextField  # type: ignore[import-untyped]
+from exchangelib.folders import Inbox  # type: ignore[import-untyped]
+from exchangelib.items import MOVE_TO_DELETED_ITEMS, MeetingResponse  # type: ignore[import-untyped]
+
+from beklijf.calendars.exchange_reading import ANSWERS, paths
+from beklijf.calendars.exchange_synced import SyncedFolder
+from beklijf.calendars.exchange_times import instant
+from beklijf.calendars.ics_reader import address_of, is_ours
+from beklijf.conversation import Itip, Waiting
+from beklijf.errors import Missing, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from beklijf.accounts.ews import Connection
+    from beklijf.calendars import Stored
+
+NEWEST = 1_000_000
+"""The SEQUENCE of an answer that doesn't say to which invitation it is: it counts as being about the last."""
+
+
+class _Sequence(ExtendedProperty):  # type: ignore[misc]  # exchangelib has no types
+    """PidLidAppointmentSequence: to which update of the meeting this is an answer ([MS-OXOCAL] 2.2.1.1)."""
+
+    distinguished_property_set_id, property_id, property_type = "Appointment", 0x8201, "Integer"
+
+
+MeetingResponse.register("beklijf_sequence", _Sequence)
+# The library leaves out what all meeting messages have: which event, and which meeting of it.
+MeetingResponse.add_field(DateTimeField("recurrence_id", field_uri="calendar:RecurrenceId", is_read_only=True), "response_type")
+MeetingResponse.add_field(TextField("uid", field_uri="calendar:UID", is_read_only=True), "response_type")
+
+_SAMPLE = 100
+"""Events in which an answer is looked for; one request."""
+_ANSWERED = paths(CalendarItem, "required_attendees")
+_FIELDS = paths(
+    MeetingResponse,
+    *("uid", "recurrence_id", "response_type", "sender", "author", "datetime_received", "has_been_processed", "is_out_of_date"),
+    *("associated_calendar_item_id", "proposed_start", "proposed_end", "beklijf_sequence"),
+)
+
+
+class Answers:
+    """The answers in one inbox."""
+
+    def __init__(self, connection: Connection, mailbox: str) -> None:
+        self._connection = connection
+        self._folder = SyncedFolder(connection, mailbox, Inbox, "inbox", (), alone=True)
+        self._state = ""
+        self._waiting: dict[str, Waiting] = {}
+        self._events: dict[str, str] = {}
+        """Our UIDs by the ids of events, for responses that name no UID."""
+        self._attended = False
+        """Somebody at the server works answers in."""
+        self._unattended = False
+        """One was found waiting, so nobody does; that holds for good."""
+        self._due = True
+        """Look once, however sure we are that nothing waits there."""
+        self._unread: tuple[str, ...] = ()
+        """Events that are as we know them, and may have answers in them."""
+        self._deaf = ""
+
+    def check(self) -> str:
+        try:
+            self._folder.rights()
+        except Refused as error:
+            return f"its inbox can't be read ({error})"
+        return "answers that wait in its inbox are read"
+
+    def seen(self, stored: Stored) -> None:
+        """Take in what an organizer's copy shows."""
+        self._events[stored.href] = stored.event.uid
+        answers = [stored.answers, *stored.single_answers.values()]
+        self._attended = self._attended or any(answer != "NEEDS-ACTION" for each in answers for answer in each.values())
+
+    def begin(self, unread: Iterable[str]) -> None:
+        """Look once more; *unread* are events that weren't read again."""
+        self._due = True
+        self._unread = tuple(sorted(unread))[:_SAMPLE]
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        if self._deaf:
+            return ()
+        if self._unread and not self._attended:
+            found = self._folder.get(self._unread, _ANSWERED).values()
+            self._attended = any(not isinstance(item, Exception) and _has_answers(item) for item in found)
+            self._unread = ()
+        if self._attended and not self._unattended and not self._due:
+            return ()
+        try:
+            self._read()
+        except Refused as error:
+            self._deaf = str(error)
+            return ()
+        self._due = False
+        self._unattended = self._unattended or bool(self._waiting)
+        return tuple(self._waiting.values())
+
+    def take(self, href: str) -> None:
+        """Put a message where deleted ones are: it may have a word in it that people want to read."""
+        self._waiting.pop(href, None)
+        for error in self._folder.remove([(href, None)], told=False, how=MOVE_TO_DELETED_ITEMS):
+            if not isinstance(error, Missing):
+                raise error
+
+    def _read(self) -> None:
+        listing = self._folder.listing(self._state) or self._folder.listing("")
+        if listing is None:
+            return
+        self._state = listing.state
+        for key in listing.gone:
+            self._waiting.pop(key, None)
+        responses = [key for key, item in listing.items.items() if isinstance(item, MeetingResponse)]
+        for key, item in self._folder.get(responses, _FIELDS).items():
+            if isinstance(item, Missing):
+                continue
+            if isinstance(item, Exception):
+                raise item
+            self._attended = self._attended or bool(item.has_been_processed)
+            message = None if item.has_been_processed or item.is_out_of_date else self._message(item)
+            self._waiting.pop(key, None)
+            if message is not None:
+                self._waiting[key] = Waiting(href=key, message=message)
+
+    def _message(self, item: Any) -> Itip | None:  # noqa: ANN401  # exchangelib has no types
+        event = item.associated_calendar_item_id
+        uid = str(item.uid or (self._events.get(event.id, "") if event else ""))
+        sender = item.author or item.sender
+        if not is_ours(uid) or sender is None or not sender.email_address:
+            return None
+        proposed = item.proposed_start is not None and item.proposed_end is not None
+        return Itip(
+            method="COUNTER" if proposed else "REPLY",
+            uid=uid,
+            place=item.recurrence_id and instant(item.recurrence_id),
+            attendee=address_of(sender.email_address),
+            partstat=ANSWERS.get(item.response_type, "NEEDS-ACTION"),
+            sequence=NEWEST if item.beklijf_sequence is None else int(item.beklijf_sequence),
+            stamp=item.datetime_received and instant(item.datetime_received),
+            start=instant(item.proposed_start) if proposed else None,
+            minutes=int((item.proposed_end - item.proposed_start) / timedelta(minutes=1)) if proposed else 0,
+        )
+
+
+def _has_answers(item: Any) -> bool:  # noqa: ANN401  # exchangelib has no types
+    return any(attendee.response_type in ANSWERS for attendee in item.required_attendees or ())
