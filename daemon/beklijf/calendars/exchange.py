@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from beklijf.accounts.ews import Connection
 from beklijf.accounts.ews_errors import RIGHTS
-from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, exchange_reading, exchange_series, exchange_writing
+from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, exchange_reading, exchange_series, exchange_writing
 from beklijf.calendars.exchange_answers import Answers
 from beklijf.calendars.exchange_busy import busy
 from beklijf.calendars.exchange_folder import EventFolder
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from beklijf.conversation import Busy, Waiting
     from beklijf.domain import Event, Person
     from beklijf.settings import CalendarSettings
-
-_TOLD = frozenset({"time", "recurrence", "single", "place", "people", "online"})
-"""What people are told about: ``beklijf.reconcile.merge.TOLD``, which is below this layer."""
 
 
 class ExchangeCalendar:
@@ -173,7 +170,7 @@ class ExchangeCalendar:
         """Take three requests; for a series with single meetings up to six more."""
         del sequence, stamp
         item = self._current(stored)
-        told = agent is Agent.SERVER and (not fields or bool(fields & _TOLD))
+        told = agent is Agent.SERVER and (not fields or bool(fields & TOLD))
         about = f"changing {wanted.title!r}"
         if item.recurrence is None:
             exchange_series.finish(self._folder, (item.id, item.changekey), wanted, fields, item, told=told, about=about)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from beklijf import canonical
-from beklijf.calendars import exchange_times, exchange_writing
+from beklijf.calendars import exchange_reading, exchange_times, exchange_writing
 from beklijf.errors import Missing, Refused
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def update(folder: EventFolder, item: Item, stored: Stored, wanted: Event, field
         alone = fields == {"single"} and not noted
         if told and stored.event.people and not alone and not noted:
             at, noted = folder.change(at, {"beklijf_before": exchange_writing.before(stored.event)}, told=False, about=about), True
-        write_singles(folder, item.id, held, goal, told=told and alone and bool(stored.delivery), about=about)
+        write_singles(folder, item.id, held, goal, told=told and alone and exchange_reading.was_sent(item), about=about)
         at = (item.id, "")
     if noted or rest or not fields:
         finish(folder, at, wanted, rest, item, noted=noted, told=told, about=about)

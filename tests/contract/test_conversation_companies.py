@@ -1,0 +1,675 @@
+"""The whole conversation where one server has everybody's mail and calendars: Exchange, Exchange Online, Google.
+
+The service, the mentee and the mentor have mailboxes there; the server invites, and notes in the organizer's copy what people
+answer. What comes by mail to the service's mailbox (an answer once more, another time that somebody proposes) is read as well.
+Each case says what each of them gets, from the server (its methods) and from us (the first words of letters), and holds every
+program, the ledger and the command ``status`` together.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pytest
+from tests.contract.test_answers import AMSTERDAM, ORGANIZER, press
+from tests.contract.test_conversation_xandikos import (
+    ADDRESSES,
+    BOTH,
+    DAY,
+    INVITED,
+    OTHER,
+    SECOND,
+    SERIES,
+    SOON,
+    Office,
+    Speaking,
+    at_once,
+    marks,
+    meetings,
+    offers,
+    on,
+)
+from tests.contract.test_people import entry
+from tests.contract.test_reconcile import KARIM, NOOR, QUIET, SANNE
+from tests.fakes import programs
+from tests.fakes.company import Company
+from tests.fakes.makers import MAKERS
+from tests.fakes.tokens import Pair
+
+from beklijf.commands import by_hand
+from beklijf.conversation import Said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.fakes.company import Entry
+    from tests.fakes.makers import Maker
+
+    from beklijf.reconcile.engine import Outcome
+
+INVITES = [("karim", "REQUEST"), ("sanne", "REQUEST")]
+CANCELS = [("karim", "CANCEL"), ("sanne", "CANCEL")]
+PEOPLE = {ORGANIZER: "Mentorprogramma", SANNE: "Sanne de Vries", KARIM: "Karim Bakker"}
+
+
+# -- the office --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Account:
+    """A person's mailbox and calendar, as their program uses them."""
+
+    company: Company
+    address: str
+    read: int = 0
+    """Mails so far."""
+
+    def entries(self) -> dict[str, bytes]:
+        return {each.id: programs.read(self.company, each.id) for each in self.company.inside(self.address, "main")}
+
+    def put(self, href: str, data: bytes) -> None:
+        programs.write(self.company, self.address, "main", href, data)
+
+    def delete(self, href: str) -> None:
+        programs.delete(self.company, href)
+
+    def news(self) -> list[str]:
+        """Return the methods of what the server brought, and one "answer" for each that an organizer got by mail."""
+        mailbox = self.company.mailboxes[self.address]
+        found, mailbox.news = mailbox.news, []
+        mails = [each for each in self.company.messages.values() if each.mailbox == self.address]
+        found += ["answer"] * (len(mails) - self.read)
+        self.read = len(mails)
+        return found
+
+
+@dataclass
+class Firm(Office):
+    """A town whose people, and the service, are at one company."""
+
+    maker: Maker = field(kw_only=True)
+    mailed: int = 0
+
+    @property
+    def company(self) -> Company:
+        return self.maker.company
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether people are told of each write, be it of words alone, and of each day off of a series that moves (Graph)."""
+        return 'kind = "graph"' in self.calendar
+
+    def tick(self, later: timedelta = timedelta(minutes=5)) -> Outcome:
+        """Let the mail that came for the service be there to be read, and tick."""
+        self.company.now = self.now.astimezone(UTC)
+        mails = [each for each in self.company.messages.values() if each.mailbox == ORGANIZER]
+        for mail in mails[self.mailed :] if self.words.inbox else ():
+            (self.folder / "inbox" / "new" / f"{mail.id}.server").write_bytes(mail.raw)
+        self.mailed = len(mails)
+        return super().tick(later)
+
+    def entry(self, item: str) -> Entry:
+        """Return the organizer's event."""
+        owner, _, href = self.row(item).href.rpartition("|")
+        return self.company.entries[self.maker.core(owner or ORGANIZER, href)]
+
+    def entry_of(self, who: str, item: str) -> Entry:
+        """Return what somebody's calendar has of it: the organizer's event, or the own copy."""
+        whole = self.entry(item)
+        if who == whole.mailbox:
+            return whole
+        [found] = [each for each in self.company.inside(who, "main") if each.original == whole.id]
+        return found
+
+    def copy(self, who: str, item: str) -> tuple[str, bytes]:
+        name = self.entry_of(who, item).id
+        return name, programs.read(self.company, name)
+
+    def shown(self, who: str) -> dict[str, tuple[datetime, ...]]:
+        """Return when a person's own program has our meetings; those that were cancelled aren't."""
+        rows = [row for row in self.engine.ledger.rows().values() if row.kind != "reminder"]
+        items = {row.known_as or row.uid: row.ref.rpartition("/")[2] for row in rows}
+        found = {}
+        for each in self.company.inside(who, "main"):
+            if each.uid in items and (times := meetings(programs.read(self.company, each.id))):
+                found[items[each.uid]] = times
+        return found
+
+    def propose(self, who: str, item: str, start: datetime, *, meeting: datetime | None = None) -> None:
+        """Propose another time from somebody's own program; the answer that goes with it says neither yes nor no."""
+        place = None if meeting is None else meeting.astimezone(UTC)
+        self.company.respond(self.entry_of(who, item), "TENTATIVE", place, proposed=(start.astimezone(UTC), 60))
+
+    def proposed(self, who: str, item: str, meeting: datetime | None = None) -> dict[tuple[str, str, str], Said]:
+        """Return what is heard of an answer with which another time was proposed: where the server notes that, nothing else."""
+        name, place = who.partition("@")[0], f"{meeting:%Y-%m-%d}" if meeting else ""
+        return {} if self.maker.notes_proposals else {(item, place, name): Said.TENTATIVE}
+
+
+def _firm(folder: Path, maker: Maker, words: Speaking) -> Firm:
+    for name in ("cur", "new", "tmp"):
+        (folder / "inbox" / name).mkdir(parents=True)
+
+    def core(href: str) -> tuple[str, str]:
+        owner, _, inner = href.rpartition("|")
+        return owner or ORGANIZER, maker.core(owner or ORGANIZER, inner)
+
+    def write(href: str, data: bytes) -> None:
+        owner, name = core(href)
+        programs.write(maker.company, owner, "main", name, data)
+
+    return Firm(
+        folder=folder,
+        calendar=maker.calendar,
+        read=lambda href: programs.read(maker.company, core(href)[1]),
+        write=write,
+        remove=lambda href: programs.delete(maker.company, core(href)[1]),
+        words=words,
+        desks={address: Account(maker.company, address) for address in (SANNE, KARIM)},
+        maker=maker,
+    )
+
+
+@pytest.fixture(scope="session")
+def pair() -> Pair:
+    return Pair.made()
+
+
+@pytest.fixture(params=MAKERS)
+def maker(request: pytest.FixtureRequest, pair: Pair, tmp_path: Path) -> Iterator[Maker]:
+    company = Company()
+    for address, name in PEOPLE.items():
+        company.hire(address, name)
+    with ExitStack() as stack:
+        made = MAKERS[request.param](tmp_path, company, pair, stack)
+        yield made
+    assert made.illegal == []
+
+
+@pytest.fixture
+def town(maker: Maker, tmp_path: Path) -> Iterator[Firm]:
+    made = _firm(tmp_path, maker, Speaking())
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def invited(town: Firm, request: pytest.FixtureRequest) -> Firm:
+    town.words.inbox = getattr(request, "param", True)
+    town.invited()
+    assert town.engine.applier.sender == "server"
+    assert town.got() == sorted(INVITES * 2)
+    return town
+
+
+def day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d}"
+
+
+def both(partstat: Said) -> dict[tuple[str, str, str], Said]:
+    return {("series", "", "sanne"): partstat, ("series", "", "karim"): partstat}
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("invited", "name", "partstat"),
+    [(True, "sanne", "ACCEPTED"), (True, "karim", "TENTATIVE"), (False, "sanne", "TENTATIVE"), (False, "karim", "ACCEPTED")],
+    indirect=["invited"],
+)
+def test_an_answer_is_heard_and_brings_nobody_anything(invited: Firm, name: str, partstat: str) -> None:
+    town = invited
+    town.answer(ADDRESSES[name], "series", partstat)
+    town.answer(ADDRESSES[name], "goals", "ACCEPTED")
+
+    town.tick(SOON)
+
+    assert town.got() == []
+    story = town.settled()
+    assert story.answers == {("series", "", name): Said(partstat.lower()), ("goals", "", name): Said.ACCEPTED}
+    assert (story.waiting, story.moved) == (None, 0)
+
+
+@pytest.mark.parametrize(("invited", "name"), [(True, "sanne"), (True, "karim"), (False, "karim")], indirect=["invited"])
+def test_one_meeting_is_declined_which_the_other_one_is_told_since_the_server_tells_them_nothing(invited: Firm, name: str) -> None:
+    town = invited
+    town.answer(ADDRESSES[name], "series", "ACCEPTED")
+    town.tick(SOON)
+
+    town.answer(ADDRESSES[name], "series", "DECLINED", SECOND)
+    town.tick(SOON)
+
+    assert [who for who, _ in town.got(*town.letters())] == [OTHER[name]]
+    story = town.settled()
+    assert story.answers == {("series", "", name): Said.ACCEPTED, ("series", day(SECOND), name): Said.DECLINED}
+    assert marks(town.copy(ADDRESSES[OTHER[name]], "series")[1]) == {}
+
+
+@BOTH
+def test_a_declined_series_brings_other_hours_and_the_chosen_one_moves_it(invited: Firm, name: str) -> None:
+    town = invited
+    town.answer(ADDRESSES[OTHER[name]], "series", "ACCEPTED")
+    town.tick(SOON)
+    town.answer(ADDRESSES[name], "series", "DECLINED")
+    town.tick(SOON)
+
+    letters = town.letters()
+    assert town.got(*letters) == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd")]
+    story = town.settled()
+    assert story.waiting == (SANNE, "declined-series")
+    assert story.answers == {("series", "", name): Said.DECLINED, ("series", "", OTHER[name]): Said.ACCEPTED}
+    [hours] = [letter for letter in letters if SANNE in str(letter["To"])]
+
+    press(town, SANNE, offers(hours)[1])
+    town.tick(SOON)  # it is the pair's hour from now on,
+    town.tick(SOON)  # to which the calendar is brought, as to any other change of what is planned
+
+    assert town.got() == sorted([*INVITES, *(CANCELS if town.tells_all else [])])
+    story = town.settled()
+    assert (story.answers, story.waiting) == ({}, None)
+    assert story.meetings["series"] == at_once(*(on(days, 15) for days in (35, 49, 77, 91)))  # day 63 is a session's
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+
+
+def test_without_a_mailbox_a_declined_series_brings_hours_to_agree_on_and_nothing_to_click(town: Firm) -> None:
+    town.words.inbox = False
+    town.invited()
+    town.got()
+
+    town.answer(SANNE, "series", "DECLINED")
+    town.tick(SOON)
+
+    letters = town.letters()
+    assert town.got(*letters) == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd")]
+    assert [offers(letter) for letter in letters] == [[], []]
+    story = town.settled()
+    assert (story.answers, story.waiting) == ({("series", "", "sanne"): Said.DECLINED}, (SANNE, "declined-series"))
+
+
+@pytest.mark.parametrize(("name", "item"), [("sanne", "series"), ("karim", "goals")])
+def test_who_throws_their_copy_away_has_declined(invited: Firm, name: str, item: str) -> None:
+    town = invited
+    town.throw_away(ADDRESSES[name], item)
+
+    town.tick(SOON)
+
+    assert town.got() == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd")]
+    story = town.settled()
+    assert story.answers == {(item, "", name): Said.DECLINED}
+    assert story.waiting == (SANNE, "declined-series")
+    assert town.shown(ADDRESSES[OTHER[name]]) == story.meetings
+
+
+@BOTH
+def test_what_an_attendee_does_to_the_own_copy_alone_changes_nothing_for_others(invited: Firm, name: str) -> None:
+    town = invited
+    href, data = town.copy(ADDRESSES[name], "series")
+    data = by_hand.move(by_hand.take_out(data, SECOND.astimezone(UTC)), SERIES[2].astimezone(UTC), timedelta(hours=1))
+    town.desks[ADDRESSES[name]].put(href, data)
+
+    town.tick(SOON)
+
+    assert town.got() == []
+    story = town.settled()
+    assert (story.answers, story.moved, story.meetings["series"]) == ({}, 0, at_once(*SERIES))
+    assert town.shown(ADDRESSES[OTHER[name]]) == story.meetings
+
+
+# -- moves -------------------------------------------------------------------------------------------------------------
+
+
+def test_one_meeting_is_moved_in_the_services_calendar_and_its_questions_follow(invited: Firm) -> None:
+    """Two ticks: the text waits ten minutes, since people drag twice; alone it is no message, where that can be written."""
+    town = invited
+    for name in (SANNE, KARIM):
+        town.answer(name, "series", "ACCEPTED")
+    town.tick(SOON)
+
+    town.move("series", timedelta(days=-1, hours=-4), SERIES[0])
+    town.tick(SOON)
+    moved = town.got()
+    town.tick(QUIET)
+
+    assert (moved, town.got()) == (INVITES, INVITES if town.tells_all else [])
+    story = town.settled()
+    assert story.meetings["series"] == at_once(on(36, 11), *SERIES[1:])
+    assert (story.answers, story.moved) == (both(Said.ACCEPTED), 1)
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+    text = town.entry("series").text.casefold()
+    assert f"woensdag {on(36, 11).day} " in text
+    assert f"donderdag {SERIES[0].day} " not in text
+
+
+def test_the_series_is_moved_in_the_services_calendar(invited: Firm) -> None:
+    town = invited
+    for name in (SANNE, KARIM):
+        town.answer(name, "series", "ACCEPTED")
+    town.tick(SOON)
+
+    town.move("series", timedelta(days=1, hours=-2))
+    town.tick(SOON)
+    moved = town.got()
+    town.tick(QUIET)
+
+    assert (moved, town.got()) == (INVITES, INVITES if town.tells_all else [])
+    story = town.settled()
+    assert story.meetings["series"] == tuple(at + timedelta(days=1, hours=-2) for at in at_once(*SERIES))
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+    assert (story.answers, story.moved) == ({}, 1)  # the server takes all answers back
+
+
+def test_one_meeting_is_taken_out_in_the_services_calendar(invited: Firm) -> None:
+    town = invited
+    town.take_out("series", SECOND)
+
+    town.tick(SOON)
+
+    assert town.got() == CANCELS
+    story = town.settled()
+    assert story.meetings["series"] == at_once(*(at for at in SERIES if at != SECOND))
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+    assert (story.answers, story.waiting) == ({}, None)
+
+
+@pytest.mark.parametrize("item", ["series", "goals"])
+def test_an_event_is_deleted_in_the_services_calendar(invited: Firm, item: str) -> None:
+    town = invited
+    town.answer(SANNE, item, "ACCEPTED")
+    town.tick(SOON)
+    town.remove(town.row(item).href)
+
+    town.tick(SOON)
+
+    assert town.got() == CANCELS
+    story = town.settled()
+    assert item not in story.meetings
+    assert story.answers == {}
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+
+
+def test_a_series_that_begins_later_still_ends_where_it_did(invited: Firm) -> None:
+    """A day that is closed after all: the series begins later, and there is a stand-in."""
+    town = invited
+    town.words.closed = day(SERIES[0])
+
+    town.changed()
+
+    assert town.got() == sorted(INVITES * 2)
+    story = town.settled()
+    assert story.meetings["series"] == at_once(*SERIES[1:])
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+
+
+def test_a_pair_that_is_no_more_is_cancelled_for_both(invited: Firm) -> None:
+    """Another mentee with the same mentor: who leaves is told, once for each event."""
+    town = invited
+    town.answer(SANNE, "series", "ACCEPTED")
+    town.tick(SOON)
+    town.words.pairs = ((NOOR, KARIM),)
+
+    town.changed()
+
+    assert [each for each in town.got() if each[1] == "CANCEL"] == sorted(CANCELS * 2)
+    assert town.shown(SANNE) == {}
+    assert [each.uid for each in town.company.inside(ORGANIZER, "main") if SANNE in {guest.address for guest in each.guests}] == []
+
+
+# -- proposals ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_mentee_proposes_another_time_for_one_meeting(invited: Firm) -> None:
+    town = invited
+    for name in (SANNE, KARIM):
+        town.answer(name, "series", "ACCEPTED")
+    town.tick(SOON)
+
+    town.propose(SANNE, "series", on(50, 11), meeting=SECOND)
+    town.tick(SOON)
+
+    assert town.got() == sorted([*INVITES, ("sanne", "Verzet naar woensdag")])
+    proposed = {("series", day(SECOND), "sanne"): Said.ACCEPTED}  # who proposes a time needn't answer; their program knows of no answer
+    story = town.settled(elsewhere=proposed)
+    assert story.meetings["series"] == at_once(SERIES[0], on(50, 11), *SERIES[2:])
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+    assert story.moved == 1
+
+    town.answer(KARIM, "series", "TENTATIVE", SECOND)
+    town.tick(SOON)
+
+    assert town.got() == []
+    story = town.settled(elsewhere=proposed)
+    assert story.answers[("series", day(SECOND), "karim")] is Said.TENTATIVE
+
+
+def test_from_now_on_brings_the_series_to_the_proposed_hour_and_leaves_no_single_meeting_behind(invited: Firm) -> None:
+    town = invited
+    town.propose(SANNE, "series", on(50, 11), meeting=SECOND)
+    town.tick(SOON)
+    [confirmation] = [mail for mail in town.mails() if "Verzet" in str(mail["Subject"])]
+    assert town.got() == INVITES
+
+    press(town, SANNE, next(each for each in offers(confirmation) if "Voortaan" in unquote(each)))
+    town.tick(SOON)
+    town.tick(SOON)
+
+    assert town.got() == sorted([*CANCELS, *INVITES])  # a new invitation, and the end of the old one with its moved meeting
+    story = town.settled()
+    assert story.meetings["series"] == at_once(*(on(days, 11) for days in (36, 50, 64, 78, 92)))
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+    assert (story.answers, story.waiting) == ({}, None)
+
+
+def test_the_mentor_proposes_and_the_mentee_takes_it_over(invited: Firm) -> None:
+    town = invited
+    town.propose(KARIM, "goals", on(22, 10))
+    town.tick(SOON)
+    [put] = town.mails()
+    assert town.got(put) == [("sanne", "Karim stelt woensdag")]
+    assert town.heard() == town.proposed(KARIM, "goals")
+    assert town.plan().changes == ()
+
+    press(town, SANNE, offers(put)[0])
+    town.tick(SOON)
+
+    assert town.got() == sorted([*INVITES, ("sanne", "Verzet naar woensdag")])
+    story = town.settled(elsewhere={("goals", "", "sanne"): Said.ACCEPTED})
+    assert story.meetings["goals"] == at_once(on(22, 10))
+    assert town.shown(SANNE) == town.shown(KARIM) == story.meetings
+
+
+def test_a_time_that_can_not_be_is_answered_to_who_proposed_it(invited: Firm) -> None:
+    town = invited
+    town.propose(SANNE, "series", SERIES[2], meeting=SECOND)
+
+    town.tick(SOON)
+
+    [answer] = town.mails()
+    assert [who for who, _ in town.got(answer)] == ["sanne"]
+    assert len(offers(answer)) == 3
+    for later in (SOON, QUIET):
+        town.tick(later)
+    assert (town.got(), town.plan().changes) == ([], ())
+    assert town.heard() == town.proposed(SANNE, "series", SECOND)
+    assert meetings(town.read(town.row("series").href)) == at_once(*SERIES)
+
+
+# -- silence, and when people can't ------------------------------------------------------------------------------------
+
+
+def test_who_says_nothing_is_asked_and_who_answered_is_not(invited: Firm) -> None:
+    """The first rung: seven working days after the invitation, the mentee alone."""
+    town = invited
+    for days in range(1, 14):
+        town.at(INVITED + days * DAY)
+    letters = [(who, what) for who, what in town.got() if who in {"sanne", "karim"}]
+
+    assert ("sanne", "Passen de gesprekken") in letters
+    assert not [what for who, what in letters if who == "karim" and "gesprekken" in what]
+    assert (town.heard(), town.plan().changes) == ({}, ())
+
+
+def test_an_answer_in_the_calendar_ends_the_silence(invited: Firm) -> None:
+    town = invited
+    town.answer(SANNE, "series", "ACCEPTED")
+
+    for days in range(1, 14):
+        town.at(INVITED + days * DAY)
+
+    assert "Passen de gesprekken" not in [what for _, what in town.got()]
+    assert town.heard() == {("series", "", "sanne"): Said.ACCEPTED}
+
+
+@pytest.mark.parametrize("who", [SANNE, KARIM])
+def test_offered_times_are_free_in_the_calendars_of_both(invited: Firm, who: str) -> None:
+    """The hour before, and the day after at the pair's hour, which are offered to who has nothing then."""
+    town = invited
+    keep_busy(town, who, on(23, 14))
+    keep_busy(town, who, on(24, 15), name="doctor")
+    town.answer(SANNE, "goals", "DECLINED")
+
+    town.tick(SOON)
+
+    [hours] = [letter for letter in town.letters() if SANNE in str(letter["To"])]
+    offered = " ".join(map(unquote, offers(hours)))
+    assert offered.count("Verzetten naar") == 3
+    assert f"donderdag {on(23, 16).day}" in offered
+    assert "16.00" in offered
+    assert "14.00" not in offered
+    assert "vrijdag" not in offered
+
+
+def keep_busy(town: Firm, who: str, start: datetime, hours: int = 1, *, name: str = "dentist") -> None:
+    """Put something into a person's own calendar."""
+    first, end = (f"{each.astimezone(UTC):%Y%m%dT%H%M%SZ}" for each in (start, start + timedelta(hours=hours)))
+    town.desks[who].put(f"{who}-{name}", entry(name=name, start=first, end=end))
+
+
+@pytest.mark.parametrize("who", [SANNE, KARIM])
+def test_the_pairs_hour_is_one_at_which_both_can_and_it_stays_when_they_get_busy_later(town: Firm, who: str) -> None:
+    town.words.hour = False
+    for days in range(20, 120):
+        keep_busy(town, who, on(days, 8), 6, name=f"busy{days}")
+
+    town.invited()
+
+    assert town.got() == sorted(INVITES * 2)
+    story = town.story()
+    assert {at.astimezone(AMSTERDAM).hour for at in story.meetings["series"]} <= {13, 14, 15, 16}  # 13: where the clocks go back
+    keep_busy(town, who, story.meetings["series"][1], name="doctor")
+    assert town.settled().meetings == story.meetings
+
+
+# -- the mentee's own calendar -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(maker: Maker, tmp_path: Path) -> Iterator[Firm]:
+    made = _firm(tmp_path, maker, Speaking(owner="mentee"))
+    made.invited()
+    assert made.got() == [("karim", "REQUEST"), ("karim", "REQUEST")]
+    yield made
+    made.stop()
+
+
+MENTOR, MENTEE = [("karim", "REQUEST")], [("sanne", "answer")]
+
+
+@pytest.mark.parametrize("partstat", ["ACCEPTED", "TENTATIVE"])
+def test_the_mentor_answers_to_the_mentees_own_event_and_the_mentee_sees_it_there(home: Firm, partstat: str) -> None:
+    home.answer(KARIM, "series", partstat)
+
+    home.tick(SOON)
+
+    assert home.got() == MENTEE
+    story = home.settled()
+    assert story.answers == {("series", "", "karim"): Said(partstat.lower())}
+    assert story.waiting is None
+
+
+def test_one_meeting_that_the_mentor_declines_shows_in_the_mentees_own_calendar(home: Firm) -> None:
+    home.answer(KARIM, "series", "DECLINED", SECOND)
+
+    home.tick(SOON)
+
+    assert home.got() == MENTEE
+    story = home.settled()
+    assert story.answers == {("series", day(SECOND), "karim"): Said.DECLINED}
+
+
+def test_the_mentee_chooses_another_hour_for_a_series_that_the_mentor_declined(home: Firm) -> None:
+    home.answer(KARIM, "series", "DECLINED")
+    home.tick(SOON)
+    letters = home.letters()
+    assert home.got(*letters) == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd"), *MENTEE]
+    story = home.settled()
+    assert (story.answers, story.waiting) == ({("series", "", "karim"): Said.DECLINED}, (SANNE, "declined-series"))
+    [hours] = [letter for letter in letters if SANNE in str(letter["To"])]
+
+    press(home, SANNE, offers(hours)[1])
+    home.tick(SOON)  # two ticks, as where the service organizes
+    home.tick(SOON)
+
+    assert home.got() == sorted([*MENTOR, *([("karim", "CANCEL")] if home.tells_all else [])])
+    story = home.settled()
+    assert (story.answers, story.waiting) == ({}, None)
+    assert set(story.meetings["series"]) == set(at_once(*(on(days, 15) for days in (35, 49, 77, 91))))  # day 63 is a session's
+    assert home.shown(SANNE) == home.shown(KARIM) == story.meetings
+
+
+def test_the_mentee_moves_one_meeting_in_their_own_calendar_for_both(home: Firm) -> None:
+    home.answer(KARIM, "series", "ACCEPTED")
+    home.tick(SOON)
+    assert home.got() == MENTEE
+    home.move("series", timedelta(days=-1), SERIES[2])
+
+    home.tick(SOON)
+
+    assert home.got() == MENTOR
+    story = home.settled()
+    assert story.meetings["series"] == at_once(*SERIES[:2], on(64, 15), *SERIES[3:])
+    assert home.shown(SANNE) == home.shown(KARIM) == story.meetings
+    assert (story.answers, story.moved) == ({("series", "", "karim"): Said.ACCEPTED}, 1)
+
+
+def test_the_mentee_moves_the_goals_meeting_and_the_series_for_both(home: Firm) -> None:
+    home.move("series", timedelta(days=1, hours=-2))
+    home.move("goals", timedelta(hours=-2))
+
+    home.tick(SOON)
+    moved = home.got()
+    home.tick(QUIET)
+
+    assert (moved, home.got()) == (MENTOR * 2, MENTOR if home.tells_all else [])
+    story = home.settled()
+    assert story.meetings["series"] == tuple(at + timedelta(days=1, hours=-2) for at in at_once(*SERIES))
+    assert story.meetings["goals"] == at_once(on(23, 13))
+    assert home.shown(SANNE) == home.shown(KARIM) == story.meetings
+    assert (story.moved, story.waiting) == (2, None)
+
+
+def test_the_mentee_deletes_a_meeting_for_both(home: Firm) -> None:
+    home.remove(home.row("goals").href)
+
+    home.tick(SOON)
+
+    assert home.got() == [("karim", "CANCEL")]
+    story = home.settled()
+    assert list(story.meetings) == ["series"]
+    assert home.shown(SANNE) == home.shown(KARIM) == story.meetings
+
+
+def test_a_mentor_who_throws_their_copy_away_has_declined(home: Firm) -> None:
+    home.throw_away(KARIM, "goals")
+
+    home.tick(SOON)
+
+    assert home.got() == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd"), *MENTEE]
+    story = home.settled()
+    assert story.answers == {("goals", "", "karim"): Said.DECLINED}
+    assert home.shown(SANNE) == story.meetings
