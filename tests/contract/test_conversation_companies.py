@@ -447,6 +447,25 @@ def test_the_mentee_proposes_another_time_for_one_meeting(invited: Firm) -> None
     assert story.answers[("series", day(SECOND), "karim")] is Said.TENTATIVE
 
 
+@pytest.mark.parametrize("maker", ["graph", "exchange"], indirect=True)
+def test_another_time_that_the_calendar_tells_is_heard_while_the_mailbox_can_not_be_read(invited: Firm) -> None:
+    town = invited
+    (town.folder / "inbox" / "cur").rename(town.folder / "elsewhere")
+    (town.folder / "inbox" / "cur").write_text("no folder", encoding="utf-8")
+    assert len(town.tick(SOON).errors) == 1
+    assert town.got() == [("servicedesk", "beklijf: de mailbox")]
+
+    town.propose(SANNE, "series", on(50, 11), meeting=SECOND)
+    town.tick(SOON)
+
+    assert town.got() == sorted([*INVITES, ("sanne", "Verzet naar woensdag")])
+    (town.folder / "inbox" / "cur").unlink()
+    (town.folder / "elsewhere").rename(town.folder / "inbox" / "cur")
+    town.tick(timedelta(hours=5))
+    assert town.got() == []
+    assert town.shown(SANNE)["series"] == at_once(SERIES[0], on(50, 11), *SERIES[2:])
+
+
 def test_from_now_on_brings_the_series_to_the_proposed_hour_and_leaves_no_single_meeting_behind(invited: Firm) -> None:
     town = invited
     town.propose(SANNE, "series", on(50, 11), meeting=SECOND)

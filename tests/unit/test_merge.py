@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from beklijf import canonical
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.reconcile.merge import differences, ended, fields, half_made, human_fields, merge, name, rebase, single_field, take
+from beklijf.reconcile.merge import (
+    as_configured,
+    differences,
+    ended,
+    fields,
+    half_made,
+    human_fields,
+    merge,
+    name,
+    rebase,
+    single_field,
+    take,
+)
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
@@ -356,3 +368,23 @@ def test_an_event_that_was_cut_off_before_its_attendees_is_finished_and_nothing_
 )
 def test_an_event_with_its_attendees_or_one_for_nobody_was_not_cut_off(asked: Event, server: Event) -> None:
     assert half_made(asked, server) is None
+
+
+# -- the addresses that a server hands back ----------------------------------------------------------------------------------
+
+
+def test_an_attendee_under_another_address_of_the_same_person_is_nobodys_edit() -> None:
+    emails = dict.fromkeys((KARIM.email, "k.bakker@voorbeeld.example"), KARIM.email) | {SANNE.email: SANNE.email}
+    handed_back = replace(MEETING, people=(Contact("K. Bakker", "K.Bakker@voorbeeld.example"), SANNE, NOOR))
+
+    found = as_configured(handed_back, emails)
+
+    assert [contact.email for contact in found.people] == [KARIM.email, NOOR.email, SANNE.email]
+    assert differences(found, replace(MEETING, people=(KARIM, NOOR, SANNE))) == frozenset()
+
+
+def test_who_stands_in_it_under_both_addresses_stays_twice() -> None:
+    emails = {KARIM.email: KARIM.email, "k.bakker@voorbeeld.example": KARIM.email}
+    both = replace(MEETING, people=(Contact("K. Bakker", "k.bakker@voorbeeld.example"), KARIM))
+
+    assert as_configured(both, emails) == both

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from beklijf.domain import Event, Person
 
 _MARK = "|"
+IN_A_ROW = 3
 
 
 class Personal(Calendar, Protocol):
@@ -72,6 +73,8 @@ class Owners:
         self._organizer = organizer.casefold()
         self._places = {person.email.casefold(): person.calendar for person in people}
         self._opened: dict[str, Personal] = {}
+        self._silent: dict[str, None] = {}
+        """Whose calendar gave no answer when it was last asked; who was asked longest ago comes first."""
         self.target = f"{service.target}, and people's own"
 
     @property
@@ -102,18 +105,27 @@ class Owners:
         """Ask each calendar; one request each when nothing happened.
 
         Asked are the people of the config, and everybody who has events of ours. A calendar that has to be read anew, while
-        the others tell of changes only, is compared with what the token remembers.
+        the others tell of changes only, is compared with what the token remembers. Who gave no answer the last time is asked
+        last, and after `IN_A_ROW` without an answer nobody else is: each of them may take a minute to say nothing.
         """
         before = None if token is None else _unpack(token)
         found = _Found()
         ours = _by_owner(known) if before is None else {}
         own = self._ask("", before, ours, found)
-        for owner in sorted({*self._places, *(before or {}), *ours} - {"", self._organizer}):
+        in_a_row = 0
+        for owner in self._in_order({*self._places, *(before or {}), *ours} - {"", self._organizer}):
             try:
+                if in_a_row >= IN_A_ROW:
+                    raise Transient(f"{owner}: not asked, since {in_a_row} other calendars on that server gave no answer")
+                self._silent.pop(owner, None)
                 self._ask(owner, before, ours, found)
+                in_a_row = 0
             except BackendError as error:
-                if isinstance(error, Transient):
-                    self._service.changes(own.token)  # raises where it isn't theirs but everybody's: the server is down
+                if isinstance(error, Transient) and in_a_row < IN_A_ROW:
+                    if not in_a_row:
+                        self._service.changes(own.token)  # raises where it isn't theirs but everybody's: the server is down
+                    in_a_row += 1
+                    self._silent[owner] = None
                 found.away[owner] = error
                 last = (before or {}).get(owner)
                 found.known[owner] = last or _Known(None, frozenset(ours.get(owner, NOTHING)))
@@ -128,6 +140,9 @@ class Owners:
             unchanged=frozenset(found.unchanged) if before is None else frozenset(),
             away=found.away,
         )
+
+    def _in_order(self, owners: set[str]) -> list[str]:
+        return [*sorted(owners - self._silent.keys()), *(owner for owner in self._silent if owner in owners)]
 
     def _ask(self, owner: str, before: Mapping[str, _Known] | None, ours: Mapping[str, Mapping[str, str]], found: _Found) -> _Known:
         last = (before or {}).get(owner) or _Known(None, frozenset())

@@ -42,6 +42,8 @@ class Applier:
     """``[calendar] invitations``."""
     persons: Mapping[str, str]
     """Everybody's address, by key."""
+    emails: Mapping[str, str]
+    """The same by every address of theirs."""
     hours: Mapping[MentorshipKey, Meets | None]
     """The hour that the config gives each pair."""
 
@@ -177,6 +179,7 @@ class Applier:
         """Note what the calendar holds now, and put into the outbox what people are to be told about it; *then* in the same go."""
         if self.sender == "server" and stored.unreachable:  # the calendar says that these are ours to invite
             stored = self.calendar.update(stored, stored.event, frozenset(), sequence=stored.sequence, agent=Agent.SERVER, stamp=now)
+        stored = replace(stored, event=merge.as_configured(stored.event, self.emails))
         seen, before = canonical.dump(stored.event), row.told
         unreachable = tuple(sorted(stored.unreachable.union(row.ours)))
         if self.sender == "server":

@@ -106,6 +106,7 @@ class Engine:
             conversation=self.conversation,
             invitations=config.calendar.invitations,
             persons={person.key: person.email for person in config.persons},
+            emails=self.surveyor.emails(),
             hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
         )
         self.listener = Listener(
@@ -181,11 +182,14 @@ class Engine:
 
     def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, *, patient: bool) -> bool:
         """Hear what people answered; True when there was anything, or is more to come. A mailbox that is down stops nothing else."""
-        trouble = self.troubles.now().get("inbox")
-        if not self.surveyor.hears or outcome.calendar or (patient and trouble and trouble.retry_at > now):
+        if not self.surveyor.hears or outcome.calendar:
             return False
+        proposed = self.listener.proposed(changes.changed if changes else (), now)  # told once, whatever the mailbox does
+        trouble = self.troubles.now().get("inbox")
+        if patient and trouble and trouble.retry_at > now:
+            return bool(proposed)
         try:
-            listened = self.listener.listen(now, changes.changed if changes else ())
+            listened = self.listener.listen(now)
         except BackendError as error:
             if not trouble:
                 log.error("the inbox is down: %s", error)  # noqa: TRY400  # one line: the server's words, and no traceback
@@ -198,7 +202,7 @@ class Engine:
             self.troubles.end("inbox")
         if listened.more:
             outcome.next = now + SOON
-        return bool(listened.happenings) or listened.more
+        return bool(proposed or listened.happenings) or listened.more
 
     def _look(self, people: Sequence[Person], start: datetime, end: datetime) -> Mapping[str, tuple[Busy, ...]]:
         """Ask when people can't; who can't be asked is taken to be free, since a meeting at a bad hour beats none."""

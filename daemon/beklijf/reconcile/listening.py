@@ -62,12 +62,9 @@ class Listener:
     inbox: Inbox | None
     goal_rules: frozenset[str] = field(default=frozenset({"goals"}))
 
-    def listen(self, now: datetime, changed: Iterable[Stored] = ()) -> Listened:
-        """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost.
-
-        *changed* is what the calendar tells anew: people may have proposed other times in it.
-        """
-        result = Listened(happenings=self._proposed(changed, now))
+    def listen(self, now: datetime) -> Listened:
+        """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost."""
+        result = Listened()
         known = cache(lambda: self._known(now))
         waiting = self.calendar.waiting()
         for each in waiting:
@@ -82,8 +79,8 @@ class Listener:
             self._read(self.inbox, known, now, result)
         return result
 
-    def _proposed(self, changed: Iterable[Stored], now: datetime) -> int:
-        """Note the proposals that the organizer's copies hold, once each."""
+    def proposed(self, changed: Iterable[Stored], now: datetime) -> int:
+        """Note the proposals that the organizer's copies hold, once each; return how many are new."""
         found = 0
         for stored in changed:
             row = self.ledger.row(stored.event.uid)

@@ -25,7 +25,7 @@ from beklijf.canonical import rhythm
 from beklijf.domain import Single
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from beklijf.domain import Event
@@ -138,6 +138,19 @@ def take(base: Event, other: Event, wanted: Iterable[str]) -> Event:
                 _put(singles, at, theirs.get(at))
     ordered = tuple(singles[at] for at in sorted(singles))
     return replace(base, singles=ordered, **changes)  # type: ignore[arg-type]  # the names are Event's own, from `fields`
+
+
+def as_configured(event: Event, emails: Mapping[str, str]) -> Event:
+    """Return *event* with its attendees under the addresses of the config; *emails* has those by every address of a person.
+
+    Exchange hands back a mailbox's main address, whatever alias was invited: that is nobody's edit.
+    """
+    there = {contact.email.casefold() for contact in event.people}
+    people = [
+        replace(contact, email=email) if (email := emails.get(contact.email.casefold())) and email.casefold() not in there else contact
+        for contact in event.people
+    ]
+    return replace(event, people=tuple(sorted(people, key=lambda contact: contact.email.casefold())))
 
 
 def half_made(asked: Event, server: Event) -> Event | None:

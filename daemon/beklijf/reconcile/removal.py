@@ -151,6 +151,7 @@ class Removal:
             conversation=engine.conversation,
             invitations=engine.applier.invitations,
             persons=engine.applier.persons,
+            emails=engine.applier.emails,
             hours=engine.applier.hours,
             old=self.old.calendar if self.old else None,
             moves=self._moves,
@@ -228,7 +229,7 @@ class Removal:
 
     def _demand_sound(self, old: Engine, rows: Mapping[str, Row], changes: Changes, survey: Survey) -> None:
         watch = old.surveyor.watch(survey.now, survey.programme.trainings, ())
-        _, _, faults = guard.look_for_faults(rows, current_state(rows, changes), watch)
+        _, _, faults = guard.look_for_faults(rows, current_state(rows, changes, self._engine.surveyor.emails()), watch)
         if faults:
             raise Held(
                 f"the old calendar is not as it was left: {faults[0].reason} ({len(faults)} in all), so nothing was moved",

@@ -18,7 +18,7 @@ from beklijf.ledger.facts import read_facts
 from beklijf.planning import correspondence, silence
 from beklijf.planning.days import public_holidays
 from beklijf.planning.offers import Times
-from beklijf.reconcile import guard, hearing
+from beklijf.reconcile import guard, hearing, merge
 from beklijf.reconcile.deciding import decided_pauses, restored
 from beklijf.reconcile.drafting import draft
 from beklijf.reconcile.plan import Current, Plan, Respond, Send, World
@@ -124,6 +124,10 @@ class Surveyor:
         """Return every address of everybody, and whose it is, by key."""
         return {address: person.key for person in self.config.persons for address in person.addresses}
 
+    def emails(self) -> dict[str, str]:
+        """Return the address that the config has of somebody, by every address of theirs."""
+        return {address: person.email for person in self.config.persons for address in person.addresses}
+
     def holidays(self, now: datetime) -> frozenset[date]:
         years = {session.date.year for t in self.config.trainings for session in t.sessions} | {now.year}
         return public_holidays(self.config.organisation.holidays, range(min(years) - 1, max(years) + YEARS_AHEAD))
@@ -163,7 +167,7 @@ class Surveyor:
         decisions = (*self.ledger.decisions(), *decided)
         rows, facts = restored(self.ledger.rows(), self.facts(now), decisions, now)
         facts = replace(facts, pauses=decided_pauses(facts.pauses, decisions))
-        current = Current() if changes is None else current_state(rows, changes)
+        current = Current() if changes is None else current_state(rows, changes, self.emails())
         heard = hearing.in_calendar(rows, current, self.conversation.told_by_calendar(), now) if self.hears else ()
         facts = replace(facts, strayed=hearing.strayed(rows, current), heard=self._with(facts.heard, heard, rows))
         programme = self.programme(now, facts)
@@ -171,7 +175,7 @@ class Surveyor:
         # our own events are busy times as well: before a lost ledger has them back, every pair would be pushed out of its own hour
         known = not current.stored.keys() - rows.keys()
         if look is not None and known and (wanted := _to_ask(programme, facts, proposals, now)):
-            facts = replace(facts, busy=self._ask(look, wanted))
+            facts = replace(facts, busy=_without_ours(self._ask(look, wanted), rows, current))
             programme = self.programme(now, facts)
         letters = self.letters(programme, facts, now)
         watch = self.watch(now, programme.trainings, {*approved, *(d.subject for d in decisions if d.kind == "approve")})
@@ -262,10 +266,14 @@ class Surveyor:
         )
 
 
-def current_state(rows: Mapping[str, Row], changes: Changes) -> Current:
-    """Return how the calendar differs from what the ledger saw last; a write of our own that comes back is no difference."""
+def current_state(rows: Mapping[str, Row], changes: Changes, emails: Mapping[str, str]) -> Current:
+    """Return how the calendar differs from what the ledger saw last; a write of our own that comes back is no difference.
+
+    *emails* are the config's addresses, by every address of a person.
+    """
     stored = {}
-    for found in changes.changed:
+    for each in changes.changed:
+        found = replace(each, event=merge.as_configured(each.event, emails))
         row = rows.get(found.event.uid)
         known = row is not None and row.state == "live" and (row.href, row.etag) == (found.href, found.etag)
         if row and known and canonical.dump(found.event) == row.seen:
@@ -297,6 +305,17 @@ def as_held(programme: Programme, rows: Mapping[str, Row]) -> Programme:
                 meetings = (real.get(at.astimezone(UTC), at) for at in track.meetings)
                 tracks[mentorship] = replace(track, meetings=tuple(sorted(at for at in meetings if at is not None)))
     return replace(programme, tracks=tracks)
+
+
+def _without_ours(busy: Mapping[str, tuple[Busy, ...]], rows: Mapping[str, Row], current: Current) -> Mapping[str, tuple[Busy, ...]]:
+    """Leave out our own meetings where the ledger doesn't know them yet: written and cut off, they would stand in their own way."""
+    ours: dict[str, set[Busy]] = {}
+    for uid, stored in current.stored.items():
+        row, length = rows[uid], timedelta(minutes=stored.event.minutes)
+        for start in set(canonical.meetings(stored.event)) - set(canonical.meetings(canonical.load(row.seen))):
+            for person in row.persons:
+                ours.setdefault(person, set()).add(Busy(start, start + length))
+    return {key: tuple(each for each in times if each not in ours.get(key, ())) for key, times in busy.items()}
 
 
 def _to_ask(programme: Programme, facts: Facts, proposals: Iterable[Proposal], now: datetime) -> dict[str, tuple[datetime, datetime]]:
