@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from tests.fakes.company import Guest, Rhythm
+from tests.fakes.ews.mail import attached, kind_of
 from tests.fakes.ews.soap import Refusal, T, all_of, at, find, instant, local, spelt, text, yes
 
 if TYPE_CHECKING:
@@ -249,10 +250,11 @@ def mail(message: Message, company: Company, wanted: Shape) -> etree._Element:
     if "item:MimeContent" in wanted.uris:
         item.append(T.MimeContent(base64.b64encode(message.raw).decode(), CharacterSet="UTF-8"))
     item.append(identity)
-    kind = "IPM.Note" if said is None else "IPM.Schedule.Meeting.Resp"
+    kind = kind_of(raw) if said is None else "IPM.Schedule.Meeting.Resp"
     properties: list[tuple[str, Callable[[], Iterable[etree._Element]]]] = [
         ("item:ItemClass", lambda: [T.ItemClass(kind)]),
         ("item:Subject", lambda: [T.Subject(str(raw["Subject"] or ""))]),
+        ("item:Attachments", lambda: attached(raw)),
         ("item:DateTimeReceived", lambda: [T.DateTimeReceived(spelt(message.received))]),
         ("item:Size", lambda: [T.Size(str(len(message.raw)))]),
         ("item:HasAttachments", lambda: [T.HasAttachments(yes(any(True for _ in raw.iter_attachments())))]),

@@ -38,6 +38,8 @@ class Operations:
     """By mailbox and who acts: ``editor`` or ``reviewer``; who isn't in it sees nothing."""
     takes_uids: bool = True
     """Events have the UID that their creator gives them."""
+    spoilt: dict[str, str] = field(default_factory=dict)
+    """What is said, by id, of items that can be listed but not read."""
     seen: dict[str, int] = field(default_factory=dict)
     """By id the first change of an item."""
     latest: dict[str, int] = field(default_factory=dict)
@@ -188,6 +190,8 @@ class Operations:
 
         def read(one: etree._Element) -> etree._Element:
             found, place = self._named(one, acting)
+            if (code := self.spoilt.get(str(one.get("Id")))) is not None:
+                raise Refusal(code)
             if not isinstance(found, Entry):
                 return M.Items(items.mail(found, self.company, wanted))
             return M.Items(items.event(found, wanted) if place is None else items.single(found, place, wanted))

@@ -20,7 +20,7 @@ from tests.fakes.judges.ews import judge
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PATH = "/EWS/Exchange.asmx"
 TOKEN = "/token"  # where they come from, and none itself
@@ -63,6 +63,8 @@ class EwsServer:
     token_requests: list[dict[str, str]] = field(default_factory=list)
     illegal: list[str] = field(default_factory=list)
     """What the judge said of anybody's messages; a test ends with none."""
+    garbles: Callable[[bytes], bytes] | None = None
+    """What becomes of answers after the judge has seen them: what no server should say, and one may."""
     connections: int = 0
     url: str = ""
     operations: Operations = field(init=False)
@@ -93,6 +95,8 @@ class EwsServer:
             judge(answer)
         except Illegal as wrong:
             self.illegal.append(f"response: {wrong}\n{answer.decode()}")
+        if self.garbles is not None:
+            answer = self.garbles(answer)
         return mood if isinstance(mood, Drop) else (status, answer)
 
     def _done(self, envelope: etree._Element, user: str, no: soap.Refusal | None) -> tuple[int, bytes]:

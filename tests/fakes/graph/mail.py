@@ -1,15 +1,17 @@
 """Mail of Graph v1.0 as Exchange Online does it, on the core: sending, folders, messages and what is new among them.
 
-Like Exchange it knows the class of each mail, hands over no mail that it can't make a MIME message of, and answers in no order.
+Like Exchange it knows the class of each mail, and hands over no mail that it can't make a MIME message of.
 """
 
 from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.utils import getaddresses
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 WELL_KNOWN = {"inbox": "inbox", "deleteditems": "deleted", "sentitems": "sent"}
 ROOT = "msgfolderroot"
-CLASS, SIZE = "String 0x1a", "Integer 0xe08"
+CLASS, SIZE = "String 0x001a", "Integer 0x0e08"
 """As Exchange spells them in answers."""
 METHODS = {"REPLY": "Resp.Pos", "COUNTER": "Resp.Tent", "REQUEST": "Request", "CANCEL": "Canceled"}
 
@@ -154,7 +156,7 @@ class Mails:
     def move(self, asked: Asked, mailbox: Mailbox, message: str) -> Said:
         found = self._message(mailbox, message)
         self.company.move_message(found, self._key(mailbox, asked.body["destinationId"]))
-        return Said(201, _shown(found))
+        return Said(201, _chosen(_shown(found), asked))
 
     def delete(self, asked: Asked, mailbox: Mailbox, message: str) -> Said:
         del asked
@@ -185,7 +187,7 @@ class Mails:
             raise Wrong(410, "SyncStateNotFound", "The sync state generation is not found.")
         options = known.options if known else asked.options
         if known is None:
-            items = [_chosen(_shown(each), asked, options) for each in reversed(inside.values())]
+            items = [_chosen(_shown(each), asked, options) for each in inside.values()]
         else:
             changed = self.company.since(known.version, mailbox.address, key)
             items = [each for name, gone in changed.items() for each in self._told(name, known, inside, gone=gone)]
@@ -265,20 +267,15 @@ def _shown(message: Message) -> Json:
         "body": {"contentType": "text", "content": ""},
         "singleValueExtendedProperties": [{"id": CLASS, "value": kind}, {"id": SIZE, "value": str(len(message.raw))}],
     }
-    if address:
-        told |= {field: {"emailAddress": {"name": name, "address": address}} for field in ("from", "sender")}
-    return told
+    who = {"emailAddress": {"name": name, "address": address}} if address else None
+    return {**told, "from": who, "sender": who}
 
 
 def _text(parsed: Parsed, name: str) -> str:
     """Return a header, of whatever is in it what can be told."""
-    from email.header import decode_header, make_header  # noqa: PLC0415
-
     given = str(parsed.get(name, ""))
-    try:
-        given = str(make_header(decode_header(given)))
-    except (ValueError, LookupError):
-        pass
+    with suppress(ValueError, LookupError):
+        given = _named(given)
     return " ".join(given.encode("utf-8", "replace").decode().split())[:255]
 
 
@@ -304,8 +301,7 @@ def _attached(parsed: Parsed) -> list[Json]:
 
 
 def _named(name: str) -> str:
-    from email.header import decode_header, make_header  # noqa: PLC0415
-
+    """Return words as they were meant (RFC 2047)."""
     return str(make_header(decode_header(name)))
 
 

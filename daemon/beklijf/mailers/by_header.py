@@ -1,0 +1,61 @@
+"""For mailers that hand over a whole message, whose headers and not an envelope say who gets it: when, and to whom. Sends nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from beklijf.errors import Refused
+from beklijf.mailers.messages import WIRE, ascii_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+
+_RECEIVING = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc")
+
+MAY_HAVE_ARRIVED = "may have arrived all the same"
+"""Said of a message behind which the connection was lost: nobody knows, and sending it again is the caller's decision."""
+
+
+class Pace:
+    """Keeps an even pace: bursts are what servers punish."""
+
+    def __init__(
+        self, per_minute: int, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self._every = 60 / per_minute
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = float("-inf")
+
+    def wait(self) -> None:
+        """Return when it is our turn."""
+        now = self._clock()
+        if now < self._turn:
+            self._sleep(self._turn - now)
+            now = self._turn
+        self._turn = now + self._every
+
+
+def content_for(message: EmailMessage, recipient: str) -> bytes:
+    """Return the bytes of a message whose headers send it to *recipient* and to nobody else; raises `Refused` for any other."""
+    to = ascii_address(recipient)
+    named = [address.addr_spec for header in _RECEIVING for value in message.get_all(header, []) for address in _addresses(value)]
+    if [each.casefold() for each in named] != [to.casefold()]:
+        raise Refused(
+            f"the message for {to} names {', '.join(named) or 'nobody'} as who gets it",
+            hint="by Exchange, a mail goes to whom its headers name: use SMTP for one that goes to somebody else",
+        )
+    return message.as_bytes(policy=WIRE)
+
+
+def sender_of(message: EmailMessage) -> str:
+    """Return the address in From, whose mailbox the message is sent from."""
+    return str(_addresses(message["From"])[0].addr_spec)
+
+
+def _addresses(header: object) -> tuple[Address, ...]:
+    found: tuple[Address, ...] = getattr(header, "addresses", ())
+    return found
