@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,8 +24,10 @@ from tests.contract.test_calendars import (
     utc,
 )
 from tests.fakes.company import Company
+from tests.fakes.ews.items import mail_id
 from tests.fakes.ews.server import Drop
 from tests.fakes.ews.site import opened, world
+from tests.fakes.ews.soap import Refusal
 
 from beklijf.calendars import Agent
 from beklijf.canonical import meetings
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.fakes.ews.server import Mood
     from tests.fakes.ews.site import Site
 
     from beklijf.domain import Event
@@ -229,6 +233,19 @@ def test_rooms_and_what_programs_keep_beside_outlive_an_update(site: Site) -> No
     assert site.entry(created).extra["optional"] == frozenset({KARIM.email})  # who may stay away, still may
 
 
+def test_who_is_invited_by_another_address_is_named_by_the_first_one(site: Site) -> None:
+    site.company.hire("k.bakker@voorbeeld.example")
+    site.company.aliases[KARIM.email] = "k.bakker@voorbeeld.example"
+
+    created = site.create(SERIES)
+
+    assert [person.email for person in created.event.people] == ["k.bakker@voorbeeld.example", SANNE.email]
+    assert (site.news("k.bakker@voorbeeld.example"), site.news(KARIM.email)) == (["REQUEST"], [])
+    updated = site.update(created, replace(SERIES, place="Zaal 9"), "place", "people")
+    assert site.news("k.bakker@voorbeeld.example") == ["REQUEST", "REQUEST"]
+    assert [person.email for person in updated.event.people] == ["k.bakker@voorbeeld.example", SANNE.email]
+
+
 # -- what people say ---------------------------------------------------------------------------------------------------
 
 
@@ -331,6 +348,59 @@ class TestWithoutAnAttendant:
 
         assert site.asked("SyncFolderItems")
         assert [message.folder for message in site.company.messages.values()] == ["inbox"]
+
+    def test_an_answer_that_cannot_be_read_is_passed_over_and_said(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+        created = site.create(MEETING)
+        site.company.respond(site.copy(created, KARIM.email), "ACCEPTED")
+        site.company.respond(site.copy(created, SANNE.email), "DECLINED")
+        bad, good = site.company.messages.values()
+        site.server.operations.spoilt[mail_id(bad)] = "ErrorCorruptData"
+
+        [waiting] = site.calendar.waiting()
+
+        assert (waiting.href, waiting.message.attendee) == (mail_id(good), SANNE.email)
+        assert "ErrorCorruptData" in caplog.text
+        site.calendar.take(waiting)
+        site.company.respond(site.copy(created, SANNE.email), "ACCEPTED")
+        assert [each.message.partstat for each in site.calendar.waiting()] == ["ACCEPTED"]
+
+    def test_an_answer_of_a_form_that_nobody_knows_is_passed_over(self, site: Site) -> None:
+        created = site.create(MEETING)
+        site.company.respond(site.copy(created, KARIM.email), "ACCEPTED")
+        site.server.garbles = lambda answer: re.sub(rb"(<t:(?:From|Sender)>)<t:Mailbox>.*?</t:Mailbox>", rb"\1", answer)
+        assert site.calendar.waiting() == ()
+        site.server.garbles = None
+        site.company.respond(site.copy(created, SANNE.email), "DECLINED")
+
+        assert [each.message.attendee for each in site.calendar.waiting()] == [SANNE.email]
+
+    @pytest.mark.parametrize("moods", [[Refusal("ErrorServerBusy")], [None, Refusal("ErrorServerBusy")]], ids=["list", "items"])
+    def test_an_answer_is_not_lost_when_the_server_is_away_for_a_moment(self, site: Site, moods: list[Mood]) -> None:
+        created = site.create(MEETING)
+        site.company.respond(site.copy(created, SANNE.email), "ACCEPTED")
+        site.server.mood = moods
+        with pytest.raises(Transient):
+            site.calendar.waiting()
+
+        assert [each.message.attendee for each in site.calendar.waiting()] == [SANNE.email]
+
+    def test_a_no_to_the_inbox_is_said_once_and_holds_until_everything_is_read_again(
+        self, site: Site, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        created = site.create(MEETING)
+        site.company.respond(site.copy(created, SANNE.email), "ACCEPTED")
+        for _ in range(2):
+            site.calendar.changes(None)
+            site.server.mood = [Refusal("ErrorAccessDenied")]
+            assert (site.calendar.waiting(), site.calendar.waiting()) == ((), ())
+        assert len([record for record in caplog.records if "ErrorAccessDenied" in record.getMessage()]) == 1
+        assert "not read" in site.calendar.check()
+        assert "ErrorAccessDenied" in site.calendar.check()
+
+        site.calendar.changes(None)
+
+        assert [each.message.attendee for each in site.calendar.waiting()] == [SANNE.email]
+        assert "not read" not in site.calendar.check()
 
     def test_the_inbox_is_looked_into_for_good_once_something_waited_there(self, site: Site) -> None:
         created = site.create(MEETING)

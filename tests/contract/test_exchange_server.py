@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,10 +14,12 @@ from tests.contract.test_calendars import MEETING, OWNER, REMINDER, SANNE, SERIE
 from tests.fakes.ews import items
 from tests.fakes.ews.server import Drop, Status
 from tests.fakes.ews.site import certificate, opened, somebodys, world
-from tests.fakes.ews.soap import Fault, Refusal
+from tests.fakes.ews.soap import Fault, Refusal, T
 
 from beklijf.accounts.ews import Service, token_address
 from beklijf.calendars import Agent
+from beklijf.calendars.exchange_reading import PROPERTIES
+from beklijf.calendars.ics_reader import FOREVER
 from beklijf.canonical import meetings
 from beklijf.credentials import Secret
 from beklijf.domain import Recurrence, Single
@@ -25,9 +28,10 @@ from beklijf.reconcile import merge
 from beklijf.settings import ExchangeLogin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lxml import etree
     from tests.fakes.ews.server import Mood
     from tests.fakes.ews.site import Site
 
@@ -111,9 +115,14 @@ def test_a_wrong_password_takes_the_backend_down_and_is_not_told(site: Site, tmp
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_server_that_is_gone_may_come_back(site: Site) -> None:
-    with pytest.raises(Transient, match=r"127\.0\.0\.1:1"):
-        site.open(url="http://127.0.0.1:1/EWS/Exchange.asmx").changes(None)
+def test_a_server_that_is_gone_may_come_back_and_is_told_in_the_same_words_each_time(site: Site) -> None:
+    said = set()
+    for _ in range(2):
+        with pytest.raises(Transient, match=r"127\.0\.0\.1:1") as caught:
+            site.open(url="http://127.0.0.1:1/EWS/Exchange.asmx").changes(None)
+        said.add(str(caught.value))
+
+    assert len(said) == 1
 
 
 def test_what_is_no_exchange_server_is_told_as_that(site: Site) -> None:
@@ -147,6 +156,137 @@ def test_an_event_that_is_gone_between_listing_and_reading_is_away(site: Site) -
     changes = site.calendar.changes(None)
 
     assert (changes.changed, changes.unreadable) == ((), {})
+
+
+@pytest.mark.parametrize("code", ["ErrorCorruptData", "ErrorItemCorrupt", "ErrorContentConversionFailed"])
+def test_a_no_to_one_event_is_no_no_to_the_others(site: Site, code: str) -> None:
+    bad, good = site.create(MEETING), site.create(SERIES)
+    site.server.operations.spoilt[bad.href] = code
+
+    changes = site.open().changes(None)
+
+    assert changes.changed == (good,)
+    assert list(changes.unreadable) == [bad.href]
+    assert "Error" in changes.unreadable[bad.href]
+    assert changes.gone == ()
+
+
+def test_a_no_to_one_meeting_of_a_series_is_one_to_that_series_alone(site: Site) -> None:
+    meeting, series = site.create(MEETING), site.create(SERIES)
+    [moved] = [place for place, single in site.entry(series).singles.items() if single.start]
+    site.server.operations.spoilt[items.single_id(site.entry(series), moved)] = "ErrorCorruptData"
+
+    changes = site.open().changes(None)
+
+    assert changes.changed == (meeting,)
+    assert list(changes.unreadable) == [series.href]
+    with pytest.raises(Refused, match="ErrorCorruptData"):
+        site.calendar.fetch(series.href)
+
+
+def test_a_mailbox_that_is_away_for_a_moment_makes_no_event_unreadable(site: Site) -> None:
+    bad, _ = site.create(MEETING), site.create(SERIES)
+    site.server.operations.spoilt[bad.href] = "ErrorMailboxStoreUnavailable"
+
+    with pytest.raises(Transient):
+        site.open().changes(None)
+
+
+def garbled(pattern: str, replacement: str) -> Callable[[bytes], bytes]:
+    """Return what replaces something in every answer."""
+    return lambda answer: re.sub(pattern, replacement, answer.decode(), flags=re.DOTALL).encode()
+
+
+WEEKLY, RANGE = "<t:WeeklyRecurrence>.*</t:WeeklyRecurrence>", "<t:EndDateRecurrence>.*</t:EndDateRecurrence>"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        ("(<t:Interval>)2<", r"\g<1>0<"),
+        ("(<t:Interval>)2<", r"\g<1>-2<"),
+        (WEEKLY, "<t:LunarRecurrence><t:Interval>1</t:Interval></t:LunarRecurrence>"),
+        (WEEKLY, ""),
+        (RANGE, ""),
+        (RANGE, "<t:LunarRecurrence><t:StartDate>2027-03-02</t:StartDate></t:LunarRecurrence>"),
+        (r"(<t:Organizer>)<t:Mailbox>.*?</t:Mailbox>", r"\1"),
+        ("(<t:EndDate>)2027-06-22", r"\g<1>someday"),
+    ],
+    ids=["no interval", "negative", "unknown rule", "no rule", "no range", "unknown range", "organizer without a mailbox", "no date"],
+)
+def test_a_series_of_a_form_that_nobody_knows_is_unreadable_and_the_others_are_read(site: Site, pattern: str, replacement: str) -> None:
+    bad = site.create(replace(SERIES, singles=()))
+    site.server.garbles = garbled(pattern, replacement)
+
+    changes = site.open().changes(None)
+
+    assert (changes.changed, list(changes.unreadable)) == ((), [bad.href])
+    with pytest.raises(Refused, match=r"read|interval"):
+        site.calendar.fetch(bad.href)
+
+
+def numbered(count: int) -> str:
+    inside = f"<t:StartDate>2027-03-02</t:StartDate><t:NumberOfOccurrences>{count}</t:NumberOfOccurrences>"
+    return f"<t:NumberedRecurrence>{inside}</t:NumberedRecurrence>"
+
+
+def test_an_interval_of_nothing_with_a_number_of_meetings_is_unreadable_too(site: Site) -> None:
+    bad = site.create(replace(SERIES, singles=()))
+    site.server.garbles = lambda answer: garbled("(<t:Interval>)2<", r"\g<1>0<")(garbled(RANGE, numbered(3))(answer))
+
+    assert list(site.open().changes(None).unreadable) == [bad.href]
+
+
+@pytest.mark.parametrize(
+    "span",
+    [numbered(9000), "<t:EndDateRecurrence><t:StartDate>2027-03-02</t:StartDate><t:EndDate>9999-12-31</t:EndDate></t:EndDateRecurrence>"],
+    ids=["numbered", "dated"],
+)
+def test_a_rule_that_ends_after_all_time_is_read_as_endless(site: Site, span: str) -> None:
+    site.create(replace(SERIES, singles=()))
+    site.server.garbles = garbled(WEEKLY + RANGE, f"<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>{span}")
+
+    [stored] = site.open().changes(None).changed
+
+    assert stored.event.recurrence is not None
+    assert (stored.event.recurrence.last, stored.event.recurrence.other[:10]) == (FOREVER, "RULE=DAILY")
+
+
+@pytest.mark.parametrize("note", ["{", "{}", "[]", "null"])
+def test_an_event_with_a_broken_note_of_ours_is_unreadable(site: Site, note: str) -> None:
+    bad, good = site.create(SERIES), site.create(MEETING)
+    site.entry(bad).properties[items.extended_key(_note())] = note
+    site.company.touch(site.entry(bad))
+
+    changes = site.open().changes(None)
+
+    assert (changes.changed, list(changes.unreadable)) == ((good,), [bad.href])
+
+
+def _note() -> etree._Element:
+    return T.ExtendedFieldURI(PropertySetId=PROPERTIES, PropertyName="beklijf-before", PropertyType="String")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        ("<m:Items>.*?</m:Items>", "<m:Items/>"),
+        ("(<t:(?:Create|Update)>).*?(</t:(?:Create|Update)>)", r"\1\2"),
+    ],
+    ids=["no items", "empty change"],
+)
+def test_an_answer_of_a_form_that_nobody_knows_may_be_another_one_next_time(site: Site, pattern: str, replacement: str) -> None:
+    created = site.create(MEETING)
+    site.server.garbles = garbled(pattern, replacement)
+    calendar = site.open()
+
+    with pytest.raises(Transient) as caught:
+        calendar.changes(None)
+
+    assert calendar.connection.server in str(caught.value)
+    assert MEETING.text not in str(caught.value)
+    site.server.garbles = None
+    assert calendar.changes(None).changed == (created,)
 
 
 def test_a_meeting_beyond_its_neighbour_is_refused_as_the_server_says(site: Site) -> None:

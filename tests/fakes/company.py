@@ -202,6 +202,8 @@ class Company:
         self.keeps_singles = keeps_singles
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.mailboxes: dict[str, Mailbox] = {}
+        self.aliases: dict[str, str] = {}
+        """By another address of a mailbox its first one (both in small letters), by which the server names whoever is invited."""
         self.entries: dict[str, Entry] = {}
         self.messages: dict[str, Message] = {}
         self.log: list[Change] = []
@@ -218,6 +220,20 @@ class Company:
     def hire(self, address: str, name: str = "") -> Mailbox:
         self.mailboxes[address.casefold()] = made = Mailbox(address.casefold(), name or address.partition("@")[0].title())
         return made
+
+    def primary(self, address: str) -> str:
+        """Return by which address the server knows somebody."""
+        return self.aliases.get(address.casefold(), address)
+
+    def _resolved(self, guests: Iterable[Guest]) -> list[Guest]:
+        """Return the guests of a new or changed event as the server keeps them: each mailbox once, by its first address."""
+        if not self.aliases:
+            return list(guests)
+        found: dict[str, Guest] = {}
+        for guest in guests:
+            guest.address = self.primary(guest.address)
+            found.setdefault(guest.address, guest)
+        return list(found.values())
 
     def leave(self, address: str) -> None:
         """Close a mailbox with all that is in it; nobody is told."""
@@ -254,6 +270,7 @@ class Company:
         entry.id = entry.id or f"e{self._number():05}"
         entry.uid = entry.uid or f"{entry.id}@server.example"
         assert entry.id not in self.entries
+        entry.guests = self._resolved(entry.guests)
         self.entries[entry.id] = entry
         self.touch(entry)
         if send != "none":
@@ -270,6 +287,8 @@ class Company:
             setattr(entry, name, value)
         if (entry.start, entry.minutes) != (before.start, before.minutes):
             entry.guests = [Guest(guest.name, guest.address) for guest in entry.guests]
+        if "guests" in values:
+            entry.guests = self._resolved(entry.guests)
         if "singles" not in values:
             self._drop_singles(entry, before)
         if "guests" in values:
@@ -294,6 +313,8 @@ class Company:
         before = deepcopy(single)
         for name, value in values.items():
             setattr(single, name, value)
+        if "guests" in values:
+            single.guests = self._resolved(single.guests)
         if (single.start, single.minutes) != (before.start, before.minutes):
             single.guests = [Guest(guest.name, guest.address) for guest in single.guests]
         entry.singles[place] = single
@@ -401,8 +422,8 @@ class Company:
         """Send a client's mail; who has a mailbox here gets it there."""
         for receiver in receivers:
             self.sent.append((sender, receiver, raw))
-            if receiver.casefold() in self.mailboxes:
-                self.deliver(receiver, raw)
+            if self.primary(receiver).casefold() in self.mailboxes:
+                self.deliver(self.primary(receiver), raw)
 
     def move_message(self, message: Message, folder: str) -> None:
         self._note(message.mailbox, message.folder, message.id, gone=True)
@@ -418,7 +439,7 @@ class Company:
     def busy(self, address: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """Return when somebody can't (UTC), by what stands in their main calendar."""
         found = []
-        for entry in self.inside(address, "main"):
+        for entry in self.inside(self.primary(address), "main"):
             mine = next((guest.answer for guest in entry.guests if guest.address == entry.mailbox), "")
             if not entry.free and not entry.cancelled and mine != "DECLINED":
                 found += [(at, at + timedelta(minutes=minutes)) for _, at, minutes in entry.meetings()]

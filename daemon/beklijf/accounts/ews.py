@@ -43,7 +43,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from beklijf.accounts import exchange_online
-from beklijf.accounts.ews_errors import meant, of_status
+from beklijf.accounts.ews_errors import STUMBLES, meant, of_status
 from beklijf.errors import Down, Transient
 
 if TYPE_CHECKING:
@@ -160,6 +160,9 @@ class Connection:
         except (Transient, Down):
             self.close()
             raise
+        except STUMBLES as error:  # its words may have the text of our letters in them
+            self.close()
+            raise Transient(f"{self.server}: {about}: an answer that can't be read ({type(error).__name__})") from error
 
     def _opened(self) -> Protocol:
         if self._protocol is None:

@@ -5,6 +5,7 @@ Knows exchangelib's exceptions and nothing of events, mails or connections.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from exchangelib import errors as ews  # type: ignore[import-untyped]  # it has no types
@@ -15,6 +16,9 @@ from beklijf.errors import BackendError, Conflict, Down, Missing, Refused, Trans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+STUMBLES = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError)
+"""What the library raises, and we, over an answer of a form that nobody expected."""
 
 LONGEST = 300
 """Characters of what a server says that go into a message of ours."""
@@ -110,8 +114,11 @@ def of_status(status: int, *, server: str, location: str, retry_after: float | N
     return Refused(f"{server}: answers {status}")
 
 
+_OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>:? ?")
+
+
 def _said(error: BaseException) -> str:
-    """Return what a library or server says as one line: the code, and its own words."""
-    words = " ".join(str(error).split())[:LONGEST]
+    """Return what a library or server says as one line: the code, and its own words; the same each time, or each time is news."""
+    words = _OBJECT.sub("", " ".join(str(error).split()))[:LONGEST]
     name = type(error).__name__
     return f"{name}: {words}" if name.startswith("Error") and words else words or name

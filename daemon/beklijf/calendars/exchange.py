@@ -18,7 +18,6 @@ from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, e
 from beklijf.calendars.exchange_answers import Answers
 from beklijf.calendars.exchange_busy import busy
 from beklijf.calendars.exchange_folder import EventFolder
-from beklijf.calendars.ics_reader import Unreadable
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class ExchangeCalendar:
                 read.append(exchange_reading.stored(*found))
             except Missing:
                 away.add(key)
-            except Unreadable as error:
+            except Refused as error:  # the server's no to this one, or one that nobody can read
                 unreadable[key] = str(error)
         return read, frozenset(away), unreadable
 

@@ -7,6 +7,7 @@ reading of everything (daily, and at every start); where one waits nevertheless,
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from exchangelib.items import MOVE_TO_DELETED_ITEMS, MeetingResponse  # type: ig
 
 from beklijf.calendars.exchange_reading import ANSWERS, paths
 from beklijf.calendars.exchange_synced import SyncedFolder
-from beklijf.calendars.exchange_times import instant
+from beklijf.calendars.exchange_times import instant, readable
 from beklijf.calendars.ics_reader import address_of, is_ours
 from beklijf.conversation import Itip, Waiting
 from beklijf.errors import Missing, Refused
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from beklijf.accounts.ews import Connection
     from beklijf.calendars import Stored
+
+log = logging.getLogger("beklijf")
 
 NEWEST = 1_000_000
 """The SEQUENCE of an answer that doesn't say to which invitation it is: it counts as being about the last."""
@@ -72,12 +75,16 @@ class Answers:
         self._unread: tuple[str, ...] = ()
         """Events that are as we know them, and may have answers in them."""
         self._deaf = ""
+        """Why the inbox can't be read; until everything is read again."""
+        self._logged = ""
 
     def check(self) -> str:
         try:
             self._folder.rights()
         except Refused as error:
             return f"its inbox can't be read ({error})"
+        if self._deaf:
+            return f"answers that wait in its inbox are not read ({self._deaf}), which is tried again after the next reading of everything"
         return "answers that wait in its inbox are read"
 
     def seen(self, stored: Stored) -> None:
@@ -89,21 +96,22 @@ class Answers:
     def begin(self, unread: Iterable[str]) -> None:
         """Look once more; *unread* are events that weren't read again."""
         self._due = True
+        self._deaf = ""
         self._unread = tuple(sorted(unread))[:_SAMPLE]
 
     def waiting(self) -> tuple[Waiting, ...]:
         if self._deaf:
             return ()
-        if self._unread and not self._attended:
-            found = self._folder.get(self._unread, _ANSWERED).values()
-            self._attended = any(not isinstance(item, Exception) and _has_answers(item) for item in found)
-            self._unread = ()
-        if self._attended and not self._unattended and not self._due:
-            return ()
         try:
+            self._look_for_answers()
+            if self._attended and not self._unattended and not self._due:
+                return ()
             self._read()
         except Refused as error:
             self._deaf = str(error)
+            if self._logged != self._deaf:
+                log.warning("answers that wait in the inbox of %s can't be read: %s", self._folder.mailbox, error)
+            self._logged = self._deaf
             return ()
         self._due = False
         self._unattended = self._unattended or bool(self._waiting)
@@ -116,24 +124,38 @@ class Answers:
             if not isinstance(error, Missing):
                 raise error
 
+    def _look_for_answers(self) -> None:
+        """Find out, once after each reading of everything, whether events have answers in them already."""
+        if self._unread and not self._attended:
+            found = self._folder.get(self._unread, _ANSWERED).values()
+            self._attended = any(not isinstance(item, Exception) and _has_answers(item) for item in found)
+        self._unread = ()
+
     def _read(self) -> None:
         listing = self._folder.listing(self._state) or self._folder.listing("")
         if listing is None:
             return
-        self._state = listing.state
-        for key in listing.gone:
-            self._waiting.pop(key, None)
         responses = [key for key, item in listing.items.items() if isinstance(item, MeetingResponse)]
         for key, item in self._folder.get(responses, _FIELDS).items():
-            if isinstance(item, Missing):
+            try:
+                self._take_in(key, item)
+            except Missing:
                 continue
-            if isinstance(item, Exception):
-                raise item
-            self._attended = self._attended or bool(item.has_been_processed)
-            message = None if item.has_been_processed or item.is_out_of_date else self._message(item)
+            except Refused as error:  # a no to one message, and none to the others
+                log.warning("an answer in the inbox of %s can't be read: %s", self._folder.mailbox, error)
+        for key in listing.gone:
             self._waiting.pop(key, None)
-            if message is not None:
-                self._waiting[key] = Waiting(href=key, message=message)
+        self._state = listing.state  # last of all: what failed until here is read once more
+
+    def _take_in(self, key: str, item: Any) -> None:  # noqa: ANN401  # exchangelib has no types
+        if isinstance(item, Exception):
+            raise item
+        self._attended = self._attended or bool(item.has_been_processed)
+        with readable("an answer"):
+            message = None if item.has_been_processed or item.is_out_of_date else self._message(item)
+        self._waiting.pop(key, None)
+        if message is not None:
+            self._waiting[key] = Waiting(href=key, message=message)
 
     def _message(self, item: Any) -> Itip | None:  # noqa: ANN401  # exchangelib has no types
         event = item.associated_calendar_item_id

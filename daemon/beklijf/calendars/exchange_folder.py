@@ -94,18 +94,15 @@ class EventFolder(SyncedFolder):
         self._id = made.id
 
     def read(self, ids: Iterable[str]) -> dict[str, tuple[Item, dict[str, Item]] | Exception]:
-        """Return events with those of their single meetings that have a word of their own; one request, and one more for these."""
+        """Return events with those of their single meetings that have a word of their own; one request, and one more for these.
+
+        An event of which a part can't be had is one that can't be had itself: an error stands in its place.
+        """
         found = self.get(ids, WHOLE)
         items = {key: item for key, item in found.items() if not isinstance(item, Exception)}
         wanted = [each for item in items.values() if item.required_attendees or item.optional_attendees for each in exceptions(item)]
         singles = {key: one for key, one in self.get(wanted, PEOPLE).items() if not isinstance(one, Missing)}
-        for one in singles.values():
-            if isinstance(one, Exception):
-                raise one
-        return {
-            key: item if isinstance(item, Exception) else (item, {each: singles[each] for each in exceptions(item) if each in singles})
-            for key, item in found.items()
-        }
+        return {key: item if isinstance(item, Exception) else _with_singles(item, singles) for key, item in found.items()}
 
     def current(self, key: str) -> Item:
         """Return an event as it is now, with none of its single meetings; raises `Missing` when it is gone or cancelled."""
@@ -155,3 +152,8 @@ class EventFolder(SyncedFolder):
             send_meeting_invitations_or_cancellations=SEND_TO_ALL_AND_SAVE_COPY if told else SEND_TO_NONE,
             suppress_read_receipts=True,
         )
+
+
+def _with_singles(item: Item, singles: Mapping[str, Item | Exception]) -> tuple[Item, dict[str, Item]] | Exception:
+    own = {each: singles[each] for each in exceptions(item) if each in singles}
+    return next((one for one in own.values() if isinstance(one, Exception)), (item, own))

@@ -16,7 +16,7 @@ from exchangelib.fields import FieldPath  # type: ignore[import-untyped]
 
 from beklijf import canonical
 from beklijf.calendars import Stored
-from beklijf.calendars.exchange_times import exceptions, held, instant
+from beklijf.calendars.exchange_times import exceptions, held, instant, readable
 from beklijf.calendars.graph_text import to_text
 from beklijf.calendars.ics_reader import address_of, is_ours, plain_text
 from beklijf.domain import Contact, Event
@@ -94,6 +94,11 @@ def stored(item: Item, singles: Mapping[str, Item]) -> Stored:
     uid = identity(item)
     if not uid or item.is_cancelled:
         raise Missing(f"{uid or 'an event'}: cancelled, or not ours any more")
+    with readable(uid):
+        return _stored(item, uid, singles)
+
+
+def _stored(item: Item, uid: str, singles: Mapping[str, Item]) -> Stored:
     event, places = held(item)
     people, answers = _people(item)
     event = canonical.load(item.beklijf_before) if item.beklijf_before else event

@@ -20,6 +20,9 @@ from exchangelib.services.sync_folder_hierarchy import SyncFolder  # type: ignor
 
 from beklijf.accounts.ews import Service
 from beklijf.calendars.exchange_reading import quietly
+from beklijf.calendars.exchange_times import readable
+from beklijf.calendars.ics_reader import Unreadable
+from beklijf.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,7 +63,14 @@ class _Sync(Service, SyncFolderItems):  # type: ignore[misc]  # exchangelib has 
 
 
 class _Get(Service, GetItem):  # type: ignore[misc]  # as above
-    pass
+    """Tells of an item that the library stumbles over as of one that can't be had: it is no trouble of the others."""
+
+    def _elem_to_obj(self, elem: Any) -> Any:  # noqa: ANN401
+        try:
+            with readable("an item"):
+                return super()._elem_to_obj(elem)
+        except Unreadable as error:
+            return error
 
 
 class _Delete(Service, DeleteItem):  # type: ignore[misc]  # as above
@@ -166,6 +176,8 @@ class SyncedFolder:
             about = f"reading items in the {self._name} of {self.mailbox}"
             arguments = {"items": wanted, "additional_fields": list(fields), "shape": ID_ONLY}
             found = self.connection.ask(_Get, self.mailbox, about, alone=self._alone, **arguments)
+        if len(found) != len(wanted):
+            raise Transient(f"{self.connection.server}: {about}: {len(found)} answers to {len(wanted)} questions")
         return {key: item for (key, _), item in zip(wanted, found, strict=True)}
 
     def rights(self) -> Any:  # noqa: ANN401  # exchangelib has no types

@@ -5,6 +5,7 @@ Zones go by instants: Exchange knows its own kind only, and hands back another o
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from exchangelib.recurrence import EndDatePattern, NumberedPattern, WeeklyPattern  # type: ignore[import-untyped]  # it has no types
 
 from beklijf import canonical
+from beklijf.accounts.ews_errors import STUMBLES
 from beklijf.calendars.ics_reader import FOREVER, WEEKDAYS, Unreadable
 from beklijf.domain import Contact, Event, Recurrence, Single
 
@@ -37,8 +39,25 @@ def instant(value: datetime) -> datetime:
     return datetime.fromtimestamp(value.timestamp(), UTC)
 
 
+@contextmanager
+def readable(name: object) -> Iterator[None]:
+    """Let what nobody expected in an item of that name be `Unreadable`: it is no trouble of the others."""
+    try:
+        yield
+    except STUMBLES as error:
+        raise Unreadable(f"{name or 'an event'}: cannot be read ({error!r:.300})") from error
+
+
 def held(item: Item) -> tuple[Event, frozenset[datetime]]:
-    """Return when *item* takes place, and all places of its rhythm (UTC), whatever a cut off update says that it was before."""
+    """Return when *item* takes place, and all places of its rhythm (UTC), whatever a cut off update says that it was before.
+
+    Raises `Unreadable`.
+    """
+    with readable(item.uid):
+        return _held(item)
+
+
+def _held(item: Item) -> tuple[Event, frozenset[datetime]]:
     if item.is_all_day or not isinstance(item.start, datetime) or not isinstance(item.end, datetime):
         raise Unreadable(f"{item.uid}: a whole day where a time was expected")
     start = instant(item.start)
@@ -99,6 +118,8 @@ def _zone(name: str) -> ZoneInfo | None:
 
 def _recurrence(item: Item, start: datetime) -> Recurrence:
     pattern, boundary = item.recurrence.pattern, item.recurrence.boundary
+    if getattr(pattern, "interval", 1) < 1:  # a yearly rule has none
+        raise Unreadable(f"{item.uid}: a rule without an interval")
     if isinstance(pattern, WeeklyPattern) and _days(pattern) == (WEEKDAYS[start.weekday()],):
         steps = _MOST_STEPS + 1
         if isinstance(boundary, EndDatePattern):
@@ -121,9 +142,9 @@ def _date(value: date) -> date:
 def _bound(item: Item, start: datetime) -> datetime:
     """Return an instant after which a person's rule has no meeting any more, maybe later than needed."""
     boundary = item.recurrence.boundary
-    if isinstance(boundary, EndDatePattern):
+    if isinstance(boundary, EndDatePattern) and _date(boundary.end) < FOREVER.date():
         return datetime.combine(_date(boundary.end) + timedelta(days=1), datetime.min.time(), start.tzinfo).astimezone(UTC)
-    if isinstance(boundary, NumberedPattern):
+    if isinstance(boundary, NumberedPattern) and 366 * boundary.number < (FOREVER - start).days:
         return (start + timedelta(days=366 * boundary.number)).astimezone(UTC)
     return FOREVER
 

@@ -25,7 +25,7 @@ def answer(company: Company, request: etree._Element) -> etree._Element:
     found = []
     for address in asked:
         code = "ErrorTimeIntervalTooBig" if end - start > LONGEST_WINDOW else "ErrorMailRecipientNotFound"
-        known = end - start <= LONGEST_WINDOW and address in company.mailboxes
+        known = end - start <= LONGEST_WINDOW and company.primary(address) in company.mailboxes
         found.append(_view(company.busy(address, start, end), bias) if known else _refused(Refusal(code)))
     return M.GetUserAvailabilityResponse(M.FreeBusyResponseArray(*found))
 

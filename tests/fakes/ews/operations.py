@@ -272,7 +272,7 @@ class Operations:
             assert isinstance(optional, frozenset)
             required = said.get("RequiredAttendees", [guest for guest in entry.guests if guest.address not in optional])
             others = said.get("OptionalAttendees", [guest for guest in entry.guests if guest.address in optional])
-            extra["optional"] = frozenset(guest.address for guest in others)
+            extra["optional"] = frozenset(self.company.primary(guest.address) for guest in others)
             found["guests"] = [*required, *others]
         if extra != entry.extra:
             found["extra"] = extra
