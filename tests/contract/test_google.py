@@ -7,7 +7,7 @@ import html
 import re
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -548,6 +548,76 @@ def test_without_an_alarm_of_ours_the_owners_usual_ones_apply(desk: Desk) -> Non
     desk.update(stored, replace(REMINDER, alarms=()), "alarms")
 
     assert desk.entry(stored).extra["reminders"] == {"useDefault": True}
+
+
+PLACE = utc("2027-03-16")
+MIDNIGHT = datetime(2027, 3, 17, tzinfo=ZoneInfo("Europe/Amsterdam"))
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_meeting_dragged_into_the_row_of_whole_days_is_from_midnight_to_midnight_and_comes_back(desk: Desk, fresh: bool) -> None:
+    stored = desk.create(OFF)
+    token = desk.calendar.changes(None).token
+    entry = desk.entry(stored)
+    entry.extra = {**entry.extra, "whole days": {PLACE}}
+    desk.company.single(entry, PLACE, start=MIDNIGHT, minutes=1440)
+    calendar = desk.open() if fresh else desk.calendar
+
+    [changed] = calendar.changes(token).changed
+    whole = replace(OFF, singles=(Single(PLACE, MIDNIGHT.astimezone(UTC), 1440), *OFF.singles))
+    assert changed.event == whole
+    placed = calendar.update(changed, replace(whole, place="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.SERVER)
+    assert placed.event == replace(whole, place="Zaal 9")
+    back = calendar.update(placed, OFF, frozenset({"place", "single"}), sequence=1, agent=Agent.SERVER)
+
+    assert back.event == OFF
+    assert desk.open().changes(None).changed == (back,)
+
+
+def split(desk: Desk, stored: Stored) -> str:
+    """Change "this and following events" as Google Calendar does: the series ends, and another one begins."""
+    entry, name = desk.entry(stored), f"{stored.href}_R20270330T080000"
+    half = replace_entry(entry, id=f"{OWNER}/main/{name}", uid=f"{name}@google.com", start=at("2027-03-30", 15), singles={})
+    desk.company.change(entry, rhythm=Rhythm(2, until=date(2027, 3, 16)), singles={})
+    desk.company.add(half)
+    return name
+
+
+def test_a_series_that_a_person_split_is_told_of_with_what_to_do(desk: Desk) -> None:
+    stored = desk.create(OFF)
+    token = desk.calendar.changes(None).token
+    name = split(desk, stored)
+
+    for changes in (desk.calendar.changes(token), desk.open().changes(None)):
+        assert [each.href for each in changes.changed] == [stored.href]
+        assert changes.unreadable.keys() == {name}
+        assert f"{OFF.uid} was split by a person in Google Calendar: from 2027-03-30 on" in changes.unreadable[name]
+
+    desk.company.remove(desk.company.entries[f"{OWNER}/main/{name}"])
+    assert desk.open().changes(None).unreadable == {}
+
+
+def test_a_split_series_is_deleted_with_its_halves(desk: Desk) -> None:
+    stored = desk.create(OFF)
+    split(desk, stored)
+    desk.company.add(replace_entry(desk.entry(stored), id=f"{OWNER}/main/copy", uid="copy@google.com"))  # which is a person's own
+    calendar = desk.open()
+
+    calendar.delete(calendar.fetch(stored.href))
+
+    assert [entry.id for entry in desk.company.inside(OWNER, "main")] == [f"{OWNER}/main/copy"]
+    changes = calendar.changes(None)
+    assert (changes.changed, changes.unreadable) == ((), {})
+
+
+def test_the_usual_alarms_come_back_without_those_of_before(desk: Desk) -> None:
+    stored = desk.create(replace(REMINDER, alarms=(0, 30)))
+
+    plain = desk.update(stored, replace(REMINDER, alarms=()), "alarms")
+    again = desk.update(plain, replace(REMINDER, alarms=(15,)), "alarms")
+
+    assert (plain.event.alarms, again.event.alarms) == ((), (15,))
+    assert {"useDefault": True, "overrides": []} in [body["reminders"] for body in desk.google.bodies if body and "reminders" in body]
 
 
 # -- zones -------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from tests.contract.test_calendars import KARIM, MEETING, NOOR, OWNER, SERIES, at, opened, utc
@@ -85,6 +85,27 @@ def test_pages_are_read_to_the_last_one(desk: Desk, page: int) -> None:
     assert updated.event == replace(full.changed[0].event, place="Zaal 9")
 
 
+@pytest.mark.parametrize("stuck", ["page", "token"])
+def test_pages_without_an_end_are_given_up(desk: Desk, stuck: Literal["page", "token"]) -> None:
+    token = desk.calendar.changes(None).token
+    stored = desk.create(OFF)
+    single = replace(OFF, singles=(Single(utc("2027-03-16"), None), *OFF.singles))
+    for act in (
+        lambda: desk.calendar.changes(token),
+        lambda: desk.open().changes(None),
+        lambda: desk.update(stored, single, "single"),
+    ):
+        desk.google.service.stuck = stuck
+        before = len(desk.google.requests)
+
+        with pytest.raises(Transient, match="a list without an end"):
+            act()
+
+        assert len(desk.google.requests) - before <= 3
+    desk.google.service.stuck = ""
+    assert desk.calendar.changes(token).changed == (stored,)
+
+
 def test_what_others_do_in_the_calendar_costs_one_request(desk: Desk) -> None:
     desk.create(OFF)
     token = desk.calendar.changes(None).token
@@ -131,7 +152,7 @@ def test_how_many_requests_each_operation_takes(desk: Desk) -> None:
     assert counted(lambda: desk.update(series, one, "single")) == 4
     assert counted(calendar.waiting) == 0
     assert counted(lambda: calendar.delete(calendar.fetch(meeting.href))) == 2
-    assert counted(lambda: calendar.delete(calendar.fetch(series.href))) == 3
+    assert counted(lambda: calendar.delete(calendar.fetch(series.href))) == 4
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from tests.contract.test_calendars import KARIM, MEETING, NOOR, OWNER, REMINDER, SANNE, SERIES, World, at, uid, utc
 from tests.contract.test_graph import company, desk, graph, news, opened, pair, settings, world
+from tests.contract.test_people import person
 from tests.fakes.graph import Mood
 
 from beklijf.calendars import Agent
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tests.fakes.tokens import TokenServer
 
     from beklijf.calendars import Calendar, Stored
+    from beklijf.calendars.graph_reading import Json
     from beklijf.domain import Event
 
 __all__ = ["company", "desk", "graph", "opened", "pair", "settings", "world"]
@@ -174,6 +177,182 @@ def test_what_was_written_by_a_call_whose_answer_was_lost_is_found_and_not_writt
         world.create(replace(MEETING, title="Een andere titel"))  # this object knows nothing of it, but the transaction id is used
 
     assert news(company, SANNE) == ["REQUEST"]
+
+
+# -- answers that say yes and nothing --------------------------------------------------------------------------------------
+
+
+STUCK = ["page", "link"]
+
+
+@pytest.mark.parametrize("stuck", STUCK)
+def test_pages_without_an_end_are_given_up(world: World, graph: Graph, stuck: Literal["page", "link"]) -> None:
+    world.create(MEETING)
+    token = world.calendar.changes(None).token
+    stored = world.create(SERIES)
+    for act in (lambda: world.calendar.changes(token), lambda: world.reopened().changes(None), world.reopened().check):
+        graph.switches.stuck = stuck
+        before = len(graph.requests)
+
+        with pytest.raises(Transient, match="a list without an end"):
+            act()
+
+        assert len(graph.requests) - before <= 4
+    graph.switches.stuck = ""
+    assert world.calendar.changes(token).changed == (stored,)
+
+
+def test_empty_pages_on_the_way_are_no_end(world: World, graph: Graph) -> None:
+    world.create(MEETING)
+    token = world.calendar.changes(None).token
+    stored = world.create(SERIES)
+    graph.switches.empty_pages = 3
+
+    assert world.calendar.changes(token).changed == (stored,)
+
+
+UNREADABLE: dict[str, object] = {
+    "nothing": None,
+    "no JSON of theirs": [],
+    "an empty object": {},
+    "no objects": {"value": [None], "responses": [None], "id": ""},
+    "objects that say nothing": {"value": [{}], "responses": [{}], "id": None},
+    "null": {"value": None, "responses": None},
+}
+
+
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_yes_that_cant_be_read_may_pass_and_takes_nothing_for_gone(world: World, graph: Graph, said: object) -> None:
+    stored = world.create(MEETING)
+    token = world.calendar.changes(None).token
+    more = world.create(SERIES)
+    for act in (
+        lambda: world.calendar.changes(token),
+        lambda: world.reopened().changes(token),
+        lambda: world.reopened().changes(None),
+        lambda: world.calendar.fetch(stored.href),
+        lambda: world.calendar.busy((person(SANNE.email),), utc("2027-01-04"), utc("2027-01-08")),
+        lambda: world.update(stored, replace(MEETING, place="Zaal 9"), "place"),
+        lambda: world.reopened().create(REMINDER, sequence=0, agent=Agent.SERVER),
+        lambda: world.create(MEETING),
+        world.reopened().check,
+    ):
+        graph.garbled = lambda _, __: said
+
+        with pytest.raises(Transient) as caught:
+            act()
+
+        assert type(caught.value) is Transient
+        assert "an answer that can't be read" in str(caught.value)
+    graph.garbled = None
+    assert world.calendar.changes(token).changed == (more,)
+
+
+def test_an_empty_answer_to_a_write_is_looked_into(world: World, graph: Graph, company: Company) -> None:
+    world.create(MEETING)
+    graph.garbled = lambda _, __: None
+    with pytest.raises(Transient):
+        world.create(SERIES)
+    graph.garbled = None
+
+    assert resume(world.reopened(), SERIES).event == SERIES
+    assert news(company, SANNE) == ["REQUEST", "REQUEST"]
+
+
+@pytest.mark.parametrize("name", ["body", "start", "recurrence"])
+@pytest.mark.parametrize("whole_series", [True, False])
+def test_an_event_of_which_something_is_missing_is_unreadable_and_the_others_are_read(
+    world: World, graph: Graph, name: str, whole_series: bool
+) -> None:
+    graph.switches.whole_series = whole_series
+    meeting, series = world.create(MEETING), world.create(SERIES)
+
+    def thinned(_: str, body: Json) -> Json:
+        for each in (part["body"] for part in body.get("responses", ())):
+            if each["id"] == series.href:
+                each[name] = {"pattern": {}} if name == "recurrence" else None
+        return body
+
+    graph.garbled = thinned
+    changes = world.reopened().changes(None)
+
+    assert changes.changed == (meeting,)
+    assert changes.unreadable.keys() == {series.href}
+    assert SERIES.title in changes.unreadable[series.href]
+
+
+def test_a_property_without_a_value_is_not_ours(world: World, graph: Graph) -> None:
+    stored = world.create(MEETING)
+    for said in ({"value": None}, {}):
+
+        def emptied(_: str, body: Json, said: Json = said) -> Json:
+            found = body.get("singleValueExtendedProperties", ())
+            return {**body, "singleValueExtendedProperties": [{"id": each["id"], **said} for each in found]}
+
+        graph.garbled = emptied
+
+        with pytest.raises(Missing):
+            world.reopened().fetch(stored.href)
+
+
+def test_meetings_that_dont_say_where_they_stand_make_their_series_unreadable(world: World, graph: Graph) -> None:
+    graph.switches.whole_series = False
+    series = world.create(SERIES)
+
+    def nameless(_: str, body: Json) -> Json:
+        for each in body.get("value", ()):
+            each.pop("occurrenceId", None), each.pop("originalStart", None)
+        return body
+
+    graph.garbled = nameless
+
+    assert world.reopened().changes(None).unreadable.keys() == {series.href}
+
+
+# -- gone and back ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_that_was_deleted_and_brought_back_is_seen_again(world: World, company: Company) -> None:
+    stored = world.create(MEETING)
+    token = world.calendar.changes(None).token
+    for _ in range(2):
+        kept = deepcopy(company.entries[stored.href])
+        world.remove(stored.href)
+        gone = world.calendar.changes(token)
+        assert gone.gone == (stored.href,)
+        assert world.calendar.changes(gone.token).gone == ()
+
+        company.entries[stored.href] = kept
+        company.touch(kept)
+        back = world.calendar.changes(gone.token)
+
+        assert [each.event for each in back.changed] == [MEETING]
+        token = back.token
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["the process that knew it", "another process"])
+def test_the_same_token_tells_of_a_deletion_as_often_as_it_is_asked(world: World, fresh: bool) -> None:
+    stored = world.create(MEETING)
+    token = world.calendar.changes(None).token
+    world.remove(stored.href)
+    calendar = world.reopened() if fresh else world.calendar
+
+    assert [calendar.changes(token).gone for _ in range(3)] == [(stored.href,)] * 3
+
+
+def test_what_is_deleted_while_it_is_looked_up_is_told_of_the_next_time(world: World, graph: Graph, company: Company) -> None:
+    stored = world.create(MEETING)
+    token = world.calendar.changes(None).token
+    company.change(company.entries[stored.href], place="Kantine")
+    calendar = world.reopened()
+    graph.garbled = lambda asked, body: {"value": []} if asked.endswith("/events") else body
+    changes = calendar.changes(token)
+    graph.garbled = None
+    assert (changes.changed, changes.gone) == ((), ())
+
+    world.remove(stored.href)
+
+    assert calendar.changes(changes.token).gone == (stored.href,)
 
 
 # -- crashes ---------------------------------------------------------------------------------------------------------------

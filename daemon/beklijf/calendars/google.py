@@ -10,7 +10,7 @@ nothing. Another time that somebody proposes is not in this API: it comes by mai
     `create`                     1: the id is ours, so a second one is refused (409); 2 more where one of that id was deleted
     ... with moved meetings      without attendees, the meetings moved, the attendees last: one invitation
     `update`, `delete`           1 or 2 (what a write needs to know, and it); for each single meeting that changes 1 more,
-                                 1 for their names and 1 to read all of it again
+                                 1 for their names and 1 to read all of it again; deleting a series, 1 for halves split off it
 
 An id stays taken when its event was deleted. Bringing that one back is refused by Google for some (403), and would bring back
 its old answers and exceptions too; so what is wanted again is another event, with the next id of our UID.
@@ -20,19 +20,20 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, google_reading, google_writing
 from beklijf.calendars.google_api import Account, Api
 from beklijf.calendars.google_busy import ask_busy
-from beklijf.calendars.google_reading import BRIEF, FIELDS, Held, event_id, is_own, uid_of
+from beklijf.calendars.google_reading import BRIEF, FIELDS, UID, Held, event_id, is_own, uid_of
 from beklijf.calendars.ics_reader import Unreadable
 from beklijf.domain import Contact
 from beklijf.errors import Conflict, Exists, Missing, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.calendars.google_api import Send
@@ -89,12 +90,14 @@ class GoogleCalendar:
         for name, held in there.items():
             if name not in unchanged:
                 found.take(name, self, held if whole else None)
+        found.split(items)
         return found.changes(_pack(self._api.place, token), unchanged)
 
     def _since(self, before: str, items: list[Item], after: str) -> Changes:
         if before != self._synced:
             self._held = {}
         found = _Found()
+        found.split(items)
         masters: dict[str, Item] = {}
         parts: dict[str, list[Item]] = {}
         for item in items:
@@ -187,15 +190,24 @@ class GoogleCalendar:
         return self.stored(held)
 
     def delete(self, stored: Stored) -> None:
-        """Delete the event, of which Google tells the attendees."""
-        if stored.event.recurrence is not None and self.read(stored.href).etag != stored.etag:
-            raise Conflict(f"{stored.href}: changed since it was read")
+        """Delete the event, of which Google tells the attendees; before it, what a person split off it."""
+        if stored.event.recurrence is not None:
+            if self.read(stored.href).etag != stored.etag:
+                raise Conflict(f"{stored.href}: changed since it was read")
+            for half in self._halves(stored.href):
+                with suppress(Missing):  # of the half, which is no word about the whole
+                    self._api.delete(str(half["id"]), etag=str(half["etag"]), send="all")
         try:
             self._api.delete(stored.href, etag=stored.etag.partition("+")[0], send="all")
         except (Conflict, Missing):
             self._reread(stored.href)
             raise
         self._held.pop(stored.href, None)
+
+    def _halves(self, name: str) -> list[Item]:
+        """Return what persons split off a series; Google copies our properties along."""
+        items, _ = self._api.events(BRIEF, privateExtendedProperty=f"{UID}={uid_of(name)}") or ([], "")
+        return [item for item in items if google_reading.split_off(item) == name]
 
     def _insert(self, event: Event, send: Send) -> Item:
         self._api.make()
@@ -304,6 +316,10 @@ class _Found:
             self.gone.append(name)
         except Unreadable as error:
             self.unreadable[name] = str(error)
+
+    def split(self, items: Iterable[Item]) -> None:
+        """Tell of the halves that persons split off our series: they go on without us."""
+        self.unreadable |= {str(item["id"]): google_reading.said_of_split(item) for item in items if google_reading.split_off(item)}
 
     def changes(self, token: str, unchanged: frozenset[str] | None = None) -> Changes:
         """Return it all; *unchanged* where it was a full reading."""

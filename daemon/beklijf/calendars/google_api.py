@@ -12,6 +12,7 @@ from beklijf.accounts.google import CALENDAR, ServiceAccount
 from beklijf.accounts.http import Http
 from beklijf.accounts.rest import Rest, reply_of
 from beklijf.calendars.google_reading import FIELDS
+from beklijf.calendars.pages import Pages
 from beklijf.errors import Conflict, Down, Missing, Refused, Transient
 
 if TYPE_CHECKING:
@@ -161,14 +162,17 @@ class Api:
 
     def _pages(self, path: str, params: Params) -> Listed | None:
         found: list[Item] = []
+        read = Pages(self.called)
         page: dict[str, str] = {}
         while True:
             reply = self.ask("GET", path, params={**params, **page}, allowed=_EXPIRED if "syncToken" in params else ())
             if reply.status in _EXPIRED:
                 return None
             said = self._said(reply, "kind")
-            found += said.get("items", ())
-            if not (after := said.get("nextPageToken")):
+            items, after = said.get("items") or (), str(said.get("nextPageToken") or "")
+            read.turn(items, after)
+            found += items
+            if not after:
                 return found, str(said.get("nextSyncToken", ""))
             page = {"pageToken": after}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -44,6 +45,8 @@ BRIEF = "id,etag,status,recurringEventId,organizer/self,extendedProperties/priva
 
 _ANSWERS = {"needsAction": "NEEDS-ACTION", "declined": "DECLINED", "tentative": "TENTATIVE", "accepted": "ACCEPTED"}
 _APART = "\0"
+_SPLIT = re.compile(r"([0-9a-v]+)_R(\d{8})(?:T\d{6}Z?)?")
+"""What Google calls the second half of a series: by the first, and where it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,24 @@ def is_own(item: Item) -> bool:
     """Tell whether an event is ours: not an attendee's copy of it (which has the same id), nor one that a person made of it."""
     uid = uid_of(item["id"])
     return bool(uid and item.get("organizer", {}).get("self") and private(item).get(UID) == uid)
+
+
+def split_off(item: Item) -> str:
+    """Return the id of our series that an item was split off from: a person changed "this and following events" of it."""
+    found = _SPLIT.fullmatch(item["id"])
+    series = found[1] if found and "recurringEventId" not in item and item.get("status") != "cancelled" else ""
+    return series if uid_of(series) and item.get("organizer", {}).get("self") else ""
+
+
+def said_of_split(item: Item) -> str:
+    """Return what is wrong with a series of which a part was split off, and what to do about it."""
+    found = _SPLIT.fullmatch(item["id"])
+    assert found is not None
+    uid, day = uid_of(found[1]), datetime.strptime(found[2], "%Y%m%d").replace(tzinfo=UTC)
+    return (
+        f"{uid} was split by a person in Google Calendar: from {day:%Y-%m-%d} on it is another event, which is not kept up to date; "
+        "undo that there, or delete that one and set the end of the first one back"
+    )
 
 
 def private(item: Item) -> Mapping[str, str]:
@@ -194,7 +215,7 @@ def _series(held: Held) -> Event:
     lines += [f"DURATION:PT{minutes}M", *(str(line) for line in held.master["recurrence"]), "END:VEVENT"]
     for item in held.exceptions:
         off = item.get("status") == "cancelled"
-        at, length = (place_of(item), minutes) if off else (moment(item["start"]), lasts(item))
+        at, length = (place_of(item), minutes) if off else held_at(item, zone)
         lines += ["BEGIN:VEVENT", "UID:series", f"RECURRENCE-ID:{_utc(place_of(item))}", f"DTSTART:{_utc(at)}"]
         lines += [f"DURATION:PT{length}M", f"STATUS:{'CANCELLED' if off else 'CONFIRMED'}", "END:VEVENT"]
     return read("\r\n".join([*lines, "END:VCALENDAR", ""]).encode()).event
@@ -237,6 +258,18 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
+
+
+def held_at(item: Item, zone: ZoneInfo) -> tuple[datetime, int]:
+    """Return start and minutes of one meeting of a series; one that a person made a whole day is from midnight on in *zone*."""
+    if not is_whole_day(item):
+        return moment(item["start"]), lasts(item)
+    first, last = (date.fromisoformat(item[name]["date"]) for name in ("start", "end"))
+    return datetime(first.year, first.month, first.day, tzinfo=zone), (last - first) // timedelta(minutes=1)
+
+
+def is_whole_day(item: Item) -> bool:
+    return "dateTime" not in item["start"]
 
 
 def lasts(item: Item) -> int:

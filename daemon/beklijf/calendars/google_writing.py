@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from beklijf.calendars.google_reading import INVITED, UID, attendees, days_off, lasts, moment, own_meetings, place_of
+from beklijf.calendars.google_reading import INVITED, UID, attendees, days_off, held_at, is_whole_day, own_meetings, place_of
 from beklijf.calendars.google_text import to_description, to_text
 from beklijf.calendars.ics_parts import contact, mailto
 from beklijf.calendars.ics_reader import WEEKDAYS, plain_text
@@ -89,7 +89,8 @@ def changes(held: Held, before: Event, after: Event, fields: frozenset[str], *, 
     if fields & {"time", "people"}:
         body["attendees"] = _people(master, before, after.people, reopened="time" in fields)
     if "alarms" in fields:
-        body["reminders"] = _reminders(master.get("reminders", {}), after.alarms)
+        # a patch merges objects: what there was would stay beside the default, and both together are refused
+        body["reminders"] = {"overrides": []} | _reminders(master.get("reminders", {}), after.alarms)
     if fields & _TIMES and (lines := _recurrence(master, before, after, fields)) is not None:
         body["recurrence"] = lines
     if not fields:
@@ -134,18 +135,20 @@ def _of_meeting(item: Item | None, was: Item, before: Event, after: Event, singl
             return {}
         body = _span(start, minutes, clock(after.start))
         return body if item is None else {**body, "status": "confirmed"}
+    here = held_at(item, clock(after.start))
     body = {}
-    if fields & _TIMES and (moment(item["start"]).astimezone(UTC), lasts(item)) != (start, minutes):
+    if fields & _TIMES and (here[0].astimezone(UTC), here[1]) != (start, minutes):
         body = _span(start, minutes, clock(after.start))
+        if is_whole_day(item):  # a patch merges objects: the date would stay beside the time
+            body = {name: {**value, "date": None} for name, value in body.items()}
         body["attendees"] = _people(item, after, after.people, reopened=True)
     for field in fields & _WORDS.keys():
         key, said = _WORDS[field], _said(field, item)
         if said == _said(field, was) != getattr(after, field):
             body[key] = _worded(field, after)
-    if "people" in fields and "attendees" not in body:
-        here, wanted = set(attendees(item, after.organizer)), {person.email.casefold() for person in after.people}
-        if here != wanted:
-            body["attendees"] = _people(item, before, after.people, reopened=False)
+    others = set(attendees(item, after.organizer)) != {person.email.casefold() for person in after.people}
+    if "people" in fields and "attendees" not in body and others:
+        body["attendees"] = _people(item, before, after.people, reopened=False)
     return body
 
 

@@ -124,7 +124,7 @@ class GraphCalendar:
         body = graph_writing.whole(event)
         wanted = graph_writing.aim(event, event, frozenset({"time", "recurrence", "single"}))
         reply = self._post(event, body | {"attendees": []} if wanted.singles else body)
-        made = reply.body | {"singleValueExtendedProperties": graph_writing.properties(event)}
+        made = self._wire.said(reply, "id") | {"singleValueExtendedProperties": graph_writing.properties(event)}
         self._contents.learn(made["id"], event.uid)
         if not wanted.singles:
             return self._contents.remember(graph_reading.read(made))
@@ -164,7 +164,8 @@ class GraphCalendar:
         there = self._contents.ids.get(event.uid)
         if there is None:
             return
-        if self._wire.ask("GET", self._wire.event(there) + query(select="id"), allowed={_NOT_FOUND}).status != _NOT_FOUND:
+        reply = self._wire.ask("GET", self._wire.event(there) + query(select="id"), allowed={_NOT_FOUND})
+        if reply.status != _NOT_FOUND and self._wire.said(reply, "id"):
             raise Exists(f"{self._wire.rest.called}: {event.title!r} is there already")
         self._contents.forget(there)
 

@@ -34,8 +34,7 @@ def busy(wire: Wire, people: Sequence[Person], start: datetime, end: datetime) -
     parts = [Part(method="POST", path=f"{wire.root}/calendar/getSchedule", body=_question(*each)) for each in asked]
     told: dict[str, list[Busy] | None] = {}
     for (group, window), reply in zip(asked, wire.batch(parts), strict=True):
-        body = wire.rest.judge(reply, "asking who is busy").body
-        views = {each.get("scheduleId", "").casefold(): each for each in body["value"]}
+        views = {str(each.get("scheduleId")).casefold(): each for each in wire.values(wire.rest.judge(reply, "asking who is busy"))}
         for person in group:
             taken = _taken(views.get(wired(person.email.casefold()), {}), window[0])
             before = told.get(person.key, [])

@@ -63,7 +63,9 @@ class Contents:
         self._ours: dict[str, str] = {}
         """The same by id."""
         self._foreign: set[str] = set()
-        """What isn't ours, or isn't there any more."""
+        """What isn't ours."""
+        self._gone: set[str] = set()
+        """What was told of as gone, and is again to whoever asks the same once more."""
         self._held: dict[str, Stored] = {}
         """By id, as it was read or written last: what has that ETag still is not read again."""
 
@@ -74,11 +76,11 @@ class Contents:
         wanted = query(select="id,name,canEdit")
         try:
             if not self.name:
-                return dict(self.wire.ask("GET", f"{self.wire.root}/calendar{wanted}").body)
-            found = [each for page in self.wire.pages(f"{self.wire.root}/calendars{wanted}") for each in page["value"]]
+                return self.wire.said(self.wire.ask("GET", f"{self.wire.root}/calendar{wanted}"), "id")
+            found = list(self.wire.items(f"{self.wire.root}/calendars{wanted}", "id"))
         except Refused as error:
             raise self.closed(error) from error
-        place: Json | None = next((each for each in found if each["name"] == self.name), None)
+        place: Json | None = next((each for each in found if each.get("name") == self.name), None)
         self._path = None if place is None else f"{self.wire.root}/calendars/{quote(place['id'], safe='')}"
         return place
 
@@ -90,7 +92,7 @@ class Contents:
     def made(self) -> str:
         """Return the calendar's path, made if it wasn't there."""
         if self.place() is None:
-            made = self.wire.ask("POST", f"{self.wire.root}/calendars", json={"name": self.name}).body
+            made = self.wire.said(self.wire.ask("POST", f"{self.wire.root}/calendars", json={"name": self.name}), "id")
             self._path = f"{self.wire.root}/calendars/{quote(made['id'], safe='')}"
         assert self._path is not None
         return self._path
@@ -104,12 +106,15 @@ class Contents:
 
     def listed(self) -> dict[str, str]:
         """Return the ETags of all events of ours; of two with one UID, which is a copy that a person made, those of the first."""
-        self.ids, self._ours, etags = {}, {}, {}
+        etags: dict[str, str] = {}
+        found: list[Json] = []
         if self.place() is not None:
             try:
-                found = [each for page in self.wire.pages(f"{self._path}/events{_LISTED}") for each in page["value"]]
+                found = list(self.wire.items(f"{self._path}/events{_LISTED}", "id", "@odata.etag"))
             except Refused as error:
                 raise self.closed(error) from error
+        self.ids, self._ours = {}, {}
+        if found:
             for each in sorted(found, key=lambda each: str(each.get("createdDateTime") or "")):
                 uid = graph_reading.uid_of(each)
                 if uid and uid not in self.ids:
@@ -125,23 +130,21 @@ class Contents:
 
     def delta(self, link: str) -> News | None:
         """Return what a delta tells, to its last page; None for a link that Graph doesn't know any more."""
-        news, following = News(link), link
-        while following:
-            try:
-                reply = self.wire.ask("GET", following, page=_PAGE, allowed=_NO_SUCH_TOKEN)
-            except Refused as error:
-                raise self.closed(error) from error
-            if reply.status in _NO_SUCH_TOKEN:
-                return None
-            for item in reply.body.get("value") or ():
-                if "@removed" in item:
-                    news.removed.add(item["id"])
-                elif series := item.get("seriesMasterId"):
-                    news.touched.setdefault(series, "")
-                else:
-                    news.touched[item["id"]] = item.get("@odata.etag", "")
-            following = reply.body.get("@odata.nextLink") or ""
-            news.link = reply.body.get("@odata.deltaLink") or news.link
+        news = News(link)
+        try:
+            for reply in self.wire.pages(link, page=_PAGE, allowed=_NO_SUCH_TOKEN):
+                if reply.status in _NO_SUCH_TOKEN:
+                    return None
+                for item in self.wire.values(reply):
+                    if "@removed" in item:
+                        news.removed.add(item["id"])
+                    elif series := item.get("seriesMasterId"):
+                        news.touched.setdefault(series, "")
+                    else:
+                        news.touched[item["id"]] = item.get("@odata.etag", "")
+                news.link = self.wire.said(reply).get("@odata.deltaLink") or news.link
+        except Refused as error:
+            raise self.closed(error) from error
         return news
 
     def sort_out(self, news: News) -> tuple[set[str], set[str]]:
@@ -151,15 +154,22 @@ class Contents:
         """
         self.doubt(news)
         told = news.touched.keys() | news.removed
-        unknown = told - self._ours.keys() - self._foreign
-        if not unknown:
-            return told & self._ours.keys(), set()
-        before = {href: stored.etag for href, stored in self._held.items()}
-        ours = set(self._ours) if self.complete else news.removed
-        etags = self.listed()
-        self._foreign |= unknown - etags.keys()
-        changed = {href for href, etag in etags.items() if before.get(href, etag) != etag}
-        return (told & etags.keys()) | changed, ours - etags.keys()
+        # What was foreign may have been one of ours, deleted while it was looked up: that nobody was told of.
+        gone = (news.removed & (self._gone | self._foreign)) - news.touched.keys()
+        unknown = told - self._ours.keys() - self._foreign - gone
+        self._foreign -= gone
+        wanted = told & self._ours.keys()
+        if unknown:
+            before = {href: stored.etag for href, stored in self._held.items()}
+            gone |= self._ours.keys() if self.complete else news.removed
+            etags = self.listed()
+            # What is removed may be brought back under the same id, and is then to be looked up again.
+            self._foreign |= unknown - etags.keys() - news.removed
+            self._gone -= self._foreign
+            gone -= etags.keys()
+            wanted = (told & etags.keys()) | {href for href, etag in etags.items() if before.get(href, etag) != etag}
+        self._gone |= gone
+        return wanted, gone
 
     def fetched(self, hrefs: Iterable[str]) -> Changes:
         """Return those events, read in batches unless they are held; the token is empty."""
@@ -181,13 +191,12 @@ class Contents:
 
     def read(self, reply: Reply) -> tuple[Json, Stored]:
         """Return what Graph said of one event, with all that became of single meetings, and what it means."""
-        said: Json = reply.body
+        said = self.wire.said(reply, "id")
         if not graph_reading.is_whole(said):
             said = graph_reading.completed(said, self._instances(said))
         following = said.get("exceptionOccurrences@odata.nextLink")
         if following:
-            more = [each for page in self.wire.pages(following) for each in page["value"]]
-            said = {**said, "exceptionOccurrences": [*said["exceptionOccurrences"], *more]}
+            said = {**said, "exceptionOccurrences": [*(said["exceptionOccurrences"] or ()), *self.wire.items(following, "id")]}
         if not graph_reading.uid_of(said):
             raise Missing(f"{self.wire.rest.called}: an event that isn't ours any more")
         stored = graph_reading.read(said)
@@ -196,18 +205,20 @@ class Contents:
 
     def _instances(self, said: Json) -> list[Json]:
         """Read the meetings of a series one by one, over all of it."""
-        start = graph_reading.moment(said["start"])
-        last = said["recurrence"]["range"].get("endDate")
-        until = datetime.fromisoformat(last).replace(tzinfo=start.tzinfo) if last and last > "0001-01-01" else start + _ENDLESS
+        with graph_reading.understood(said):
+            start = graph_reading.moment(said["start"])
+            last = said["recurrence"]["range"].get("endDate")
+            until = datetime.fromisoformat(last).replace(tzinfo=start.tzinfo) if last and last > "0001-01-01" else start + _ENDLESS
         window = f"&startDateTime={_iso(start - _MARGIN)}&endDateTime={_iso(until + _MARGIN)}"
         path = self.wire.event(said["id"]) + "/instances" + query(select=_INSTANCES, top=_PAGE) + window
-        return [each for page in self.wire.pages(path) for each in page["value"]]
+        return list(self.wire.items(path, "id"))
 
     # -- what is known -------------------------------------------------------------------------------------------------
 
     def learn(self, href: str, uid: str) -> None:
         self._ours[href] = uid
         self._foreign.discard(href)
+        self._gone.discard(href)
         self.ids.setdefault(uid, href)
 
     def remember(self, stored: Stored) -> Stored:
@@ -222,7 +233,7 @@ class Contents:
 
     def forget(self, href: str) -> None:
         self._held.pop(href, None)
-        self._foreign.add(href)
+        self._gone.add(href)
         uid = self._ours.pop(href, "")
         if self.ids.get(uid) == href:
             del self.ids[uid]

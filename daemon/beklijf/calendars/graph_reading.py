@@ -7,6 +7,7 @@ Time``, so ours stands in a property beside, and counts as long as both have the
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -53,14 +54,24 @@ def uid_of(said: Json) -> str:
 
     People's programs copy properties along: an attendee's copy, and a mail about it, may have ours.
     """
-    uid = _properties(said).get(UID.casefold(), "")
-    return uid if is_ours(uid) and said.get("isOrganizer", True) else ""
+    with understood(said):
+        uid = _properties(said).get(UID.casefold(), "")
+        return uid if is_ours(uid) and said.get("isOrganizer", True) else ""
+
+
+@contextmanager
+def understood(said: Json) -> Iterator[None]:
+    """Turn whatever goes wrong with reading what was *said* of an event into `Unreadable`."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Unreadable(f"the event {said.get('subject') or said.get('id')!r} cannot be read ({error!r})") from error
 
 
 def read(said: Json) -> Stored:
     """Return an event of ours; raises `Missing` for one that is cancelled as a whole, and `Unreadable`."""
-    properties = _properties(said)
-    try:
+    with understood(said):
+        properties = _properties(said)
         event = _event(said, properties)
         exceptions = [each for each in said.get("exceptionOccurrences") or () if not each.get("isCancelled")]
         placed = {_place(each, event): each for each in exceptions} if event.recurrence else {}
@@ -76,10 +87,6 @@ def read(said: Json) -> Stored:
             proposals=_proposals(said, placed),
             known_as=said.get("iCalUId") or "",
         )
-    except (Unreadable, Missing):
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise Unreadable(f"{properties.get(UID.casefold(), 'an event')}: cannot be read ({error!r})") from error
 
 
 def is_whole(said: Json) -> bool:
@@ -89,11 +96,12 @@ def is_whole(said: Json) -> bool:
 
 def completed(said: Json, instances: Iterable[Json]) -> Json:
     """Return a series with what its *instances* tell of its single meetings: those that are missing are cancelled."""
-    event = _event(said, _properties(said))
-    found = list(instances)
-    left = {_place(each, event) for each in found}
-    exceptions = [each for each in found if each.get("type") == "exception"]
-    gone = [occurrence(said["id"], place, event) for place in rhythm(event) if place not in left]
+    with understood(said):
+        event = _event(said, _properties(said))
+        found = list(instances)
+        left = {_place(each, event) for each in found}
+        exceptions = [each for each in found if each.get("type") == "exception"]
+        gone = [occurrence(said["id"], place, event) for place in rhythm(event) if place not in left]
     return {**said, "exceptionOccurrences": exceptions, "cancelledOccurrences": gone}
 
 
@@ -109,7 +117,7 @@ def moment(value: Json) -> datetime:
 
 
 def _properties(said: Json) -> dict[str, str]:
-    return {each["id"].casefold(): each["value"] for each in said.get("singleValueExtendedProperties") or ()}
+    return {each["id"].casefold(): each.get("value") or "" for each in said.get("singleValueExtendedProperties") or ()}
 
 
 def _event(said: Json, properties: Mapping[str, str]) -> Event:

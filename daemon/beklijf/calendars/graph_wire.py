@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from beklijf.accounts.rest import Reply, Rest
 from beklijf.calendars.graph_writing import wired
+from beklijf.calendars.pages import Pages
 from beklijf.errors import Transient
 
 if TYPE_CHECKING:
@@ -63,13 +64,41 @@ class Wire:
         self.now = reply.date or self.now
         return reply
 
-    def pages(self, path: str, *, page: int = 0) -> Iterator[Json]:
-        """Yield the bodies of a collection's pages."""
-        following: str | None = path
+    def said(self, reply: Reply, *always: str) -> Json:
+        """Return the object that was answered, in which *always* stand; an empty yes must not look like an event that is gone."""
+        if not isinstance(reply.body, dict) or any(not reply.body.get(name) for name in always):
+            raise self._unreadable()
+        return reply.body
+
+    def values(self, reply: Reply, *always: str, name: str = "value") -> list[Json]:
+        """Return the list of objects that was answered, in each of which *always* stand."""
+        found = self.said(reply).get(name)
+        if not isinstance(found, list):
+            raise self._unreadable()
+        if any(not isinstance(each, dict) or any(not each.get(key) for key in always) for each in found):
+            raise self._unreadable()
+        return found
+
+    def items(self, path: str, *always: str) -> Iterator[Json]:
+        """Yield what stands in a collection, in each of which *always* stand, over all of its pages."""
+        for reply in self.pages(path):
+            yield from self.values(reply, *always)
+
+    def pages(self, path: str, *, page: int = 0, allowed: Collection[int] = ()) -> Iterator[Reply]:
+        """Yield a collection's pages, of objects with ids; an answer that is *allowed* is the last one.
+
+        Raises `Transient` for an answer that can't be read, and for pages without an end.
+        """
+        read, following = Pages(self.rest.called), path
         while following:
-            body = self.ask("GET", following, page=page).body
-            yield body
-            following = body.get("@odata.nextLink")
+            reply = self.ask("GET", following, page=page, allowed=allowed)
+            if reply.status in allowed:
+                yield reply
+                return
+            found = self.values(reply, "id")
+            following = str(self.said(reply).get("@odata.nextLink") or "")
+            read.turn(found, following)
+            yield reply
 
     def batch(self, parts: Sequence[Part], *, in_order: bool = False) -> list[Reply]:
         """Return the answers in the order of *parts*, whatever they say; one request for each twenty of them.
@@ -101,10 +130,13 @@ class Wire:
     def _batch(self, parts: Sequence[Part], *, in_order: bool) -> list[Reply]:
         asked = [_part(number, part, in_order=in_order) for number, part in enumerate(parts)]
         reply = self.ask("POST", "/$batch", json={"requests": asked})
-        told = {each["id"]: each for each in reply.body["responses"]}
+        told = {each["id"]: each for each in self.values(reply, "id", "status", name="responses")}
         if missing := [each["id"] for each in asked if each["id"] not in told]:
             raise Transient(f"{self.rest.called}: a batch said nothing about {len(missing)} of {len(asked)} requests")
         return [_reply(told[each["id"]], reply) for each in asked]
+
+    def _unreadable(self) -> Transient:
+        return Transient(f"{self.rest.called}: an answer that can't be read", hint="does a proxy stand in between?")
 
 
 def query(**options: str | int) -> str:

@@ -126,7 +126,11 @@ def people(said: Json, wanted: Event) -> Json:
     known = {address(each): each for each in attendees(said)}
     there = [each for each in said.get("attendees") or () if address(each) not in known]
     stay = {contact(person).email: known.get(contact(person).email) for person in wanted.people}
-    kept = [{"emailAddress": each["emailAddress"], "type": each.get("type", "required")} for each in (*stay.values(), *there) if each]
+    kept = [
+        {"emailAddress": each["emailAddress"], "type": each.get("type", "required")}
+        for each in (*stay.values(), *there)
+        if each and each.get("emailAddress")
+    ]
     return {"attendees": [*kept, *(_attendee(person) for person in wanted.people if stay[contact(person).email] is None)]}
 
 

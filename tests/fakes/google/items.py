@@ -56,6 +56,13 @@ def exdates(entry: Entry) -> set[datetime]:
     return {place for place in kept if (single := entry.singles.get(place)) is not None and single.start is None}
 
 
+def whole_days(entry: Entry) -> set[datetime]:
+    """Return the places of the meetings that a person dragged into the row of whole days."""
+    kept = entry.extra.get("whole days", set())
+    assert isinstance(kept, set)
+    return kept
+
+
 def rendered(company: Company, entry: Entry) -> Iterator[Item]:
     """Yield the event, and each meeting of it that has a word of its own, without ETags."""
     name = event_name(company, entry)
@@ -78,6 +85,8 @@ def exception(company: Company, entry: Entry, place: datetime, single: Single | 
     if single.start is None:
         return {"kind": "calendar#event", "status": "cancelled", **which}
     item = {**_item(company, entry, name), **which, **_span(entry, single.start, single.minutes)}
+    if place in whole_days(entry):
+        item |= {"start": {"date": f"{single.start:%Y-%m-%d}"}, "end": {"date": f"{single.start + timedelta(days=1):%Y-%m-%d}"}}
     words = {"summary": single.title, "description": single.text, "location": single.place}
     item |= {key: own for key, own in words.items() if own is not None}
     item["attendees"] = _attendees(entry, single.guests)
@@ -148,7 +157,7 @@ def _exdate_lines(entry: Entry) -> list[str]:
 
 def moment(value: Item) -> datetime:
     """Return a start or end in wall time of its zone."""
-    if "date" in value:
+    if value.get("date"):
         day = date.fromisoformat(value["date"])
         return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Europe/Amsterdam"))
     zone = ZoneInfo(value.get("timeZone", "UTC"))

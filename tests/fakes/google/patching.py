@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.company import Entry, Guest, Single
-from tests.fakes.google.items import MODELLED, WORDS, attendees_beside, exdates, guests, recurrence, rendered, span
+from tests.fakes.google.items import MODELLED, WORDS, attendees_beside, exdates, guests, recurrence, rendered, span, whole_days
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +33,7 @@ def patch_event(company: Company, entry: Entry, body: Item, send: Send, *, follo
     """Patch the event itself; *follows*: its exceptions take over words and people."""
     if not entry.mine:
         raise No(403, "forbiddenForNonOrganizer", "Shared properties can only be changed by the organizer of the event.")
+    kept = beside(entry, body)
     apart = {place: deepcopy(single.guests) for place, single in entry.singles.items()}
     if not follows:
         _pin(entry)
@@ -42,7 +43,7 @@ def patch_event(company: Company, entry: Entry, body: Item, send: Send, *, follo
             entry.singles[place].guests = apart[place]
     _answer(entry.guests, body)
     entry.properties |= body.get("extendedProperties", {}).get("private", {})
-    entry.extra = {**entry.extra, **beside(entry, body)}
+    entry.extra = {**entry.extra, **kept}
     if "sequence" in body:  # an announcement: another number for the same
         company.change(entry, send=send, extra={**entry.extra, "announced": body["sequence"]})
         entry.sequence = max(entry.sequence, body["sequence"])
@@ -85,6 +86,9 @@ def patch_meeting(company: Company, entry: Entry, place: datetime, body: Item, s
     """Patch one meeting of a series; one that was taken out comes back by its status."""
     values: dict[str, Any] = {name: body[key] for key, name in WORDS.items() if key in body}
     if "start" in body:
+        if place in whole_days(entry) and any("date" not in body[side] for side in ("start", "end")):
+            raise No(400, "invalid", "Start and end times must either both be date or both be dateTime.")  # once merged
+        entry.extra = {**entry.extra, "whole days": whole_days(entry) - {place}}
         values["start"], values["minutes"] = span(body)
     single = entry.singles.get(place)
     if single is not None and single.start is None:
@@ -122,8 +126,13 @@ def beside(entry: Entry, body: Item) -> Item:
     kept = entry.extra.get("google", {})
     assert isinstance(kept, dict)
     found: Item = {"google": kept | {key: value for key, value in body.items() if key not in MODELLED}}
+    before = entry.extra.get("reminders", {})
+    assert isinstance(before, dict)
     if "reminders" in body:
-        found["reminders"] = body["reminders"]
+        merged = {**before, **body["reminders"]}
+        if merged.get("useDefault") and merged.get("overrides"):
+            raise No(400, "cannotUseDefaultRemindersAndSpecifyOverride", "Cannot specify both default reminders and overrides at once.")
+        found["reminders"] = {name: value for name, value in merged.items() if value != []}
     if "attendees" in body:
         found["attendees"] = attendees_beside(body["attendees"])
     return found

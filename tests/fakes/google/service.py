@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from tests.fakes.company import Entry, Guest, Single
@@ -51,6 +51,8 @@ class Google:
     """Exceptions take over what changes in the whole (words, people)."""
     deleted_first: bool = False
     """A deleted event is 410, whatever If-Match says; else that is judged first."""
+    stuck: Literal["", "page", "token"] = ""
+    """Pages don't end: the same again and again behind other tokens, or empty ones that lead to themselves."""
     switched_off: set[str] = field(default_factory=set)
     """Who has no Google Calendar."""
     closed: set[str] = field(default_factory=set)
@@ -62,6 +64,7 @@ class Google:
 
     def __post_init__(self) -> None:
         self.shelves = Shelves(self.company)
+        self._turned = 0
 
     # -- what tests do -------------------------------------------------------------------------------------------------
 
@@ -196,8 +199,12 @@ class Google:
         }
 
     def _paged(self, call: Call, items: list[Item]) -> Item:
-        first = int(call.query.get("pageToken", "from:0").removeprefix("from:"))
+        token = call.query.get("pageToken", "from:0")
+        first = int(token.removeprefix("from:")) if token.startswith("from:") else 0
         last = first + min(self.page, int(call.query.get("maxResults", "250")))
+        if self.stuck:
+            self._turned += 1
+            return {"items": items if self.stuck == "page" else [], "nextPageToken": f"X{self._turned if self.stuck == 'page' else ''}"}
         return {"items": items[first:last], **({"nextPageToken": f"from:{last}"} if last < len(items) else {})}
 
     def _get(self, call: Call, parts: list[str]) -> Item:

@@ -65,6 +65,8 @@ class Graph:
         """For the next requests; None lets one pass."""
         self.part_moods: list[Mood | None] = []
         """The same for parts of batches; one that drops breaks the connection, with the parts before it done."""
+        self.garbled: Callable[[str, Any], Any] | None = None
+        """What becomes of a yes on its way: of method and path, and of what was answered."""
         self.closed: dict[str, Mood] = {}
         """Mailboxes (addresses) that answer so to everything."""
         self.illegal: list[str] = []
@@ -93,6 +95,8 @@ class Graph:
                 said = self._judged(method, target, headers, content_of(headers, body), mood)
             except Dropped:
                 return None
+        if self.garbled and said.status < 300:
+            said.body = self.garbled(self.requests[-1], said.body)
         return None if mood.drop == "after" else said
 
     def _judged(self, method: str, target: str, headers: dict[str, str], content: Any, mood: Mood) -> Said:  # noqa: ANN401  # JSON is anything

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
 from tests.fakes.graph import shapes
@@ -73,6 +73,10 @@ class Switches:
     first_day_is_new: bool = True
     """Another first day of the week is another rhythm."""
     largest_page: int = 100
+    empty_pages: int = 0
+    """How many pages without anything come before the next ones that have something."""
+    stuck: Literal["", "page", "link"] = ""
+    """Pages don't end: the same again and again behind others (msgraph-sdk-dotnet issue 3082), or empty ones that lead to themselves."""
     may_write: bool = True
     """The application has Calendars.ReadWrite, not Calendars.Read alone."""
 
@@ -166,6 +170,10 @@ class Views:
     def pages(self, found: list[Json], asked: Asked) -> Said:
         """Return one page of a collection, with a link to the next."""
         begin, size = int(asked.options.get("$skip", 0)), min(asked.page, self.switches.largest_page)
+        if self.switches.stuck:
+            again = found[:size] if self.switches.stuck == "page" else []
+            options = urlencode({**asked.options, "$skip": begin + len(again)}, quote_via=quote)
+            return Said(200, {"value": again, "@odata.nextLink": f"{self.base}{asked.path}?{options}"})
         body: Json = {"value": found[begin : begin + size]}
         if found[begin + size :]:
             options = urlencode({**asked.options, "$skip": begin + size}, quote_via=quote)
@@ -177,7 +185,13 @@ class Views:
         items, link = self.rests[token]
         size = min(asked.page, self.switches.largest_page)
         body: Json = {"value": items[:size]}
-        if items[size:]:
+        if self.switches.stuck or self.switches.empty_pages:
+            self.switches.empty_pages = max(0, self.switches.empty_pages - 1)
+            rest = token if self.switches.stuck == "link" else f"S{next(self._tokens)}"
+            self.rests[rest] = (items, link)
+            body["value"] = items[:size] if self.switches.stuck == "page" else []
+            body["@odata.nextLink"] = f"{self.base}{asked.path}?$skiptoken={rest}"
+        elif items[size:]:
             rest = f"S{next(self._tokens)}"
             self.rests[rest] = (items[size:], link)
             body["@odata.nextLink"] = f"{self.base}{asked.path}?$skiptoken={rest}"
