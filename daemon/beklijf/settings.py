@@ -82,9 +82,14 @@ class CalendarSettings:
     google: GoogleLogin | None = None
 
     @property
+    def reaches_everybody(self) -> bool:
+        """Whether everybody's mailbox is found by its address."""
+        return self.kind in {"exchange", "graph", "google"}
+
+    @property
     def own_reminders(self) -> bool:
-        """Whether a mentor's reminders stand in the mentor's own calendar: these servers let us into every mailbox, or none."""
-        return self.organized_by == "mentee" and self.kind in {"exchange", "graph", "google"}
+        """Whether a mentor's reminders stand in the mentor's own calendar."""
+        return self.organized_by == "mentee" and self.reaches_everybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ program, the ledger and the command ``status`` together.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -692,3 +694,34 @@ def test_a_mentor_who_throws_their_copy_away_has_declined(home: Firm) -> None:
     story = home.settled()
     assert story.answers == {("goals", "", "karim"): Said.DECLINED}
     assert home.shown(SANNE) == story.meetings
+
+
+# -- what check proves -----------------------------------------------------------------------------------------------------
+
+
+def checked(town: Firm) -> tuple[int, str]:
+    """Run the command as an administrator does."""
+    town.start()
+    command = [sys.executable, "-m", "beklijf", "--config", str(town.folder / "config.toml"), "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_check_says_who_invites_and_whose_busy_times_are_seen(town: Firm) -> None:
+    code, said = checked(town)
+
+    assert code == 0, said
+    assert "invitations" in next(line for line in said.splitlines() if line.startswith("calendar: "))
+    assert f"busy times: seen of 2 of 3 persons; not of {NOOR}" in said
+
+
+@pytest.mark.parametrize("maker", ["graph", "exchange"], indirect=True)
+def test_check_names_who_has_no_mailbox_there(town: Firm) -> None:
+    town.words.owner = "mentee"
+    town.company.leave(SANNE)
+
+    code, said = checked(town)
+
+    assert code == 69, said
+    assert f"{SANNE}: their calendar can't be used" in said
+    assert "1 of 2 people's own calendars can be used" in said

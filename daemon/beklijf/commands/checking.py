@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import open_calendar
@@ -16,12 +17,13 @@ from beklijf.letters import Letters, proof
 from beklijf.letters.specimens import OFFERS, Setting
 from beklijf.mailers import open_mailer
 from beklijf.planning import plan_tracks
-from beklijf.reconcile.opening import opened
+from beklijf.reconcile.opening import opened, organizers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from beklijf.calendars import Calendar
     from beklijf.settings import Config
 
 
@@ -98,13 +100,24 @@ def _whereabouts(config: Config, _now: datetime) -> Looked:
     return Looked()
 
 
-def _calendar(config: Config, _now: datetime) -> Looked:
-    mentees = tuple({m.mentee.key: m.mentee for training in config.trainings for m in training.mentorships}.values())
-    with closing(open_calendar(config.calendar, config.calendar.organizer.email, mentees)) as calendar:
-        lines = (f"calendar: {calendar.check()}",)
+def _calendar(config: Config, now: datetime) -> Looked:
+    settings = config.calendar
+    with closing(open_calendar(settings, settings.organizer.email, organizers(config))) as calendar:
+        lines = (f"calendar: {calendar.check()}", *_busy(config, calendar, now))
         wrong = calendar.check_people() if isinstance(calendar, Owners) else {}
-    problems = [Problem(where=address, what=f"their calendar can't be used: {said}", hint=_THEIRS) for address, said in wrong.items()]
+    hint = "" if settings.reaches_everybody else _THEIRS
+    problems = [Problem(where=address, what=f"their calendar can't be used: {said}", hint=hint) for address, said in wrong.items()]
     return Looked(lines=lines, problems=tuple(problems), exit_code=Refused.exit_code if problems else 0)
+
+
+def _busy(config: Config, calendar: Calendar, now: datetime) -> tuple[str, ...]:
+    """Say of whom the server tells when they can't; of the others, times are chosen as if they always could."""
+    if not config.calendar.reaches_everybody:
+        return ()
+    told = calendar.busy(config.persons, now, now + timedelta(days=1))
+    hidden = [person.email for person in config.persons if person.key not in told]
+    named = f"; not of {', '.join(hidden[:_NAMED])}{' and others' if len(hidden) > _NAMED else ''}" if hidden else ""
+    return (f"busy times: seen of {len(config.persons) - len(hidden)} of {counted(len(config.persons), 'person', 'persons')}{named}",)
 
 
 def _mail(config: Config, _now: datetime) -> Looked:
@@ -119,6 +132,7 @@ def _inbox(config: Config, _now: datetime) -> Looked:
         return Looked(lines=(f"inbox: {inbox.check()}",))
 
 
+_NAMED = 10
 _THEIRS = "share it with the account of beklijf so that it may write there, or say where it is: calendar = .. under [[person]]"
 
 
