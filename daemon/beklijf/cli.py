@@ -86,7 +86,7 @@ def _check(arguments: Namespace) -> int:
         _print(found.lines)
         problems += found.problems
         codes.add(found.exit_code)
-    _complain(problems)
+    _complain(dict.fromkeys(problems))  # several parts open the same calendar
     return _worst(codes)
 
 

@@ -125,6 +125,19 @@ def test_check_imports_no_vendor_backend(folder: Path) -> None:
     assert found.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_library_that_is_not_installed_is_named_once_with_the_line_that_installs_it(folder: Path) -> None:
+    config = folder / "config.toml"
+    login = '[calendar.graph]\ntenant = "voorbeeld.example"\nclient = "beklijf"\nsecret = { env = "GRAPH" }\n'
+    text = re.sub('(?m)^path = "var/calendars".*$', "", config.read_text(encoding="utf-8"))
+    config.write_text(text.replace('kind = "folder"', 'kind = "graph"', 1).replace("[mail]", f"{login}\n[mail]", 1), encoding="utf-8")
+    code = "import sys; sys.modules['msal'] = None; from beklijf.cli import main; assert main(['check']) == 78"
+
+    found = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+
+    assert found.stderr.count('"graph" needs the library msal') == 1, found.stderr
+    assert "install beklijf[graph]" in found.stderr
+
+
 def test_an_unknown_option_is_answered_without_reading_anything_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; from beklijf.cli import main; assert main(['plan', '--jason']) == 64;"
