@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from beklijf.deadline import LIMIT_SECONDS
+
 if TYPE_CHECKING:
-    from datetime import timedelta
     from pathlib import Path
 
     from beklijf.credentials import Secret
     from beklijf.domain import Contact, Organisation, Person, Training
     from beklijf.errors import Problem
+
+
+DEADLINE = timedelta(seconds=LIMIT_SECONDS)
+"""Of one whole operation with a server."""
+
+FINAL_DEADLINE = timedelta(minutes=10)
+"""Of a mail server's answer to a whole message (RFC 5321 section 4.5.3.2.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,7 @@ class CalendarSettings:
     """The calendar's display name, found or made; empty: the URL is the calendar itself, or the account's first one."""
     people: str = ""
     """Where each person's own calendar is: a URL (folder: a path) with {email}, {local} or {domain} in it; empty: not known."""
+    deadline: timedelta = DEADLINE
     exchange: ExchangeLogin | None = None
     graph: GraphLogin | None = None
     google: GoogleLogin | None = None
@@ -108,6 +118,9 @@ class MailSettings:
     """A folder whose files replace ours one by one."""
     auth: Literal["password", "graph", "google"] = "password"
     """smtp: log in by password, or by a token of that login (XOAUTH2)."""
+    deadline: timedelta = DEADLINE
+    final_deadline: timedelta = FINAL_DEADLINE
+    """smtp: of the answer to a whole message. Giving up early means sending twice."""
     exchange: ExchangeLogin | None = None
     graph: GraphLogin | None = None
     google: GoogleLogin | None = None
@@ -133,6 +146,7 @@ class InboxSettings:
     """Where handled mail goes, and is deleted from after ``answers.keep``."""
     auth: Literal["password", "graph", "google"] = "password"
     """imap: as for smtp."""
+    deadline: timedelta = DEADLINE
     exchange: ExchangeLogin | None = None
     graph: GraphLogin | None = None
     google: GoogleLogin | None = None

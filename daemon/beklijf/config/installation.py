@@ -33,8 +33,8 @@ from beklijf.config.logins import (
     refuse_direct,
     refuse_places,
 )
-from beklijf.config.values import amount, choice, text, whole
-from beklijf.settings import CalendarSettings, GuardSettings, MailSettings, ServiceSettings
+from beklijf.config.values import amount, choice, deadline, text, whole
+from beklijf.settings import DEADLINE, FINAL_DEADLINE, CalendarSettings, GuardSettings, MailSettings, ServiceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,7 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
         ca=table.get("ca", existing_file(folder), None),
         name=table.get("name", text, ""),
         people=_people(table, kind, folder),
+        deadline=table.get("deadline", deadline, DEADLINE),
         exchange=logins.exchange,
         graph=logins.graph,
         google=logins.google,
@@ -130,16 +131,18 @@ def read_mail(table: Table, folder: Path, calendar: CalendarSettings) -> MailSet
         per_minute=table.get("per_minute", whole(1, 10_000), 60),
         templates=table.get("templates", existing_folder(folder), None),
         auth=auth,
+        deadline=table.get("deadline", deadline, DEADLINE),
+        final_deadline=table.get("final_deadline", deadline, FINAL_DEADLINE),
         exchange=logins.exchange,
         graph=logins.graph,
         google=logins.google,
     )
     if kind == "folder":
-        only_with("smtp", table, ("host", "port", "security", "user", "password", "auth", "ca", "per_minute"))
+        only_with("smtp", table, ("host", "port", "security", "user", "password", "auth", "ca", "per_minute", "final_deadline"))
         return settings
     only_with("folder", table, ("path",))
     if kind in VENDORS:
-        refuse_direct(table, kind, ("host", "port", "security", "user", "password", "auth", "ca"))
+        refuse_direct(table, kind, ("host", "port", "security", "user", "password", "auth", "ca", "final_deadline"))
         return settings
     if "host" not in table:
         table.wrong(None, "host is missing", "the name of the SMTP server")

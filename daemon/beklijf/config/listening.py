@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from beklijf.config.addresses import address
 from beklijf.config.locations import REFERENCES, existing_file, only_with, path_from, secret
 from beklijf.config.logins import TOKEN_LOGINS, VENDORS, Logins, check_token_login, logins_for, refuse_direct
-from beklijf.config.values import Wrong, amount, choice, flag, text, whole
-from beklijf.settings import AnswersSettings, InboxSettings
+from beklijf.config.values import Wrong, amount, choice, deadline, flag, text, whole
+from beklijf.settings import DEADLINE, AnswersSettings, InboxSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,7 @@ def read_inbox(table: Table, folder: Path, calendar: CalendarSettings, mail: Mai
         folder=table.get("folder", text, "INBOX"),
         filed=table.get("filed", _one_folder if kind == "folder" else text, _FILED),
         auth=auth,
+        deadline=table.get("deadline", deadline, DEADLINE),
         exchange=logins.exchange,
         graph=logins.graph,
         google=logins.google,

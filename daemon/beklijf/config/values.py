@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -144,6 +144,14 @@ def amount(units: Mapping[str, int], low: int, high: int) -> Callable[[object], 
         return found
 
     return parse
+
+
+def deadline(value: object) -> timedelta:
+    """Take how long one operation with a server may last."""
+    return timedelta(seconds=_DEADLINE(value))
+
+
+_DEADLINE = amount({"minute": 60, "second": 1, "hour": 3600}, 5, 3600)
 
 
 def span(value: object) -> Span:

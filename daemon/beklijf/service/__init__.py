@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from schedule import Scheduler
 
 from beklijf import config as configuration
+from beklijf import deadline
 from beklijf.commands import overview
 from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.ledger.locks import locked
@@ -125,9 +126,13 @@ class Service:
         log.info("beklijf starts with %s", self._config.path)
         log.setLevel(logging.WARNING if self._screen_waits else logging.INFO)
         self._notifier.ready(self._status, every=self._config.service.every)
-        while not self._signals.stopping:
-            self._heartbeat.run_all()
-            self._signals.wait(self._pause())
+        deadline.after_each(self._notifier.fed)
+        try:
+            while not self._signals.stopping:
+                self._heartbeat.run_all()
+                self._signals.wait(self._pause())
+        finally:
+            deadline.after_each(None)
         self._notifier.stopping()
         log.info("beklijf stops; started again, it goes on where it was")
 

@@ -13,8 +13,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from beklijf import deadline
+
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
+
+
+STOPPING = 4.0
+"""Seconds that a server may still take for the change in hand."""
 
 
 class Signals:
@@ -40,6 +46,7 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
+        deadline.hurry(None)
         self._reader.close()
         self._writer.close()
 
@@ -57,6 +64,7 @@ class Signals:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True
+        deadline.hurry(STOPPING)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
 
