@@ -18,7 +18,7 @@ $(VENV)/.developer: $(VENV)/.installed
 
 run: $(VENV)/.installed            ## the example, with dates near today, as a service in the foreground
 	@test -e demo/config.toml || $(BIN)/beklijf init demo
-	@exec $(BIN)/beklijf --config demo/config.toml run
+	@exec $(BIN)/beklijf --config demo/config.toml run --demo
 
 test: $(VENV)/.developer           ## the tests, against real servers on loopback
 	$(BIN)/python -m pytest -n 2 -m "not full"

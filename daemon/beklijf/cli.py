@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from beklijf.commands.entries import Json
     from beklijf.domain import Organisation, Person
     from beklijf.ledger import Decision
-    from beklijf.reconcile.engine import Engine, Outcome
-    from beklijf.reconcile.survey import Survey
+    from beklijf.reconcile.engine import Outcome
     from beklijf.settings import Config
 
 WORST_FIRST = (64, 78, 74, 3, 69, 75, 2, 0)
@@ -68,8 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _init(arguments: Namespace) -> int:
     from beklijf.config.init import write_example
+    from beklijf.service import clock
 
-    path = write_example(arguments.directory, _now().astimezone().date())
+    path = write_example(arguments.directory, clock().astimezone().date())
     print(f"Wrote {path}: three trainings, the first of them in three weeks.")
     for command, about in (("check", "is everything right?"), ("plan", "what would be done now?"), ("run", "do it, until Ctrl-C")):
         print(f"  beklijf --config {path} {command:<6} {about}")
@@ -82,7 +82,7 @@ def _check(arguments: Namespace) -> int:
 
     codes = {0}
     problems: list[Problem] = []
-    for found in look(_config(arguments), _now()):
+    for found in look(config := _config(arguments), _now(config)):
         _print(found.lines)
         problems += found.problems
         codes.add(found.exit_code)
@@ -97,7 +97,7 @@ def _plan(arguments: Namespace) -> int:
 
     config = _config(arguments)
     chosen = narrowed(config, training=arguments.training, person=arguments.person)
-    now = instant(arguments.at, config.organisation) if arguments.at else _now()
+    now = instant(arguments.at, config.organisation) if arguments.at else _now(config)
     until = None if arguments.until is None else end_of(arguments.until, config.organisation)
     with opened(config, read_only=True) as engine:
         survey = engine.plan(now, supposed=arguments.at is not None)
@@ -120,7 +120,7 @@ def _apply(arguments: Namespace) -> int:
     config = _config(arguments)
     approve = [arguments.approve] if arguments.approve else []
     with locked(config.service.state, "tick", wait=LOCK_WAIT), opened(config) as engine:
-        now = _now()
+        now = _now(config)
         if approve:
             _complain(demand_held(engine.plan(now), arguments.approve, config))
         with stoppable() as stop, _counting("done") as done:
@@ -139,7 +139,7 @@ def _apply(arguments: Namespace) -> int:
 def _run(arguments: Namespace) -> int:
     from beklijf import service
 
-    return service.run(_path(arguments))
+    return service.run(_path(arguments), demo=arguments.demo)
 
 
 def _rehearse(arguments: Namespace) -> int:
@@ -158,7 +158,7 @@ def _rehearse(arguments: Namespace) -> int:
     if arguments.json:
         _print_json(rehearse.as_json(rehearsed))
     else:
-        begin = rehearsed.steps[0].now if rehearsed.steps else _now()
+        begin = rehearsed.steps[0].now if rehearsed.steps else _now(config)
         _print(rehearse.lines(rehearsed, Words.of(config, begin), arguments.into))
     _complain(rehearsed.problems)
     return 0 if all(problem.warning for problem in rehearsed.problems) else ConfigError.exit_code
@@ -170,10 +170,10 @@ def _status(arguments: Namespace) -> int:
     from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
-    now = _now()
+    now = _now(config)
     codes = {0}
     with opened(config, read_only=True) as engine:
-        survey, error = _looked_at(engine, now)
+        survey, error = status.look(engine, now)
         words = Words.of(config, now)
         found = status.status(engine, survey, words)
     if error is not None:
@@ -194,7 +194,7 @@ def _restore(arguments: Namespace) -> int:
     from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
-    now = _now()
+    now = _now(config)
     words = Words.of(config, now)
     with opened(config, read_only=True) as engine:
         wanted = restoring.find(engine.plan(now), arguments.item, arguments.field or "", words)
@@ -212,7 +212,7 @@ def _pause(arguments: Namespace) -> int:
     from beklijf.commands import pausing
 
     config = _config(arguments)
-    now = _now()
+    now = _now(config)
     person = pausing.find_person(config, arguments.person)
     _decide(config, person, pausing.asked(person, arguments.kinds or (), arguments.start, arguments.until, now), now)
     return 0
@@ -223,7 +223,7 @@ def _resume(arguments: Namespace) -> int:
     from beklijf.reconcile.opening import opened
 
     config = _config(arguments)
-    now = _now()
+    now = _now(config)
     person = pausing.find_person(config, arguments.person)
     with opened(config, read_only=True) as engine:
         decisions = pausing.ended(engine, person, arguments.kinds or (), now)
@@ -254,7 +254,8 @@ def _move_calendar(arguments: Namespace) -> int:
     from beklijf.commands.report import Words
     from beklijf.commands.stopping import stoppable
 
-    config, now = _config(arguments), _now()
+    config = _config(arguments)
+    now = _now(config)
     with relocating.relocation(config, old=arguments.old, leave_old=arguments.leave_old, wait=LOCK_WAIT) as move:
         if move is None:
             print("There is nothing to move: the config leads to the calendar that the events are in.")
@@ -314,18 +315,13 @@ def _config(arguments: Namespace) -> Config:
     return config.load(_path(arguments))
 
 
-def _now() -> datetime:
-    from beklijf.service import clock
+def _now(config: Config) -> datetime:
+    """Return what time it is for this installation; a demo's own clock is named, since no other shows it."""
+    from beklijf.service import clock, demo
 
-    return clock()
-
-
-def _looked_at(engine: Engine, now: datetime) -> tuple[Survey, BackendError | None]:
-    """Return the survey, from the ledger alone when the calendar can't be read."""
-    try:
-        return engine.plan(now), None
-    except BackendError as error:
-        return engine.surveyor.survey(now, None), error
+    now, said = demo.shown(config, clock())
+    _complain(said)
+    return now
 
 
 def _codes(outcome: Outcome) -> Iterator[int]:

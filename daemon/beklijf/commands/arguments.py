@@ -98,6 +98,10 @@ def _apply(command: argparse.ArgumentParser) -> None:
     command.add_argument("--approve", metavar="PLAN-ID", help="let what is held under this name go on")
 
 
+def _run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--demo", action="store_true", help="in folders only: on a clock of its own, which starts when something is due")
+
+
 def _rehearse(command: argparse.ArgumentParser) -> None:
     command.add_argument("--into", metavar="DIR", type=Path, required=True, help="a new folder, or that of an earlier rehearsal")
     command.add_argument(
@@ -164,8 +168,8 @@ _COMMANDS = {
     ),
     "run": (
         "be the service: do what is due, when it is due, until SIGTERM or Ctrl-C; SIGHUP reads the config again",
-        ("beklijf run", "beklijf --config demo/config.toml run"),
-        (),
+        ("beklijf run", "beklijf --config demo/config.toml run --demo"),
+        (_run,),
     ),
     "rehearse": (
         "play the whole track in seconds, into a folder: everything that people would get; reaches nobody",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from beklijf.reconcile.plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from beklijf.reconcile.engine import Outcome
     from beklijf.reconcile.survey import Survey
@@ -23,11 +24,16 @@ DATES = 5
 NAMED = 3
 """So many people are named; of more, the number is said."""
 
+_NO_TIME = timedelta(0)
+
 PLURALS = {"meeting": "meetings", "series": "series", "reminder": "reminders", "letter": "letters"}
 
 
-def first_screen(outcome: Outcome, survey: Survey, config: Config) -> str:
-    """Say what the first tick wrote, where, and what comes next and when; *survey* was made after that tick."""
+def first_screen(outcome: Outcome, survey: Survey, config: Config, *, shift: timedelta = _NO_TIME) -> str:
+    """Say what the first tick wrote, where, and what comes next and when; *survey* was made after that tick.
+
+    *shift* is how far a demo's clock is ahead of the real one.
+    """
     zone = config.organisation.zone
     now = survey.now.astimezone(zone)
     coming = [f"  {moment(at.astimezone(zone), now)}  {what}" for at, what in islice(_coming(survey), DATES)]
@@ -35,6 +41,7 @@ def first_screen(outcome: Outcome, survey: Survey, config: Config) -> str:
     troubles += [f"  held: {reason}; beklijf plan shows it" for reason in dict.fromkeys(held.reason for held in survey.plan.held)]
     lines = [
         f"beklijf runs for {config.organisation.name}. It is {now:%a %-d %b %Y %H:%M} in {zone.key}.",
+        *_by_which_clock(now, shift),
         "",
         *_written(outcome, survey),
         "",
@@ -75,6 +82,12 @@ def span(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     size, name = next((size, name) for size, name in ((3600, "hour"), (60, "minute"), (1, "second")) if seconds % size == 0)
     return _count(seconds // size, name, f"{name}s")
+
+
+def _by_which_clock(now: datetime, shift: timedelta) -> list[str]:
+    if not shift:
+        return []
+    return [f"That is the demo's own clock, which starts when letters are due; the real one says {now - shift:%a %-d %b %H:%M}."]
 
 
 def _written(outcome: Outcome, survey: Survey) -> list[str]:

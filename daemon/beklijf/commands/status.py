@@ -18,6 +18,7 @@ from beklijf.commands.naming import is_answer, letter_called, mail_called, mail_
 from beklijf.commands.report import VERBS
 from beklijf.commands.standing import Standing, standing
 from beklijf.domain import Anchor, Kind
+from beklijf.errors import BackendError
 from beklijf.reconcile.plan import Action, Move, Resend, Withdraw, Write
 from beklijf.reconcile.troubles import MAILBOX
 
@@ -72,6 +73,14 @@ class Status:
     trainings: tuple[tuple[Training, tuple[PairStatus, ...]], ...]
     staff: Remarks
     standing: Standing
+
+
+def look(engine: Engine, now: datetime) -> tuple[Survey, BackendError | None]:
+    """Return the survey, from the ledger alone when the calendar can't be read."""
+    try:
+        return engine.plan(now), None
+    except BackendError as error:
+        return engine.surveyor.survey(now, None), error
 
 
 def status(engine: Engine, survey: Survey, words: Words) -> Status:

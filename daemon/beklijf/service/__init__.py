@@ -33,6 +33,7 @@ from beklijf.commands import overview
 from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.ledger.locks import locked
 from beklijf.reconcile.opening import opened
+from beklijf.service import demo as demos
 from beklijf.service import journal
 from beklijf.service.notify import Notifier
 from beklijf.service.signals import Signals
@@ -59,41 +60,44 @@ def clock() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 (the one place)
 
 
-def run(path: Path, *, clock: Callable[[], datetime] = clock) -> int:
-    """Run until SIGTERM or Ctrl-C, and return the exit code.
+def run(path: Path, *, clock: Callable[[], datetime] = clock, demo: bool = False) -> int:
+    """Run until SIGTERM or Ctrl-C, and return the exit code; a *demo* starts its own clock first.
 
     What ends it raises, as in every command; in the journal, where lines carry priorities, it is logged instead.
     """
     with journal.log_to(sys.stderr):
         if not journal.in_journal(sys.stderr):
-            _run(path, clock)
+            _run(path, clock, demo=demo)
             return 0
         faulthandler.enable()  # the watchdog ends a hanging service by SIGABRT: this says where it hung
         try:
-            _run(path, clock)
+            _run(path, clock, demo=demo)
         except BeklijfError as error:
             _log(error.problems)
             return error.exit_code
         return 0
 
 
-def _run(path: Path, clock: Callable[[], datetime]) -> None:
+def _run(path: Path, clock: Callable[[], datetime], *, demo: bool) -> None:
     with Signals() as signals:
         config = configuration.load(path)
         with locked(config.service.state, "service"), ExitStack() as stack:
             service = Service(clock=clock, signals=signals)
             stack.callback(service.close)
+            if demo:
+                demos.start_clock(config, clock())
             service.take(config)
             service.run()
 
 
 class Service:
     def __init__(self, *, clock: Callable[[], datetime], signals: Signals) -> None:
-        self._clock = clock
+        self._real_clock = clock
+        self._shift = timedelta(0)
         self._signals = signals
         self._notifier = Notifier()
         self._opened = ExitStack()
-        self._screen_waits = sys.stderr.isatty()
+        self._screen_waits = not journal.in_journal(sys.stderr)
         self._ticked = False
         self._defects = 0
         self._next: datetime | None = None
@@ -105,10 +109,12 @@ class Service:
         """Work by *config* from now on, if it opens and planning accepts it; raises BeklijfError and changes nothing if not."""
         with ExitStack() as opening:
             engine = opening.enter_context(opened(config))
-            now = self._clock()
+            shift = demos.shift(config)
+            now = self._real_clock() + shift
             engine.surveyor.programme(now, engine.surveyor.facts(now))
             self.close()
             self._opened = opening.pop_all()
+        self._shift = shift
         self._config: Config = config
         self._engine: Engine = engine
         self._heartbeat = Scheduler()
@@ -121,10 +127,13 @@ class Service:
     def close(self) -> None:
         self._opened.close()
 
+    def _clock(self) -> datetime:
+        return self._real_clock() + self._shift
+
     def run(self) -> None:
         """Tick, and wait for what comes first: the heartbeat, something that is due, a signal."""
         log.info("beklijf starts with %s", self._config.path)
-        log.setLevel(logging.WARNING if self._screen_waits else logging.INFO)
+        log.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
         self._notifier.ready(self._status, every=self._config.service.every)
         deadline.after_each(self._notifier.fed)
         try:
@@ -207,13 +216,13 @@ class Service:
         )
 
     def _show(self, outcome: Outcome) -> None:
-        """Sum up for who started it on a terminal; the lines of the first tick would have run off the screen."""
+        """Sum up for who started it by hand: a terminal has this instead of the first tick's lines, a file or pipe after them."""
         try:
             survey = self._engine.plan(self._clock())
         except BackendError:
             pass  # the engine has said that the calendar is down
         else:
-            sys.stderr.write(overview.first_screen(outcome, survey, self._config))
+            sys.stderr.write(overview.first_screen(outcome, survey, self._config, shift=self._shift))
             sys.stderr.flush()
         self._screen_waits = False
         log.setLevel(logging.INFO)
