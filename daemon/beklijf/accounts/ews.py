@@ -45,6 +45,7 @@ from requests.exceptions import RequestException
 from beklijf.accounts import exchange_online
 from beklijf.accounts.ews_errors import STUMBLES, meant, of_status
 from beklijf.errors import Down, Transient
+from beklijf.patience import http_date, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -214,12 +215,12 @@ class _NoRetry(FailFast):  # type: ignore[misc]  # exchangelib has no types
         status: int = response.status_code
         if status == 200 or (status == 500 and is_xml(response.content)):  # noqa: PLR2004  # a SOAP fault is a 500
             return
-        wait = str(response.headers.get("Retry-After", ""))
+        said = response.headers
         raise of_status(
             status,
             server=self._server,
-            location=urlsplit(response.headers.get("Location", "")).path,
-            retry_after=float(wait) if wait.isdecimal() else None,
+            location=urlsplit(said.get("Location", "")).path,
+            retry_after=retry_after(said.get("Retry-After", ""), http_date(said.get("Date", ""))),
         )
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from json import loads
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -17,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from beklijf.errors import Down, Transient
+from beklijf.patience import http_date, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
 TIMEOUT = 60.0
@@ -84,16 +84,12 @@ class Reply:
     @property
     def date(self) -> datetime | None:
         """When the server sent it, by the server's clock."""
-        return _instant(self.headers.get("Date", ""))
+        return http_date(self.headers.get("Date", ""))
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the server asks us to wait; a date counts from the server's own clock."""
-        asked = self.headers.get("Retry-After", "").strip()
-        if asked.isdecimal():
-            return float(asked)
-        until, now = _instant(asked), self.date
-        return max(0.0, (until - now).total_seconds()) if until and now else None
+        """Seconds that the server asks us to wait."""
+        return retry_after(self.headers.get("Retry-After", ""), self.date)
 
     @property
     def passing(self) -> bool:
@@ -211,14 +207,6 @@ class Http:
 def one_line(text: str) -> str:
     """Return what somebody else wrote as one line for a log, without what controls terminals."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
-
-
-def _instant(date: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _untrusted(error: BaseException | None) -> str:

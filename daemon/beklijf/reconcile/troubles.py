@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from beklijf import words
 from beklijf.errors import Down, Transient
 from beklijf.ledger import Trouble
-from beklijf.reconcile.delivery import back_off
+from beklijf.reconcile.delivery import LAST_RETRY, back_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ class Troubles:
         attempts, since = (before.attempts + 1, before.since) if before else (1, now)
         wait = back_off(attempts)
         if isinstance(error, Transient) and error.retry_after:
-            wait = max(wait, timedelta(seconds=error.retry_after))
+            wait = max(wait, timedelta(seconds=min(error.retry_after, LAST_RETRY.total_seconds())))
         with self.ledger.write():
             self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
             if target in SERVERS and (isinstance(error, Down) or now - since >= PATIENCE):
