@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from subprocess import run
 from typing import TYPE_CHECKING
@@ -367,10 +367,8 @@ class Service:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers.append((status, {"Content-Type": "application/json", **named}, content))
 
-    def rest(self, token: Tokens | None = None, **options: object) -> Rest:
-        timeout = options.pop("timeout", 5.0)
-        assert isinstance(timeout, float)
-        return Rest(f"{self.url}/v1", token or Tokens(), called="dienst", hint="kijk naar de login", timeout=timeout)
+    def rest(self, token: Tokens | None = None) -> Rest:
+        return Rest(f"{self.url}/v1", token or Tokens(), called="dienst", hint="kijk naar de login", limit=timedelta(seconds=5))
 
 
 class Tokens:
@@ -666,8 +664,8 @@ def test_a_server_that_says_nothing_is_not_waited_for_forever() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        rest = Rest(f"http://127.0.0.1:{silent.getsockname()[1]}", Tokens(), called="dienst", timeout=0.1)
-        with pytest.raises(Transient, match="no answer in time"):
+        rest = Rest(f"http://127.0.0.1:{silent.getsockname()[1]}", Tokens(), called="dienst", limit=timedelta(seconds=0.2))
+        with pytest.raises(Transient, match=r"^dienst: GET: not done within 0\.2 seconds$"):
             rest.request("GET", "/me")
         rest.close()
 

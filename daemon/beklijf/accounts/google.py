@@ -16,9 +16,11 @@ from google.oauth2.service_account import Credentials
 from beklijf.accounts.http import LONGEST, Http, one_line
 from beklijf.accounts.rest import Rest
 from beklijf.errors import Down, Refused, Transient
+from beklijf.settings import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from beklijf.accounts import Token
     from beklijf.errors import BackendError
@@ -38,24 +40,27 @@ def open_rest(login: GoogleLogin, subject: str, scopes: Sequence[str] = CALENDAR
     return ServiceAccount(login, keep=False).rest(subject, scopes)
 
 
-def tokens(login: GoogleLogin, subject: str, scopes: Sequence[str]) -> Token:
-    """Return where tokens for one user come from."""
-    return ServiceAccount(login, keep=False).tokens(subject, scopes)
+def tokens(login: GoogleLogin, subject: str, scopes: Sequence[str], *, limit: timedelta = DEADLINE) -> Token:
+    """Return where tokens for one user come from, each within *limit*."""
+    return ServiceAccount(login, keep=False, limit=limit).tokens(subject, scopes)
 
 
 class ServiceAccount:
     """One key for many users: read once; with *keep*, one connection to where tokens come from, which `close` ends."""
 
-    def __init__(self, login: GoogleLogin, *, keep: bool = True) -> None:
+    def __init__(self, login: GoogleLogin, *, keep: bool = True, limit: timedelta = DEADLINE) -> None:
         self._login = login
-        self._http = Http(called=_CALLED, ca=login.ca, keep=keep)
+        self._limit = limit
+        self._http = Http(called=_CALLED, ca=login.ca, keep=keep, limit=limit)
         self._credentials: Credentials | None = None
         self._client = ""
         self._one_at_a_time = Lock()
 
     def rest(self, subject: str, scopes: Sequence[str] = CALENDAR) -> Rest:
         hint = f"grant the service account's client {', '.join(scopes)} {_DELEGATION}"
-        return Rest(self._login.url, self.tokens(subject, scopes), called=f"google {subject}", ca=self._login.ca, hint=hint)
+        return Rest(
+            self._login.url, self.tokens(subject, scopes), called=f"google {subject}", ca=self._login.ca, hint=hint, limit=self._limit
+        )
 
     def tokens(self, subject: str, scopes: Sequence[str]) -> Token:
         return _Tokens(self, subject, scopes)

@@ -21,9 +21,11 @@ from msal import ConfidentialClientApplication  # type: ignore[import-untyped]  
 from beklijf.accounts.http import LONGEST, Http, one_line
 from beklijf.accounts.rest import Rest
 from beklijf.errors import Down, Transient
+from beklijf.settings import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from beklijf.accounts import Token
     from beklijf.credentials import Secret
@@ -59,15 +61,15 @@ _PASSING = frozenset({"90033", "90006", "90012"})
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 
 
-def open_rest(login: GraphLogin) -> Rest:
-    """Return Graph behind this login; nothing is opened before the first request."""
+def open_rest(login: GraphLogin, limit: timedelta = DEADLINE) -> Rest:
+    """Return Graph behind this login, where a request takes no longer than *limit*; nothing is opened before the first one."""
     hint = "check tenant, client and url of the login, and which rights the application has"
-    return Rest(login.url, tokens(login), called=f"graph {_host(login.url)}", ca=login.ca, hint=hint)
+    return Rest(login.url, tokens(login, limit=limit), called=f"graph {_host(login.url)}", ca=login.ca, hint=hint, limit=limit)
 
 
-def tokens(login: GraphLogin, scope: str = "") -> Token:
+def tokens(login: GraphLogin, scope: str = "", *, limit: timedelta = DEADLINE) -> Token:
     """Return where tokens come from; for Graph itself unless *scope* says otherwise."""
-    return _Tokens(login, scope or _scope(login.url))
+    return _Tokens(login, scope or _scope(login.url), limit)
 
 
 def mail_scope(login: GraphLogin) -> str:
@@ -87,9 +89,10 @@ def _host(url: str) -> str:
 class _Tokens:
     """One application's tokens for one scope."""
 
-    def __init__(self, login: GraphLogin, scope: str) -> None:
+    def __init__(self, login: GraphLogin, scope: str, limit: timedelta) -> None:
         self._login = login
         self._scope = scope
+        self._limit = limit
         self._called = f"login at {_host(login.authority)}"
         self._application: Any = None
         self._one_at_a_time = Lock()
@@ -114,13 +117,14 @@ class _Tokens:
     def _opened(self) -> Any:  # noqa: ANN401  # msal has no types
         login = self._login
         place = urlsplit(login.authority)
+        http = Http(called=self._called, ca=login.ca, hint=_CHECK, limit=self._limit, keep=False)
         return ConfidentialClientApplication(
             login.client,
             client_credential=_credential(login, self._called),
             authority=f"https://{place.netloc}/{login.tenant}",  # msal knows no other; `_Posts` puts http back, where that is meant
             validate_authority=False,
             instance_discovery=False,
-            http_client=_Posts(Http(called=self._called, ca=login.ca, hint=_CHECK, keep=False), plain=place.scheme == "http"),
+            http_client=_Posts(http, plain=place.scheme == "http"),
         )
 
     def _error(self, said: Mapping[str, Any]) -> BackendError:

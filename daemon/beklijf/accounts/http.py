@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from beklijf import deadline
+from beklijf.accounts import bodies
 from beklijf.errors import Down, Transient
 from beklijf.patience import http_date, retry_after
+from beklijf.settings import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
-TIMEOUT = 60.0
-"""Seconds until an answer: searching a large mailbox takes some servers half a minute."""
-
-CONNECT_TIMEOUT = 15.0
+TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+"""Seconds of one read or write: searching a large mailbox takes some servers half a minute. All together has the deadline."""
 
 LONGEST = 300
 """Characters of what a vendor says that go into an error of ours."""
@@ -110,14 +111,17 @@ class Reply:
 class Http:
     """An HTTP client, opened by the first request, whose errors are ours."""
 
-    def __init__(self, *, called: str, ca: Path | None = None, hint: str = "", timeout: float = TIMEOUT, keep: bool = True) -> None:
-        """Without *keep* every request has its own connection: for what is asked once in an hour, and closed by nobody."""
+    def __init__(self, *, called: str, ca: Path | None = None, hint: str = "", limit: timedelta = DEADLINE, keep: bool = True) -> None:
+        """Take as *limit* how long one request may take, from connecting to the last byte of its answer.
+
+        Without *keep* every request has its own connection: for what is asked once in an hour, and closed by nobody.
+        """
         self.called = called
+        self._limit = limit
         self._keep = keep
         self._trust: ssl.SSLContext | None = None
         self._ca = ca
         self._hint = hint
-        self._timeout = timeout
         self._client: httpx.Client | None = None
         self._opening = Lock()
 
@@ -131,19 +135,35 @@ class Http:
         json: object = None,
         content: bytes | None = None,
         form: Mapping[str, str] | None = None,
+        largest: int = bodies.LARGEST,
     ) -> Reply:
-        """Return the answer, whatever it says; raises `Transient` when there is none, `Down` where TLS is not to be trusted."""
-        with self._translated(), self._closed_after():
-            response = self._opened().request(
-                method,
-                url,
-                headers=dict(headers or {}),
-                params=dict(params) if params else None,  # an empty one would take the query of the URL away
-                json=json,
-                content=content,
-                data=dict(form) if form is not None else None,
-            )
-        return Reply(status=response.status_code, headers=response.headers, content=response.content, body=self._read(response))
+        """Return the answer, whatever it says; raises `Transient` when there is none, `Down` where TLS is not to be trusted.
+
+        An answer of more than *largest* bytes is none (`TooLarge`). Whatever goes wrong ends the connection, and no redirect is
+        followed: whoever is meant gets the token, and nobody else.
+        """
+        with self._translated(), deadline.within(self._limit, f"{self.called}: {method}") as running:
+            try:
+                client = self._opened()
+                request = client.build_request(
+                    method,
+                    url,
+                    headers={**(headers or {}), **bodies.ASKED},
+                    params=dict(params) if params else None,  # an empty one would take the query of the URL away
+                    json=json,
+                    content=content,
+                    data=dict(form) if form is not None else None,
+                )
+                response = client.send(request, stream=True, follow_redirects=False)
+                coding = response.headers.get("Content-Encoding", "")
+                body = bodies.whole(response.iter_raw(), coding, called=self.called, received=running.received, largest=largest)
+            except BaseException:  # the deadline's too: what was half sent or half read is nobody's any more
+                self.close()
+                raise
+            client.cookies.clear()  # they would grow, and go along with the tokens of others
+            if not self._keep:
+                self.close()
+        return Reply(status=response.status_code, headers=response.headers, content=body, body=self._read(response, body))
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -155,7 +175,7 @@ class Http:
             if self._trust is None:
                 self._trust = self._trusting()
             if self._client is None:
-                self._client = httpx.Client(verify=self._trust, timeout=httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT))
+                self._client = httpx.Client(verify=self._trust, timeout=TIMEOUT)
             return self._client
 
     def _trusting(self) -> ssl.SSLContext:
@@ -165,23 +185,15 @@ class Http:
         except OSError as error:
             raise Down(f"{self.called}: ca {self._ca}: {error.strerror or error}", hint="it must be a readable PEM file") from error
 
-    @contextmanager
-    def _closed_after(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            if not self._keep:
-                self.close()
-
-    def _read(self, response: httpx.Response) -> Any:  # noqa: ANN401  # JSON is anything
+    def _read(self, response: httpx.Response, content: bytes) -> Any:  # noqa: ANN401  # JSON is anything
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().casefold()
         if response.is_success and kind == "text/html":
             hint = self._hint or "is the address right, and does no proxy stand in between?"
             raise Down(f"{self.called}: answers with a web page where there should be a REST service", hint=hint)
-        if not response.content or not (kind.endswith(("/json", "+json"))):
+        if not content or not (kind.endswith(("/json", "+json"))):
             return None
         try:
-            return loads(response.content)
+            return loads(content, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             if response.is_success:
                 raise Transient(f"{self.called}: an answer broke off in the middle, or is no JSON") from error
@@ -207,6 +219,11 @@ class Http:
 def one_line(text: str) -> str:
     """Return what somebody else wrote as one line for a log, without what controls terminals."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _no_number(name: str) -> None:
+    """Refuse what Python writes beside JSON: NaN and the infinities."""
+    raise ValueError(name)
 
 
 def _untrusted(error: BaseException | None) -> str:

@@ -4,7 +4,7 @@ Knows no events, no mails and no vendor but by the names of his errors. Retries 
 is the caller's. The table, by the vendor's error code where it says more than the status:
 
     said                                              means
-    no connection, cut off, too late                  Transient
+    no connection, cut off, too late, too large       Transient; the connection is closed
     TLS not to be trusted, a web page instead of JSON Down: it is not the server that we think it is
     408, 423, 425, 429, 5xx; codes of rate limits     Transient, with what Retry-After says (seconds or a date)
     507; codes of a full mailbox                      Down
@@ -24,11 +24,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from beklijf.accounts.http import AWAY, FULL, TIMEOUT, Http, Reply
+from beklijf.accounts.bodies import LARGEST
+from beklijf.accounts.http import AWAY, FULL, Http, Reply
 from beklijf.errors import Conflict, Down, Missing, Refused, Transient
+from beklijf.settings import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import timedelta
     from pathlib import Path
 
     from beklijf.accounts import Token
@@ -94,18 +97,18 @@ class Rest:
         called: str,
         ca: Path | None = None,
         hint: str = "",
-        timeout: float = TIMEOUT,
+        limit: timedelta = DEADLINE,
         http: Http | None = None,
     ) -> None:
         """Take *base*, which paths are put behind; *called* names the service in errors, *hint* is what to do about a refused login.
 
-        With *http* it shares a connection: many people's tokens, one server.
+        *limit* is how long one request may take. With *http* it shares a connection: many people's tokens, one server.
         """
         self.base = base.rstrip("/")
         self.called = called
         self._token = token
         self._hint = hint
-        self._http = http or Http(called=called, ca=ca, hint=hint, timeout=timeout)
+        self._http = http or Http(called=called, ca=ca, hint=hint, limit=limit)
         self._here = _server(self.base)
 
     def on_behalf(self, token: Token) -> Rest:
@@ -122,6 +125,7 @@ class Rest:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         allowed: Collection[int] = (),
+        largest: int = LARGEST,
     ) -> Reply:
         """Return the answer when it is a yes, or one of the statuses that the caller judges himself; raises by the table above.
 
@@ -140,6 +144,7 @@ class Rest:
                 params=params,
                 json=json,
                 content=content,
+                largest=largest,
                 headers={"Accept": "application/json", **(headers or {}), "Authorization": f"Bearer {token}"},
             )
             if reply.status != UNAUTHORIZED:

@@ -62,9 +62,9 @@ def _token(settings: MailSettings | InboxSettings) -> Token:
     if settings.auth == "graph" and settings.graph is not None:
         from beklijf.accounts import graph  # noqa: PLC0415  # a vendor's library, for who uses it
 
-        return graph.tokens(settings.graph, graph.mail_scope(settings.graph))
+        return graph.tokens(settings.graph, graph.mail_scope(settings.graph), limit=settings.deadline)
     if settings.auth == "google" and settings.google is not None:
         from beklijf.accounts import google  # noqa: PLC0415  # the same
 
-        return google.tokens(settings.google, settings.user, google.MAIL)
+        return google.tokens(settings.google, settings.user, google.MAIL, limit=settings.deadline)
     raise AssertionError("unreachable: config lets no auth pass without its login")

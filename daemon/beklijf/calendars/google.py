@@ -53,7 +53,7 @@ class GoogleCalendar:
 
     def __init__(self, settings: CalendarSettings, owner: str) -> None:
         assert settings.google is not None
-        self.account = Account(settings.google)
+        self.account = Account(settings.google, settings.deadline)
         self._begin(Api(self.account, owner, name=settings.name), Contact(settings.organizer.name, owner.casefold()))
         self.target = f"google {owner} {settings.name}".rstrip()
 

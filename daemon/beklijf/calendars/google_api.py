@@ -17,6 +17,7 @@ from beklijf.errors import Conflict, Down, Missing, Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from beklijf.accounts.rest import Reply
     from beklijf.calendars.google_reading import Item
@@ -41,10 +42,10 @@ _DELEGATION = "grant the service account's client the calendar scope under domai
 class Account:
     """The service account, and the one connection for all whom it acts for."""
 
-    def __init__(self, login: GoogleLogin) -> None:
+    def __init__(self, login: GoogleLogin, limit: timedelta) -> None:
         self.login = login
-        self._tokens = ServiceAccount(login)
-        self._http = Http(called=f"google {login.url}", ca=login.ca)
+        self._tokens = ServiceAccount(login, limit=limit)
+        self._http = Http(called=f"google {login.url}", ca=login.ca, limit=limit)
 
     def acting_for(self, subject: str) -> Rest:
         token = self._tokens.tokens(subject, CALENDAR)

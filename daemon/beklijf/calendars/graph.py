@@ -54,7 +54,7 @@ class GraphCalendar:
         assert settings.graph is not None
         self._settings = settings
         self._personal = rest is not None
-        self._wire = Wire(rest or open_rest(settings.graph), owner)
+        self._wire = Wire(rest or open_rest(settings.graph, settings.deadline), owner)
         self._contents = Contents(self._wire, "" if self._personal else settings.name, personal=self._personal)
         self.target = f"graph {owner} {settings.graph.url} {self._contents.name}".rstrip()
 

@@ -46,7 +46,7 @@ class GraphInbox:
         """Open nothing yet."""
         assert settings.graph is not None, "config gives the kind its login"
         self._settings = settings
-        self._rest = open_rest(settings.graph)
+        self._rest = open_rest(settings.graph, settings.deadline)
         mailbox = ascii_address(settings.address)
         self._root = f"/users/{quote(mailbox, safe='@')}"
         self.target = f"{self._rest.called} mailbox {mailbox}"

@@ -63,7 +63,7 @@ class GraphMailer:
         """Open nothing yet; ``sleep`` waits for our turn by the pace."""
         assert settings.graph is not None, "config gives the kind its login"
         self._sender = ascii_address(settings.sender.email)
-        self._rest = open_rest(settings.graph)
+        self._rest = open_rest(settings.graph, settings.deadline)
         self.target = f"{self._rest.called} as {self._sender}"
         self._pace = Pace(settings.per_minute, clock=clock, sleep=sleep)
 
