@@ -69,6 +69,8 @@ class Organisation:
     letter_hour: time
     coordinator: Contact
     administrator: Contact
+    domains: frozenset[str] = frozenset()
+    """In which colleagues have their addresses (casefolded); empty: nobody said, so those of the service and its staff are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

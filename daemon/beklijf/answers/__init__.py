@@ -26,7 +26,7 @@ class Known:
     persons: Mapping[str, str]
     """Every address of everybody in the config (casefolded), and whose it is, by key."""
     domains: frozenset[str]
-    """The organisation's, as far as we know: those of its service mailbox and its staff, not of every person."""
+    """The organisation's: as it says, or those of its service mailbox and staff; never one in which anybody can have an address."""
     ours: frozenset[str]
     """The addresses that the service itself writes from; their mail is never an answer."""
     tokens: Mapping[str, Token]

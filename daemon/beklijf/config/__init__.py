@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from beklijf.config.addresses import contact
+from beklijf.config.addresses import contact, own_domain
 from beklijf.config.installation import read_calendar, read_guard, read_mail, read_service
 from beklijf.config.listening import check_hearing, check_mailbox, read_answers, read_inbox
 from beklijf.config.people import check_organizers, read_people
@@ -123,6 +123,7 @@ def _organisation(table: Table) -> Organisation:
         letter_hour=table.get("letter_hour", clock, _NINE),
         coordinator=coordinator,
         administrator=contact(table.table("administrator")) if "administrator" in table else coordinator,
+        domains=frozenset(table.each("domains", own_domain).values()),
     )
 
 

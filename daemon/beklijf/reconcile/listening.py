@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from beklijf import canonical
 from beklijf.answers import Known, judging, reading
+from beklijf.config.addresses import is_free_mail
 from beklijf.conversation import TokenKind
 from beklijf.ledger import stamp
 from beklijf.reconcile import hearing
@@ -146,6 +147,7 @@ class Listener:
         ours = {config.calendar.organizer.email.casefold(), config.mail.sender.email.casefold()}
         ours |= {config.inbox.address.casefold()} if config.inbox else set()
         staff = {config.organisation.coordinator.email.casefold(), config.organisation.administrator.email.casefold()}
+        theirs = {address.rpartition("@")[2] for address in ours | staff}  # no person's: a person may be anywhere
         tokens = self.conversation.tokens()
         goals = {(t.mentorship, t.person): t.token for t in tokens.values() if t.kind is TokenKind.GOAL}
         letters = self.outbox.letters_by_id(self.goal_rules)
@@ -153,7 +155,7 @@ class Listener:
         return Known(
             events=events | {event.known_as: event for event in events.values() if event.known_as},
             persons=self._persons(),
-            domains=frozenset(address.rpartition("@")[2] for address in (*ours, *staff)),  # a person may be anywhere: at Gmail, say
+            domains=config.organisation.domains or frozenset(domain for domain in theirs if not is_free_mail(domain)),
             ours=frozenset(ours),
             staff=frozenset(staff),
             tokens=tokens,
