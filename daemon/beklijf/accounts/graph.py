@@ -190,7 +190,7 @@ def _key_pair(certificate: Secret, called: str) -> dict[str, str]:
     where = f"{called}: certificate {certificate.kind} {certificate.name}"
     hint = "it must be a PEM text with -----BEGIN CERTIFICATE----- and -----BEGIN PRIVATE KEY-----, the key without a passphrase"
     try:
-        key = load_pem_private_key(b"\n".join(re.findall(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?PRIVATE KEY-----", pem, re.DOTALL)), None)
+        key = load_pem_private_key(_private_key(pem), None)
         certificates = x509.load_pem_x509_certificates(pem)
     except (ValueError, TypeError) as error:  # TypeError: there is a passphrase on it
         raise Down(f"{where} can't be read", hint=hint) from error
@@ -203,3 +203,12 @@ def _key_pair(certificate: Secret, called: str) -> dict[str, str]:
         "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         "public_certificate": own.public_bytes(Encoding.PEM).decode(),
     }
+
+
+def _private_key(pem: bytes) -> bytes:
+    """Return the part with the key, without certificates and what people write in between."""
+    for block in pem.split(b"-----BEGIN ")[1:]:
+        kind, mark, rest = block.partition(b"PRIVATE KEY-----")
+        if mark and b"-" not in kind:
+            return b"-----BEGIN " + kind + mark + rest.partition(mark)[0] + mark
+    return b""

@@ -112,14 +112,19 @@ def leaves(mail: Part) -> Iterator[Part]:
 def _split(raw: bytes, boundary: bytes) -> list[bytes]:
     """Return what stands between the boundaries; where the last one is missing, the mail's end stands for it."""
     found: list[bytes] = []
-    start = -1
-    for match in re.finditer(rb"(?:^|\n)--" + re.escape(boundary) + rb"(--)?[ \t]*\r?(?=\n|$)", raw):
-        if start >= 0:
-            found.append(raw[start : match.start()].removesuffix(b"\r"))
-        start = match.end() + 1
-        if match[1] or len(found) >= MOST_PARTS:
-            return found
-    return [*found, raw[start:]] if start >= 0 else found
+    text, delimiter = b"\n" + raw + b"\n", b"\n--" + boundary
+    start, at = -1, text.find(delimiter)
+    while at >= 0:
+        end = text.find(b"\n", at + 1)
+        rest = text[at + len(delimiter) : end].rstrip(b" \t\r")
+        if rest in {b"", b"--"}:
+            if start >= 0:
+                found.append(text[start:at].removesuffix(b"\r"))
+            start = end + 1
+            if rest or len(found) >= MOST_PARTS:
+                return found
+        at = text.find(delimiter, end)
+    return [*found, text[start:-1]] if start >= 0 else found
 
 
 # -- headers -----------------------------------------------------------------------------------------------------------

@@ -18,10 +18,8 @@ FORM = r"bk-[a-z2-7]{20}"
 _TOKEN_LINE = re.compile(rf"[\s*\[(<]*({FORM})(?![a-z0-9])", re.IGNORECASE)
 _GOAL = re.compile(r"[\s*_]*(?:doel|goal)[\s*_]*:[\s*_]*(.*)", re.IGNORECASE)
 
-_WROTE = re.compile(
-    r"\s*(on|op|am|le|el|il|em|den|på)\b.{3,400}\b(wrote|writes|schreef|geschreven|schrieb|écrit|escribió|scritto|escreveu|skrev)\b.{0,200}:\s*$",
-    re.IGNORECASE,
-)
+_ON = re.compile(r"\s*(on|op|am|le|el|il|em|den|på)\b", re.IGNORECASE)
+_WROTE = re.compile(r"\b(wrote|writes|schreef|geschreven|schrieb|écrit|escribió|scritto|escreveu|skrev)\b", re.IGNORECASE)
 _FROM = re.compile(r"[\s*]*(from|van|von|de|da|från)\s*:[\s*]", re.IGNORECASE)
 _SENT = re.compile(
     r"[\s*]*(sent|verzonden|date|datum|gesendet|envoyé|enviado|inviato|skickat|to|aan|an|à|subject|onderwerp|betreff|objet)\s*:",
@@ -30,6 +28,7 @@ _SENT = re.compile(
 _LONGEST_SEPARATOR = 500
 _LONGEST_HEADING = 60
 _WRAPPED = 3
+_SHORTEST_NAME = 3
 _BLOCK = 5
 
 _BREAKS = {"p", "div", "br", "tr", "li", "ul", "ol", "table", "blockquote", "hr", "pre", *(f"h{n}" for n in range(1, 7))}
@@ -85,8 +84,9 @@ def own_lines(text: str) -> list[str]:
 def _wrote(lines: list[str], number: int) -> int:
     """Return how many lines "On .. wrote:" takes here; programs wrap it."""
     for taken in range(1, _WRAPPED + 1):
-        joined = " ".join(lines[number : number + taken])
-        if len(joined) <= _LONGEST_SEPARATOR and _WROTE.match(joined):
+        joined = " ".join(lines[number : number + taken]).rstrip()
+        begins = _ON.match(joined) if len(joined) <= _LONGEST_SEPARATOR and joined.endswith(":") else None
+        if begins and _WROTE.search(joined, begins.end() + _SHORTEST_NAME):
             return taken
     return 0
 

@@ -34,15 +34,19 @@ _LARGEST_REPORT = 100_000
 _MOST_CALENDARS = 10
 _MOST_RECIPIENTS = 50
 _MOST_IDS = 100
+_LONGEST_ID = 252
 _LONGEST_SUBJECT = 1_000
 _LONGEST_NOTE = 200
 _DEEPEST_COMMENT = 3
 _NOT_THE_ADDRESS = ("5.2.2", "5.2.3", "5.3.4", "5.7.")
 """Full, too large, and policy, which is about our mail and may hit everybody (RFC 3463; as in the SMTP mailer)."""
 
-_ID = re.compile(r"<[^<>\s]{1,250}>")
+_ID = re.compile(r"<[^<>\s]+>")
 _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]{1,64}@[^\s<>@,;:\"()\[\]\\]{1,255}")
-_QUOTED, _COMMENT, _POINTED = re.compile(r'"(?:[^"\\]|\\.)*"'), re.compile(r"\([^()]*\)"), re.compile(r"<([^<>]*)>")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:(")|\\?$)', re.DOTALL)
+"""With its end, or the rest where it has none."""
+_COMMENT = re.compile(r"\([^()]*\)")
+_POINTED = re.compile(r"<([^<>]*)>")
 _TOKEN = re.compile(rf"(?<![a-z0-9-]){own_text.FORM}(?![a-z0-9])", re.IGNORECASE)
 _FOLDED_TOKEN = re.compile(own_text.FORM, re.IGNORECASE)
 _AWAY_SUBJECT = re.compile(r"\s*(automatic reply|automatisch antwoord|auto ?reply|auto:|out of (the )?office|afwezig)", re.IGNORECASE)
@@ -107,9 +111,7 @@ def read(content: bytes, *, cut: bool = False, also: Container[str] = frozenset(
     """Return what is in a mail; *cut*: its end is missing; *also*: UIDs that servers gave to events of ours."""
     mail = mime.open_mail(content)
     parts = list(mime.leaves(mail))
-    ids = tuple(
-        dict.fromkeys(found for name in ("In-Reply-To", "References") for found in _ID.findall(" ".join(values(mail.headers, name))))
-    )
+    ids = tuple(dict.fromkeys(found for name in ("In-Reply-To", "References") for found in _ids(" ".join(values(mail.headers, name)))))
     subject = mime.words(value(mail.headers, "Subject")[: 4 * _LONGEST_SUBJECT])[:_LONGEST_SUBJECT]
     text = _text(parts)
     own = own_text.read(text)
@@ -119,7 +121,7 @@ def read(content: bytes, *, cut: bool = False, also: Container[str] = frozenset(
     is_report = bool(report) or mail.parameter("report-type").lower() == "delivery-status"
     return Mail(
         sender=sender(mail.headers),
-        message_id=next(iter(_ID.findall(value(mail.headers, "Message-ID"))), ""),
+        message_id=next(iter(_ids(value(mail.headers, "Message-ID"))), ""),
         in_reply_to=ids,
         subject=subject,
         tokens=tokens(subject) or ((in_text,) if in_text else ()),
@@ -143,7 +145,7 @@ def sender(headers: Message) -> str:
     given = values(headers, "From")
     if len(given) != 1 or len(given[0]) > _LONGEST_SUBJECT:
         return ""
-    bare = _QUOTED.sub(" ", given[0])
+    bare = _QUOTED.sub(lambda found: " " if found[1] else found[0], given[0])
     for _ in range(_DEEPEST_COMMENT):
         bare = _COMMENT.sub(" ", bare)
     mailboxes = [each for each in bare.split(",") if "@" in each]  # a comma in a name that nobody quoted has no @ before it
@@ -260,4 +262,8 @@ def _bounces(part: Part) -> list[Bounce]:
 def _returned(parts: list[Part]) -> tuple[str, ...]:
     """Return the Message-ID of the mail that came back."""
     headers = (mime.open_mail(part.body(_LARGEST_REPORT).lstrip(b"\r\n")).headers for part in parts if part.type in _RETURNED)
-    return tuple(found for each in headers for found in _ID.findall(value(each, "Message-ID"))[:1])[:1]
+    return tuple(found for each in headers for found in _ids(value(each, "Message-ID"))[:1])[:1]
+
+
+def _ids(header: str) -> list[str]:
+    return [found for found in _ID.findall(header) if len(found) <= _LONGEST_ID][:_MOST_IDS]

@@ -31,7 +31,7 @@ _MOST = 2_000
 _FREE = "FREE"
 _SLOW = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 _OLDEST = 1990
-_LINE = re.compile(r"^FREEBUSY((?:;[^:\r\n]*)?):([^\r\n]*)\r?$", re.MULTILINE | re.IGNORECASE)
+_LINE = re.compile(r"FREEBUSY((?:;[^:]*)?):(.*)", re.IGNORECASE)
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ArithmeticError, RecursionError, Unreadable)
 """What the libraries raise for values that make no sense."""
 
@@ -64,9 +64,10 @@ def request(organizer: str, people: Iterable[str], start: datetime, end: datetim
 def told(text: str, start: datetime, end: datetime) -> tuple[Busy, ...]:
     """Return the busy times in a VFREEBUSY, whatever sort of busy; read line by line, since the library knows no lists there."""
     found: list[Busy] = []
-    for parameters, values in _LINE.findall(re.sub(r"\r?\n[ \t]", "", text)):
-        if f";FBTYPE={_FREE};" not in f"{parameters.upper()};":
-            found += _periods(values)
+    for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
+        said = _LINE.fullmatch(line)
+        if said and f";FBTYPE={_FREE};" not in f"{said[1].upper()};":
+            found += _periods(said[2])
     return merged(found, start, end)
 
 

@@ -12,9 +12,9 @@ from html import escape, unescape
 
 from beklijf.calendars.ics_reader import plain_text
 
-_LINE = re.compile(r"_{60,}")
+_LINE = "_" * 60
 """What Teams puts above its own part has eighty."""
-_FRAME = re.compile(r"<\w[^<>]*\bclass\s*=\s*[\"']?me-email-text")
+_FRAME = re.compile(r"<\w[^<>]*\sclass\s*=\s*[\"']?me-email-text")
 """Where that line is missing, its own part has this class."""
 _BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 _CLOSING = re.compile(r"</body\b", re.IGNORECASE)
@@ -52,7 +52,8 @@ def _parts(html: str) -> tuple[str, str, str]:
     """Return what stands before the text, the text, and what Microsoft put below with all that follows; together it is *html*."""
     body = _BODY.search(html)
     start = body.end() if body else 0
-    found = [each.start() for each in (_LINE.search(html, start), _FRAME.search(html, start)) if each]
+    frame = _FRAME.search(html, start)
+    found = [at for at in (html.find(_LINE, start), frame.start() if frame else -1) if at >= 0]
     if not found:
         closing = _CLOSING.search(html, start)
         end = closing.start() if closing else len(html)

@@ -33,9 +33,6 @@ FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_STEPS = 520
 """A rule with more meetings than this is endless in all but name, and is not expanded."""
 _PERIODS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
-_ZONE = re.compile(
-    rb"^BEGIN:VTIMEZONE\r?\n(?:(?!TZID:|END:VTIMEZONE).*\r?\n)*TZID:(.*)\r?\n(?:(?!END:VTIMEZONE).*\r?\n)*END:VTIMEZONE\r?\n", re.MULTILINE
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -65,8 +62,11 @@ def uid_of(data: bytes) -> str:
 
     A folder or server holds mostly events that are not ours, and those are read no further than this.
     """
-    match = re.search(rb"^UID(?:;[^:\r\n]*)?:(.*)$", re.sub(rb"\r?\n[ \t]", b"", data), re.MULTILINE | re.IGNORECASE)
-    return match[1].strip().decode("utf-8", "replace") if match else ""
+    for line in re.sub(rb"\r?\n[ \t]", b"", data).split(b"\n"):
+        name, colon, value = line.partition(b":")
+        if colon and name.partition(b";")[0].upper() == b"UID":
+            return value.strip().decode("utf-8", "replace")
+    return ""
 
 
 def read(data: bytes) -> Reading:
@@ -83,7 +83,19 @@ def read(data: bytes) -> Reading:
 
 def _lean(data: bytes) -> bytes:
     """Leave out the VTIMEZONEs of zones that tzdata knows: a third of an object, and reading goes by the name anyway."""
-    return _ZONE.sub(lambda match: b"" if _is_known(match[1].decode("utf-8", "replace").strip()) else match[0], data)
+    kept: list[bytes] = []
+    begins, zone = -1, b""
+    for line in data.splitlines(keepends=True):
+        if line.startswith(b"BEGIN:VTIMEZONE"):
+            begins, zone = len(kept), b""
+        kept.append(line)
+        if line.startswith(b"TZID:"):
+            zone = zone or line.removeprefix(b"TZID:").strip()
+        elif line.startswith(b"END:VTIMEZONE") and begins >= 0:
+            if _is_known(zone.decode("utf-8", "replace")):
+                del kept[begins:]
+            begins = -1
+    return b"".join(kept)
 
 
 @cache

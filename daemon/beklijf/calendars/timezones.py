@@ -23,8 +23,8 @@ from beklijf.errors import Refused
 
 _NAME = r"[A-Za-z]{3,}|<[A-Za-z0-9+-]+>"
 _CLOCK = r"[+-]?\d{1,3}(?::\d\d){0,2}"
-_CHANGE = rf"M(\d+)\.(\d)\.(\d)(?:/({_CLOCK}))?"
-_RULE = re.compile(rf"(?P<name>{_NAME})(?P<offset>{_CLOCK})(?:(?P<other>{_NAME})(?P<other_offset>{_CLOCK})?,{_CHANGE},{_CHANGE})?")
+_NAMES = re.compile(rf"(?P<name>{_NAME})(?P<offset>{_CLOCK})(?:(?P<other>{_NAME})(?P<other_offset>{_CLOCK})?)?")
+_CHANGES = re.compile(rf"M(\d+)\.(\d)\.(\d)(?:/({_CLOCK}))?")
 _LAST = 5
 """POSIX's number of a month's last week."""
 _FEBRUARY = 2
@@ -104,16 +104,16 @@ def _observances(zone: str) -> tuple[_Observance, ...]:
     By offset and not by what tzdata calls it: Dublin's law has summer as the standard and winter as an exception to it.
     """
     text = _footer(zone)
-    match = _RULE.fullmatch(text)
-    if match is None:
+    names, *rest = text.split(",")
+    match, changes = _NAMES.fullmatch(names), [found for each in rest if (found := _CHANGES.fullmatch(each))]
+    if match is None or len(changes) != len(rest) or len(rest) != (0 if match["other"] is None else 2):
         raise NoYearlyRule(f"{zone}: its rule ({text or 'none'}) is not one that calendars understand", hint="choose another time zone")
     standard = -_clock(match["offset"])
     name = match["name"].strip("<>")
     if match["other"] is None:
         return (_Observance(name, standard, standard, None),)
     other = -_clock(match["other_offset"]) if match["other_offset"] else standard + timedelta(hours=1)
-    numbers = match.groups()[-8:]
-    to_other, to_standard = (_change(*numbers[:4]), _change(*numbers[4:]))
+    to_other, to_standard = (_change(*found.groups()) for found in changes)
     pair = (
         _Observance(name, other, standard, to_standard),
         _Observance(match["other"].strip("<>"), standard, other, to_other),

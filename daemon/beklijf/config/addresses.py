@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_MAILBOX = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>")
+_MAILBOX = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
 _LONGEST_LOCAL = 64
 
 NOBODY = Contact("nobody", "nobody@nowhere.invalid")
@@ -72,6 +72,6 @@ def contact(table: Table) -> Contact:
 def mailbox(value: object) -> Contact:
     """Take ``Name <address>``, as mail programs show a sender."""
     match = _MAILBOX.fullmatch(text(value))
-    if match is None or not match["name"]:
+    if match is None or not match["name"].strip():
         raise Wrong("must be a name and an address", 'write it as "Mentor programme <mentor@organisation.example>"')
-    return Contact(match["name"].strip('" '), address(match["address"]))
+    return Contact(match["name"].strip().strip('" '), address(match["address"]))

@@ -18,10 +18,10 @@ Path: TypeAlias = tuple[str | int, ...]
 
 _TOKEN = re.compile(
     r'''
-      """ (?: \\. | [^\\] )*? """ "{0,2}        # up to two quotes may stand before the closing three
-    | \'\'\' .*? \'\'\' '{0,2}
-    | " (?: \\. | [^"\\\n] )* "
-    | ' [^'\n]* '
+      """ (?: \\. | [^\\] )*? (?: """ "{0,2} | \\?\Z )      # up to two quotes may stand before the closing three
+    | \'\'\' .*? (?: \'\'\' '{0,2} | \Z )                 # and what doesn't end goes on for ever, as everywhere here
+    | " (?: \\. | [^"\\\n] )* "?
+    | ' [^'\n]* '?
     | \# [^\n]*
     | [\[\]{}=,\n]
     | [^\s"'\#\[\]{}=,]+                        # bare keys, numbers, dates

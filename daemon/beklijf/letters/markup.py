@@ -24,8 +24,8 @@ _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _HIDE = {ord(char): chr(_SHIFT + ord(char)) for char in string.punctuation}
 _SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()} | {ord(_MAIL_START): "", ord(_MAIL_END): ""}
 _SHOW_HTML = {hidden: html.escape(char) for hidden, char in _SHOW.items()}
-_MAIL = re.compile(f"{_MAIL_START}([^{_MAIL_END}]*){_MAIL_END}")
-_LINK = re.compile(r"\[([^\]\n]*)\]\((mailto:[^)\s]*)\)")
+_MAIL = re.compile(f"{_MAIL_START}([^{_MAIL_START}{_MAIL_END}]*){_MAIL_END}")
+_LINK = re.compile(r"\[([^\[\]\n]*)\]\((mailto:[^()\[\]\s]*)\)")
 _OWN_LINE = re.compile(r"[-*>#|] |\d+\. |---$|```")
 _markdown = MarkdownIt("commonmark", {"html": False})
 
