@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -1074,6 +1075,16 @@ def test_a_plain_login_is_never_repeated_in_an_error(account: Mailbox, tmp_path:
 
     assert isinstance(error, Down)
     assert "*** is wrong for beklijf" in str(error)
+
+
+def test_a_login_that_a_server_repeats_in_base64_is_not_in_the_error(account: Mailbox, tmp_path: Path) -> None:
+    (tmp_path / "ascii").write_text("zomer2026", encoding="utf-8")
+    account.wire.spoil.append((rb"AUTH=PLAIN AUTH=LOGIN", b"X-NONE"))
+    account.wire.instead.append(("LOGIN ", b"TAG BAD what is " + b64encode(b"\0beklijf\0zomer2026") + b"\r\n"))
+
+    error = trouble(replace(account.settings, password=Secret("file", str(tmp_path / "ascii"))))
+
+    assert "what is ***" in str(error)
 
 
 def test_a_server_that_forbids_passwords_is_down(account: Mailbox) -> None:

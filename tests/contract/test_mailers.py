@@ -627,6 +627,22 @@ def test_a_wrong_password_is_named_nowhere(open_desk: Callable[..., Desk], login
     assert b64encode(wrong.encode()).decode() not in told
 
 
+@pytest.mark.parametrize("login", ["PLAIN", "LOGIN"])
+def test_a_server_that_repeats_a_login_puts_neither_password_nor_user_into_the_error(
+    open_desk: Callable[..., Desk], login: str, tmp_path: Path
+) -> None:
+    desk = open_desk(excluded=frozenset({"PLAIN", "LOGIN"} - {login}))
+    wrong = "fout wachtwoord é"
+    (tmp_path / "wrong").write_text(wrong, encoding="utf-8")
+    repeated = [b64encode(each.encode()).decode() for each in (f"\0beklijf\0{wrong}", "beklijf", wrong)]
+    desk.post.replies["AUTH", ""] = f"535 5.5.1 Command unrecognized: AUTH PLAIN {repeated[0]}, AUTH LOGIN {repeated[1]} {repeated[2]}"
+
+    with mailing(replace(desk.settings, password=Secret("file", str(tmp_path / "wrong")))) as mailer, pytest.raises(Down) as caught:
+        mailer.send(letter(), recipient="sanne@voorbeeld.example")
+
+    assert str(caught.value).endswith("refused the login of beklijf: 535 5.5.1 Command unrecognized: AUTH PLAIN ***, AUTH LOGIN *** ***")
+
+
 def test_a_server_without_starttls_hears_neither_name_nor_mail(open_desk: Callable[..., Desk]) -> None:
     desk = open_desk(tls=None)
 

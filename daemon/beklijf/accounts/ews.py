@@ -44,6 +44,7 @@ from requests.exceptions import RequestException
 
 from beklijf.accounts import exchange_online
 from beklijf.accounts.ews_errors import STUMBLES, meant, of_status
+from beklijf.credentials import quoted
 from beklijf.errors import Down, Transient
 from beklijf.patience import http_date, retry_after
 
@@ -184,7 +185,7 @@ class Connection:
         return self._protocol
 
     def _credentials(self) -> tuple[Any, str]:
-        secret = self.login.password.reveal() if self.login.password else ""
+        secret = self.login.password.reveal(user=self.login.user or self.owner) if self.login.password else ""
         if self.login.auth == "oauth":
             return _Application(self.login, secret, self.login.url), OAUTH2
         return Credentials(self.login.user or self.owner, secret), NTLM if self.login.auth == "ntlm" else BASIC
@@ -197,7 +198,7 @@ class Connection:
             response, _ = Autodiscovery(email=self.owner, credentials=credentials).discover()
         except EWSError as error:
             raise Down(
-                f"autodiscover found no Exchange server for {self.owner} ({' '.join(str(error).split())})",
+                f"autodiscover found no Exchange server for {self.owner} ({quoted(str(error))})",
                 hint="set url of the login to https://SERVER/EWS/Exchange.asmx",
             ) from error
         finally:
@@ -219,7 +220,7 @@ class _NoRetry(FailFast):  # type: ignore[misc]  # exchangelib has no types
         raise of_status(
             status,
             server=self._server,
-            location=urlsplit(said.get("Location", "")).path,
+            location=quoted(urlsplit(said.get("Location", "")).path),
             retry_after=retry_after(said.get("Retry-After", ""), http_date(said.get("Date", ""))),
         )
 

@@ -12,6 +12,7 @@ from exchangelib import errors as ews  # type: ignore[import-untyped]  # it has 
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]  # the same
 from requests.exceptions import RequestException, SSLError
 
+from beklijf.credentials import quoted
 from beklijf.errors import BackendError, Conflict, Down, Missing, Refused, Transient
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 STUMBLES = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError)
 """What the library raises, and we, over an answer of a form that nobody expected."""
-
-LONGEST = 300
-"""Characters of what a server says that go into a message of ours."""
 
 LOGIN = "check user, password and auth of the login; an expired password has to be renewed at the server"
 TRUST = "give the authority that signed the server's certificate as ca of the login"
@@ -119,6 +117,6 @@ _OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>:? ?")
 
 def _said(error: BaseException) -> str:
     """Return what a library or server says as one line: the code, and its own words; the same each time, or each time is news."""
-    words = _OBJECT.sub("", " ".join(str(error).split()))[:LONGEST]
+    words = quoted(_OBJECT.sub("", str(error)))
     name = type(error).__name__
     return f"{name}: {words}" if name.startswith("Error") and words else words or name

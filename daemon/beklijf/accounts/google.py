@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2.service_account import Credentials
 
-from beklijf.accounts.http import LONGEST, Http, one_line
+from beklijf.accounts.http import Http
 from beklijf.accounts.rest import Rest
+from beklijf.credentials import quoted
 from beklijf.errors import Down, Refused, Transient
 from beklijf.settings import DEADLINE
 
@@ -101,7 +102,7 @@ class ServiceAccount:
         said: Any = error.args[1] if len(error.args) > 1 else None
         fields: Mapping[str, Any] = said if isinstance(said, dict) else {}
         code, why = str(fields.get("error") or ""), str(fields.get("error_description") or "")
-        told = f"{_CALLED} for {subject}: {one_line(f'{code} {why}'.strip() or str(error))[:LONGEST]}"
+        told = f"{_CALLED} for {subject}: {quoted(f'{code} {why}'.strip() or str(error))}"
         if code in {"unauthorized_client", "access_denied", "invalid_scope"}:
             return Down(told, hint=f"add client {self._client} with {', '.join(scopes)} {_DELEGATION}")
         if code == "invalid_grant":

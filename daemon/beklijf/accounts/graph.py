@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from msal import ConfidentialClientApplication  # type: ignore[import-untyped]  # has none
 
-from beklijf.accounts.http import LONGEST, Http, one_line
+from beklijf.accounts.http import Http
 from beklijf.accounts.rest import Rest
+from beklijf.credentials import quoted
 from beklijf.errors import Down, Transient
 from beklijf.settings import DEADLINE
 
@@ -132,7 +133,7 @@ class _Tokens:
         number = re.search(r"AADSTS(\d+)", description)
         code = number[1] if number else ""
         # what follows differs each time, and an error that differs each time is logged each time
-        told = f"{self._called}: {one_line(description.partition('Trace ID:')[0])[:LONGEST]}"
+        told = f"{self._called}: {quoted(description.partition('Trace ID:')[0])}"
         if code in _PASSING or said.get("error") in _TRANSIENT_ERRORS:
             return Transient(told, hint="it is tried again by itself")
         return Down(told, hint=_HINTS.get(code, _CHECK))
@@ -181,7 +182,7 @@ class _Posts:
 def _credential(login: GraphLogin, called: str) -> str | dict[str, str]:
     if login.certificate is not None:
         return _key_pair(login.certificate, called)
-    return login.secret.reveal() if login.secret else ""
+    return login.secret.reveal(user=login.client) if login.secret else ""
 
 
 def _key_pair(certificate: Secret, called: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ import httpx
 
 from beklijf import deadline
 from beklijf.accounts import bodies
+from beklijf.credentials import quoted
 from beklijf.errors import Down, Transient
 from beklijf.patience import http_date, retry_after
 from beklijf.settings import DEADLINE
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 """Seconds of one read or write: searching a large mailbox takes some servers half a minute. All together has the deadline."""
-
-LONGEST = 300
-"""Characters of what a vendor says that go into an error of ours."""
 
 FULL = 507
 
@@ -80,7 +78,7 @@ class Reply:
         """What the vendor says of it, as one line that is not too long."""
         error = self._error
         said = error.get("message") if isinstance(error, dict) else self.body.get("error_description") if error else ""
-        return one_line(str(said or ""))[:LONGEST]
+        return quoted(str(said or ""))
 
     @property
     def date(self) -> datetime | None:
@@ -204,21 +202,16 @@ class Http:
         try:
             yield
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise Down(f"{self.called}: is not the address of a server: {error}", hint=self._hint or "check its url") from error
+            raise Down(
+                f"{self.called}: is not the address of a server: {quoted(str(error))}", hint=self._hint or "check its url"
+            ) from error
         except httpx.TimeoutException as error:
             raise Transient(f"{self.called}: no answer in time", hint=AWAY) from error
         except httpx.HTTPError as error:
             if reason := _untrusted(error):
                 hint = "if the server's certificate is by an authority of your own: ca = its PEM file; else mind the host's name"
                 raise Down(f"{self.called}: shows a certificate that can't be trusted: {reason}", hint=hint) from error
-            raise Transient(
-                f"{self.called}: no connection ({one_line(str(error))[:LONGEST] or type(error).__name__})", hint=AWAY
-            ) from error
-
-
-def one_line(text: str) -> str:
-    """Return what somebody else wrote as one line for a log, without what controls terminals."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+            raise Transient(f"{self.called}: no connection ({quoted(str(error)) or type(error).__name__})", hint=AWAY) from error
 
 
 def _no_number(name: str) -> None:

@@ -26,6 +26,7 @@ import httpx
 
 from beklijf.accounts.bodies import LARGEST
 from beklijf.accounts.http import AWAY, FULL, Http, Reply
+from beklijf.credentials import quoted, remember
 from beklijf.errors import Conflict, Down, Missing, Refused, Transient
 from beklijf.settings import DEADLINE
 
@@ -138,6 +139,7 @@ class Rest:
             raise Refused(f"{self.called}: {what} leads to another server, which gets no token of ours")
         for fresh in (False, True):
             token = self._token(fresh=True) if fresh else self._token()
+            remember(f"token {self.base}", token)
             reply = self._http.send(
                 method,
                 url,
@@ -149,14 +151,14 @@ class Rest:
             )
             if reply.status != UNAUTHORIZED:
                 break
-        return self.judge(reply, what, allowed=allowed, secret=token)
+        return self.judge(reply, what, allowed=allowed)
 
-    def judge(self, reply: Reply, what: str, *, allowed: Collection[int] = (), secret: str = "") -> Reply:
+    def judge(self, reply: Reply, what: str, *, allowed: Collection[int] = ()) -> Reply:
         """Return an answer that is a yes or *allowed*; raise what another one means. Also for the parts of a batch."""
         if httpx.codes.is_success(reply.status):
             return reply
-        said = " ".join(filter(None, (f"{reply.status}", reply.code, reply.message)))
-        told = f"{self.called}: {what}: {said.replace(secret, '***') if secret else said}"
+        said = " ".join(filter(None, (f"{reply.status}", quoted(reply.code), reply.message)))
+        told = f"{self.called}: {what}: {said}"
         if reply.passing_code or (reply.passing and reply.status not in allowed):
             raise Transient(told, hint=AWAY, retry_after=reply.retry_after) from _Answered(reply)
         if reply.status in allowed:

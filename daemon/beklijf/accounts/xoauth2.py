@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from beklijf.credentials import remember
 from beklijf.extras import needed
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ class TokenLogin:
         with needed(settings.auth, where=f"{section}.auth"):
             self._token = _token(settings)
 
-    def response(self, *, fresh: bool = False) -> tuple[bytes, str]:
-        """Return what is said to the server, and the token in it, which no error may show."""
+    def response(self, *, fresh: bool = False) -> bytes:
+        """Return what is said to the server."""
         token = self._token(fresh=True) if fresh else self._token()
-        return f"user={self.user}\x01auth=Bearer {token}\x01\x01".encode(), token
+        remember(f"token {self._vendor} {self.user}", token, user=self.user)
+        return f"user={self.user}\x01auth=Bearer {token}\x01\x01".encode()
 
     def hint(self, said: str) -> str:
         """Return what to do about a token that was taken nowhere, by the server's words."""

@@ -16,6 +16,8 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 from typing import TYPE_CHECKING
 
+from beklijf.foreign import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,7 +33,6 @@ _CONTENT = ("Content-Type", "Content-Disposition", "Content-Transfer-Encoding")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _CODEC = re.compile(r"(utf|ascii|us-ascii|iso|windows|cp|koi8|gb|big5|shift|euc|latin|mac)[a-z0-9_-]*", re.IGNORECASE)
 """Character sets; what Python calls codecs is much more."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +149,6 @@ def words(header: str) -> str:
     except (HeaderParseError, ValueError):
         return one_line(header)
     return one_line("".join(p if isinstance(p, str) else as_text(p, c or "utf-8") for p, c in pieces))
-
-
-def one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()
 
 
 # -- text --------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from beklijf.answers import mime, own_text
 from beklijf.answers.mime import value, values
 from beklijf.calendars import itip
 from beklijf.calendars.ics_reader import Unreadable
+from beklijf.foreign import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -253,7 +254,7 @@ def _bounces(part: Part) -> list[Bounce]:
                     addresses=addresses,
                     action=value(headers, "Action").strip().lower(),
                     status="".join(status),
-                    note=mime.one_line(" ".join(note.split()))[:_LONGEST_NOTE],
+                    note=one_line(note)[:_LONGEST_NOTE],
                 )
             )
     return found

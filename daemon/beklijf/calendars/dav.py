@@ -99,7 +99,7 @@ class Connection:
             self._client = DAVClient(
                 url=settings.url,
                 username=settings.user or None,
-                password=settings.password.reveal() if settings.password else None,
+                password=settings.password.reveal(user=settings.user) if settings.password else None,
                 auth_type=settings.auth if settings.password else None,
                 ssl_verify_cert=str(settings.ca) if settings.ca else True,
                 timeout=TIMEOUT,

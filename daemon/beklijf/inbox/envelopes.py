@@ -13,8 +13,8 @@ from email.policy import compat32
 from email.utils import getaddresses
 from typing import TYPE_CHECKING
 
+from beklijf.foreign import one_line
 from beklijf.inbox import Envelope
-from beklijf.mailers.messages import one_line
 
 if TYPE_CHECKING:
     from email.message import Message

@@ -27,8 +27,9 @@ from imapclient.exceptions import (  # type: ignore[import-untyped]  # the same
 )
 
 from beklijf.accounts.xoauth2 import TokenLogin
+from beklijf.credentials import quoted
 from beklijf.errors import BackendError, Down, Transient
-from beklijf.mailers.messages import ascii_domain, one_line
+from beklijf.mailers.messages import ascii_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +107,7 @@ class Connection:
             if is_passing(error):
                 raise
             there = ", ".join(sorted(name for flags, _, name in client.list_folders() if rb"\Noselect" not in flags)[:10])
-            hint = f"[inbox] folder and filed are names as the server has them; there are: {one_line(there)[:200]}"
+            hint = f"[inbox] folder and filed are names as the server has them; there are: {quoted(there)}"
             raise Down(f"{self.target}: {folder} can't be opened: {said_in(error)}", hint=hint) from error
         validity = said.get(b"UIDVALIDITY")
         if not isinstance(validity, int):  # RFC 3501 section 2.3.1.1: such a mailbox has no numbers that last
@@ -165,7 +166,7 @@ class Connection:
 
     def _log_in(self, client: IMAPClient) -> None:
         """Log in by a mechanism that takes UTF-8; the plain LOGIN takes ASCII, and the library puts the user in it unquoted."""
-        user, password = self._settings.user, self._settings.password.reveal() if self._settings.password else ""
+        user, password = self._settings.user, self._settings.password.reveal(user=self._settings.user) if self._settings.password else ""
         hint = "check [inbox] user and password; login by password may be switched off for this account"
         try:
             if client.has_capability("AUTH=PLAIN"):
@@ -182,8 +183,8 @@ class Connection:
         except LoginError as error:
             # the library says so of a lost connection too
             if isinstance(error.__context__, LOST) or is_passing(error):
-                raise IMAPClientAbortError(_masked(error, password)) from None
-            raise Down(f"{self.target} refused the login: {_masked(error, password)}", hint=hint) from None
+                raise IMAPClientAbortError(said_in(error)) from None
+            raise Down(f"{self.target} refused the login: {said_in(error)}", hint=hint) from None
 
     def _log_in_by_token(self, client: IMAPClient, tokens: TokenLogin) -> None:
         """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
@@ -192,16 +193,16 @@ class Connection:
             raise Down(f"{self.target} offers no login by XOAUTH2", hint=hint)
         refused: list[str] = []
         for fresh in (False, True):
-            response, token = tokens.response(fresh=fresh)
+            response = tokens.response(fresh=fresh)
             # the second answer is to why it is refused, in JSON: the no itself comes only after an empty line
             answers = iter((response, b""))
             try:
                 client.sasl_login("XOAUTH2", lambda _, answers=answers: next(answers, None))
             except LoginError as error:
                 if not isinstance(error.__context__, LOST) and not is_passing(error):
-                    refused.append(_masked(error, token))
+                    refused.append(said_in(error))
                 elif not refused:  # a server that hangs up on the second try has said no to the first
-                    raise IMAPClientAbortError(_masked(error, token)) from None
+                    raise IMAPClientAbortError(said_in(error)) from None
             else:
                 return
         raise Down(f"{self.target} refused the login: {refused[-1]}", hint=tokens.hint(refused[-1]))
@@ -250,9 +251,4 @@ def is_passing(error: Exception) -> bool:
 def said_in(error: Exception) -> str:
     """Return what an error says as one line for a log, however long and whatever is in it."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return one_line(_BYTES.sub(r"\2", text))[:300] or type(error).__name__
-
-
-def _masked(error: Exception, password: str) -> str:
-    """Return what a server says of a login, without the password that some repeat."""
-    return said_in(IMAPClientError(str(error).replace(password, "***") if password else str(error)))
+    return quoted(_BYTES.sub(r"\2", text)) or type(error).__name__

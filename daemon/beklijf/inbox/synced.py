@@ -13,9 +13,10 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING, Protocol
 
 from beklijf.errors import Refused, Transient
+from beklijf.foreign import one_line
 from beklijf.inbox import AT_ONCE, LARGEST, Envelope, News, Received
 from beklijf.inbox.envelopes import structure_has_calendar
-from beklijf.mailers.messages import WIRE, one_line
+from beklijf.mailers.messages import WIRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

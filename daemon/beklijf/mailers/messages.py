@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from beklijf.errors import Refused
+from beklijf.foreign import one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -195,8 +196,3 @@ def ascii_domain(domain: str) -> str:
     """
     labels = unicodedata.normalize("NFKC", domain.lower()).split(".")
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}" for label in labels)
-
-
-def one_line(text: str) -> str:
-    """Return the text without control characters and line breaks, which would end a header and start another."""
-    return " ".join("".join(" " if unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"} else char for char in text).split())

@@ -29,8 +29,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf.accounts.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
+from beklijf.credentials import quoted
 from beklijf.errors import Down, Refused, Transient
-from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain, one_line
+from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,7 +156,7 @@ class SmtpMailer:
             if self._tokens is not None:
                 self._log_in_by_token(connection, self._tokens)
             elif settings.user and settings.password:
-                self._log_in(connection, settings.user, settings.password.reveal())
+                self._log_in(connection, settings.user, settings.password.reveal(user=settings.user))
         except Transient:
             self.close()  # half a login is none: the next message begins anew
             raise
@@ -181,27 +182,24 @@ class SmtpMailer:
                     reply = connection.docmd(_base64(answer))
         else:
             raise Down(f"{self.target} offers neither AUTH PLAIN nor LOGIN", hint="basic login may be switched off for this account")
-        self._expect_login(reply, user, password)
+        self._expect_login(reply, user)
 
     def _log_in_by_token(self, connection: smtplib.SMTP, tokens: TokenLogin) -> None:
         """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
         if "XOAUTH2" not in connection.esmtp_features.get("auth", "").upper().split():
             hint = "smtp.office365.com and smtp.gmail.com do, on port 587 with starttls; is [mail] host right?"
             raise Down(f"{self.target} offers no AUTH XOAUTH2", hint=hint)
-        response, token = tokens.response()
+        response = tokens.response()
         reply = _show(connection, response)
         if reply[0] >= PERMANENT:
-            response, token = tokens.response(fresh=True)
+            response = tokens.response(fresh=True)
             with suppress(smtplib.SMTPServerDisconnected):  # who hangs up on the second try has said no to the first
                 reply = _show(connection, response)
-        self._expect_login(reply, tokens.user, token, tokens.hint(_words(reply[1])))
+        self._expect_login(reply, tokens.user, tokens.hint(quoted(reply[1])))
 
-    def _expect_login(self, reply: Reply, user: str, secret: str, hint: str = "") -> None:
-        """Return when the login was taken; what the server says of another may repeat the secret, and our error may not."""
-        code, said = reply
-        words = _words(said).replace(secret, "***")
-        hint = SWITCHED_OFF if is_switched_off(words) else hint
-        self._expect((code, words), AUTHENTICATED, f"refused the login of {user}", lambda what: Down(what, hint=hint))
+    def _expect_login(self, reply: Reply, user: str, hint: str = "") -> None:
+        hint = SWITCHED_OFF if is_switched_off(quoted(reply[1])) else hint
+        self._expect(reply, AUTHENTICATED, f"refused the login of {user}", lambda what: Down(what, hint=hint))
 
     def _wait_for_turn(self) -> None:
         """Keep an even pace: bursts are what servers punish, and nobody waits a minute for a signal to be heard."""
@@ -221,7 +219,7 @@ class SmtpMailer:
         """Return when the reply is the wanted one (or its kin: 251 for 250); raise what another one means."""
         code, said = reply
         if code // 10 != wanted // 10:
-            message = f"{self.target} {what}: {code} {_words(said)}"
+            message = f"{self.target} {what}: {code} {quoted(said)}"
             raise otherwise(message) if code >= PERMANENT else Transient(message)
 
     @contextmanager
@@ -234,7 +232,7 @@ class SmtpMailer:
             raise
         except smtplib.SMTPResponseException as error:  # the greeting, or STARTTLS
             self.close()
-            message = f"{self.target} is not ready: {error.smtp_code} {_words(error.smtp_error)}"
+            message = f"{self.target} is not ready: {error.smtp_code} {quoted(error.smtp_error)}"
             raise (Down(message) if error.smtp_code >= PERMANENT else Transient(message)) from error
         except ssl.SSLCertVerificationError as error:
             self.close()
@@ -248,7 +246,7 @@ class SmtpMailer:
                 hint = 'port 465 is for security = "tls", 587 for "starttls"'
                 raise Down(f"{self.target} speaks no TLS that we understand: {error.reason or error}", hint=hint) from error
             hint = "does the server run, and are [mail] host and port right? the mail is kept and tried again"
-            raise Transient(f"{self.target}: {_words(error.strerror or str(error))}{lost}", hint=hint) from error
+            raise Transient(f"{self.target}: {quoted(error.strerror or str(error))}{lost}", hint=hint) from error
         except BaseException:
             self.close()
             raise
@@ -265,11 +263,6 @@ def _show(connection: smtplib.SMTP, response: bytes) -> Reply:
     """Show a token; why it is refused comes in JSON, and the no itself only after an empty line."""
     reply: Reply = connection.docmd("AUTH", "XOAUTH2 " + _base64(response.decode()))
     return connection.docmd("") if reply[0] == CONTINUE else reply
-
-
-def _words(said: bytes | str) -> str:
-    """Return what the server said as one line for a log, however long and whatever is in it."""
-    return one_line(said.decode("utf-8", "replace") if isinstance(said, bytes) else said)[:300]
 
 
 def _base64(text: str) -> str:
