@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
-from beklijf.calendars.dav import Answer, Connection, path_of
+from beklijf.calendars.dav import PASSING, Answer, Connection, path_of
 from beklijf.calendars.discovery import Place, find, make, schedules
+from beklijf.calendars.multistatus import GONE
 from beklijf.calendars.people import url_of
 from beklijf.calendars.schedule import Scheduling
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from beklijf.calendars.multistatus import Resource
     from beklijf.calendars.personal import PersonalCalendar
     from beklijf.conversation import Busy, Waiting
     from beklijf.domain import Event, Person
+    from beklijf.errors import BackendError
     from beklijf.settings import CalendarSettings
 
 _BATCH = 100
@@ -37,10 +40,21 @@ _NO_SUCH_TOKEN = frozenset({400, 403, 409, 410, 412})
 
 
 @dataclass(frozen=True, slots=True)
+class _Object:
+    """What the server says of one object: its content, that it is gone, or what is wrong with it."""
+
+    data: bytes = b""
+    etag: str = ""
+    wrong: BackendError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Objects:
     read: tuple[Stored, ...]
     away: frozenset[str]
     unreadable: Mapping[str, str]
+    again: tuple[str, ...]
+    """Those of the unreadable ones that the server had no content of: it may have it the next time, under the same ETag."""
 
 
 class CaldavCalendar:
@@ -180,39 +194,44 @@ class CaldavCalendar:
 
     def _by_token(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes | None:
         """Read by sync-collection; None when the server has none. A token that it refuses means: read everything."""
-        before = _unpack(token).get("sync")
+        last = _unpack(token)
+        before = last.get("sync")
         answer = self.connection.sync(calendar, before or "")
         if before and answer.status in _NO_SUCH_TOKEN:
             before = None
             answer = self.connection.sync(calendar, "")
-        if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        if answer.status in GONE:
             raise self._lost(answer)
         if answer.status != HTTPStatus.MULTI_STATUS:
             return None
-        etags: dict[str, str] = {}
+        etags: dict[str, str] = dict.fromkeys(last.get("again", ()), "") if before else {}
         gone: set[str] = set()
+        after = before or ""
         while True:
             resources = answer.resources()
             for resource in resources:
                 href = path_of(resource.href)
-                if resource.status == HTTPStatus.NOT_FOUND:
+                if resource.is_gone:
                     etags.pop(href, None)
                     gone.add(href)
-                elif etag := resource.text("d:getetag"):
-                    etags[href] = etag
+                else:
+                    etags[href] = resource.text("d:getetag")
                     gone.discard(href)
-            after = answer.text("d:sync-token")
+            page, after = after, answer.text("d:sync-token")
             # RFC 6578 section 3.6: a 507 among the answers says that there is more.
             if not any(resource.status == HTTPStatus.INSUFFICIENT_STORAGE for resource in resources):
                 break
+            if after == page:
+                raise Transient(f"{self.connection.server}: its list of changes has no end")
             answer = self.connection.sync(calendar, after)
         etags.pop(path_of(calendar), None)
         if not after:
             return None
-        unchanged = frozenset() if before else frozenset(href for href, etag in etags.items() if known.get(href) == etag)
+        unchanged = frozenset() if before else frozenset(href for href, etag in etags.items() if etag and known.get(href) == etag)
         objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in unchanged})
+        now = {"sync": after, "again": list(objects.again)}
         return Changes(
-            token=token if token and before == after else _pack({"sync": after}),
+            token=token if token and now == last else _pack(now),
             full=not before,
             changed=objects.read,
             gone=tuple(sorted(gone | objects.away)) if before else (),
@@ -227,8 +246,10 @@ class CaldavCalendar:
             self._found = None
             raise Down(f"{self.connection.server}: the calendar cannot be read ({answer.status})", hint="check calendar.url and its rights")
         etags = _etags(answer, calendar)
-        same = frozenset(href for href, etag in etags.items() if (known if before is None else before).get(href) == etag)
+        last = known if before is None else before
+        same = frozenset(href for href, etag in etags.items() if etag and last.get(href) == etag)
         objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in same})
+        etags |= dict.fromkeys(objects.again, "")
         gone = ((before or {}).keys() - etags.keys()) | objects.away
         return Changes(
             token=token if token and before == etags else _pack({"etags": etags}),
@@ -250,42 +271,45 @@ class CaldavCalendar:
         read: list[Stored] = []
         away: set[str] = set()
         unreadable: dict[str, str] = {}
+        again: list[str] = []
         hrefs = sorted(etags)
         for n in range(0, len(hrefs), _BATCH):
-            batch = hrefs[n : n + _BATCH]
-            found = self._multiget(calendar, batch)
-            for href in batch:
-                data, etag = found[href]
-                if not data:
-                    away.add(href)
-                elif ics.is_ours(ics.uid_of(data)):
-                    try:
+            for href, found in self._multiget(calendar, hrefs[n : n + _BATCH]).items():
+                try:
+                    data, etag = _content(found)
+                    if ics.is_ours(ics.uid_of(data)):
                         read.append(ics.stored(data, href=href, etag=etag or etags[href]))
-                    except Missing:
-                        away.add(href)
-                    except Refused as error:
-                        unreadable[href] = str(error)
-        return _Objects(tuple(read), frozenset(away), unreadable)
+                except Missing:
+                    away.add(href)
+                except (Refused, Transient) as error:
+                    unreadable[href] = str(error)
+                    again += [] if found.wrong is None else [href]
+        return _Objects(tuple(read), frozenset(away), unreadable, tuple(again))
 
-    def _multiget(self, calendar: str, hrefs: list[str]) -> dict[str, tuple[bytes, str]]:
-        """Return content and ETag by href; no content for what is not there any more.
+    def _multiget(self, calendar: str, hrefs: list[str]) -> dict[str, _Object]:
+        """Return what the server says of each of the objects.
 
         By REPORT even for one object: the ETag header of a GET is altered by proxies that compress.
         """
         answer = self.connection.multiget(calendar, hrefs)
         if answer.status != HTTPStatus.MULTI_STATUS:
             raise Transient(f"{self.connection.server}: objects could not be read ({answer.status})")
-        found = {path_of(r.href): (r.text("c:calendar-data").encode(), r.text("d:getetag")) for r in answer.resources()}
-        if missing := [href for href in hrefs if href not in found]:
-            # Not the same as gone: taking it for that would tell people that their meeting is cancelled.
-            raise Transient(f"{self.connection.server}: said nothing about {missing[0]}")
-        return found
+        found = {path_of(resource.href): self._object(resource) for resource in answer.resources()}
+        # Silence is not the same as gone: taking it for that would tell people that their meeting is cancelled.
+        return {href: found.get(href) or _Object(wrong=Transient(f"{self.connection.server}: said nothing about {href}")) for href in hrefs}
+
+    def _object(self, resource: Resource) -> _Object:
+        if resource.is_gone:
+            return _Object(wrong=Missing(f"{self.connection.server}: {resource.href} is not there"))
+        if (status := resource.trouble("d:getetag", "c:calendar-data")) is not None:
+            no = Refused if 400 <= status < 500 and status not in PASSING else Transient  # noqa: PLR2004  # no to this object, or to now
+            return _Object(wrong=no(f"{self.connection.server}: says {status} of {resource.href}"))
+        if data := resource.text("c:calendar-data"):
+            return _Object(data.encode(), resource.text("d:getetag"))
+        return _Object(wrong=Transient(f"{self.connection.server}: sends nothing of {resource.href}"))
 
     def _load(self, href: str) -> tuple[bytes, str]:
-        data, etag = self._multiget(self._calendar(), [href])[href]
-        if not data:
-            raise Missing(f"{self.connection.server}: {href} is not there")
-        return data, etag
+        return _content(self._multiget(self._calendar(), [href])[href])
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -327,8 +351,21 @@ def if_match(etag: str) -> dict[str, str]:
     return {} if not etag or etag.startswith("W/") else {"If_Match": etag}
 
 
+def _content(found: _Object) -> tuple[bytes, str]:
+    if found.wrong is not None:
+        raise found.wrong
+    return found.data, found.etag
+
+
 def _etags(answer: Answer, calendar: str) -> dict[str, str]:
-    etags = {path_of(r.href): r.text("d:getetag") for r in answer.resources() if not r.has("d:resourcetype", "d:collection")}
+    """Return the ETags in a listing; empty for an object of which the server doesn't tell it now."""
+    resources = answer.resources()
+    whole = {path_of(r.href).rstrip("/") for r in resources if r.has("d:resourcetype", "d:collection")}
+    if not whole or any(r.status == HTTPStatus.INSUFFICIENT_STORAGE and path_of(r.href).rstrip("/") in whole for r in resources):
+        # Some of its objects, or none: who isn't listed then is not gone.
+        raise Transient(f"{urlsplit(calendar).netloc}: lists only a part of the calendar")
+    members = (r for r in resources if not r.is_gone and not r.has("d:resourcetype", "d:collection"))
+    etags = {path_of(r.href): r.text("d:getetag") for r in members}
     etags.pop(path_of(calendar), None)
     return etags
 

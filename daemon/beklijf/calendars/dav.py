@@ -17,6 +17,8 @@ import niquests
 from caldav.davclient import DAVClient
 from caldav.lib.error import AuthorizationError, DAVError, RateLimitError
 
+from beklijf.calendars import multistatus
+from beklijf.calendars.multistatus import GONE, NAMES
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
 
 if TYPE_CHECKING:
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
+    from beklijf.calendars.multistatus import Resource
     from beklijf.settings import CalendarSettings
 
 TIMEOUT = 60
 """Seconds; a first REPORT over a large calendar takes some servers half a minute."""
-NAMES = {"d": "DAV:", "c": "urn:ietf:params:xml:ns:caldav"}
 _UID_CONFLICT = "{urn:ietf:params:xml:ns:caldav}no-uid-conflict"
 OK = frozenset({200, 201, 204, 207})
+PASSING = frozenset({408, 423, 425, 429})
 _MOVED = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS = 5
 
@@ -54,37 +57,15 @@ class Answer:
     """What came, where that is no XML."""
 
     def resources(self) -> list[Resource]:
-        """Return the answers of a multistatus, each with the properties that the server has."""
-        return [] if self.tree is None else [_resource(response) for response in self.tree.iterfind(".//d:response", NAMES)]
+        """Return what a multistatus says of each resource; raises `Transient` where something else comes in its name."""
+        if self.tree is not None and multistatus.is_multistatus(self.tree):
+            return list(multistatus.resources(self.tree))
+        if self.status == HTTPStatus.MULTI_STATUS:
+            raise Transient(f"{urlsplit(self.url).netloc}: what it sent as an answer is none", hint="does a proxy stand in between?")
+        return []
 
     def text(self, path: str) -> str:
         return "" if self.tree is None else (self.tree.findtext(path, "", NAMES) or "").strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    href: str
-    status: int
-    props: Mapping[str, _Element]
-
-    def text(self, name: str) -> str:
-        element = self.props.get(_clark(name))
-        return "" if element is None else (element.text or "").strip()
-
-    def hrefs(self, name: str) -> list[str]:
-        element = self.props.get(_clark(name))
-        return [] if element is None else [(href.text or "").strip() for href in element.iterfind("d:href", NAMES)]
-
-    def names(self, name: str) -> set[str]:
-        """Return what stands in a property as elements without text, such as privileges."""
-        element = self.props.get(_clark(name))
-        prefixes = {uri: prefix for prefix, uri in NAMES.items()}
-        found = (str(e.tag).removeprefix("{").partition("}") for e in ([] if element is None else element.iter("*")))
-        return {f"{prefixes[uri]}:{local}" for uri, _, local in found if uri in prefixes}
-
-    def has(self, name: str, kind: str) -> bool:
-        element = self.props.get(_clark(name))
-        return element is not None and element.find(f".//{kind}", NAMES) is not None
 
 
 class Connection:
@@ -180,13 +161,13 @@ class Connection:
         said = f"{self.server}: {what} refused with {status}"
         if _UID_CONFLICT in answer.preconditions:
             raise Exists(said)
-        if status in {404, 410}:
+        if status in GONE:
             raise Missing(said)
         if status == HTTPStatus.PRECONDITION_FAILED:
             raise Conflict(f"{self.server}: {what}: changed since it was read")
         if status == HTTPStatus.INSUFFICIENT_STORAGE:
             raise Down(f"{self.server}: the calendar is full", hint="make room on the server")
-        if status in {408, 423, 425}:
+        if status in PASSING:
             raise Transient(said)
         raise Refused(said)
 
@@ -232,21 +213,3 @@ def getting(hrefs: Iterable[str]) -> str:
     """Return the body of a REPORT for these objects, whole."""
     wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
     return f"<c:calendar-multiget {XMLNS}><d:prop><d:getetag/><c:calendar-data/></d:prop>{wanted}</c:calendar-multiget>"
-
-
-def _clark(name: str) -> str:
-    prefix, _, local = name.partition(":")
-    return f"{{{NAMES[prefix]}}}{local}"
-
-
-def _resource(response: _Element) -> Resource:
-    props = {}
-    for propstat in response.iterfind("d:propstat", NAMES):
-        if _code(propstat.findtext("d:status", "", NAMES)) in OK:
-            props.update({str(prop.tag): prop for prop in propstat.iterfind("d:prop/*", NAMES)})
-    return Resource(response.findtext("d:href", "", NAMES).strip(), _code(response.findtext("d:status", "", NAMES)), props)
-
-
-def _code(status: str | None) -> int:
-    parts = (status or "").split()
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 200

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from beklijf.calendars.dav import OK, asking, path_of
-from beklijf.errors import Down, Refused
+from beklijf.errors import Down, Refused, Transient
 
 if TYPE_CHECKING:
-    from beklijf.calendars.dav import Connection, Resource
+    from beklijf.calendars.dav import Connection
+    from beklijf.calendars.multistatus import Resource
     from beklijf.settings import CalendarSettings
 
 _WHERE = (
@@ -25,6 +26,8 @@ _WHERE = (
     "c:schedule-inbox-URL",
     "c:schedule-outbox-URL",
 )
+_DECIDES = ("d:resourcetype", "d:current-user-principal", "c:calendar-home-set")
+"""Of those: what leads to the calendar. Where the server doesn't tell it now, another calendar would be taken for ours."""
 _WHOSE = ("d:resourcetype", "d:current-user-privilege-set", "d:owner")
 _WRITES = (frozenset({"d:all"}), frozenset({"d:write"}), frozenset({"d:write-content", "d:bind"}))
 """Privileges of RFC 3744, any of which sets lets us write events."""
@@ -57,7 +60,9 @@ class Personal:
 def find(connection: Connection, settings: CalendarSettings) -> Place:
     """Find the calendar from a URL of the host, the principal, the calendar home, or the calendar itself."""
     here = _look(connection, connection.url)
-    if here is None or not (here.hrefs("c:calendar-home-set") or here.hrefs("d:current-user-principal")):
+    # A path without a name is the calendar itself. Where that isn't to be seen, another one of the account must not take its place.
+    may_be_elsewhere = bool(settings.name) or urlsplit(connection.url).path in {"", "/"}
+    if may_be_elsewhere and (here is None or not (here.hrefs("c:calendar-home-set") or here.hrefs("d:current-user-principal"))):
         here = _look(connection, urljoin(connection.url, "/.well-known/caldav")) or here
     if here is None:
         raise Down(f"{connection.server}: nothing is found at {connection.url}", hint="check calendar.url")
@@ -102,7 +107,12 @@ def make(connection: Connection, settings: CalendarSettings, place: Place) -> Pl
 def _look(connection: Connection, url: str) -> Resource | None:
     answer = connection.propfind(url, *_WHERE)
     resources = answer.resources() if answer.status in OK else []
-    return resources[0] if resources else None
+    if not resources:
+        return None
+    status = resources[0].trouble(*_DECIDES)
+    if status is not None and not 400 <= status < 500:  # noqa: PLR2004  # 4xx: it doesn't tell that here, perhaps elsewhere
+        raise Transient(f"{connection.server}: says {status} of {url}")
+    return resources[0] if resources[0].props and resources[0].trouble("d:resourcetype") is None else None
 
 
 def _named(connection: Connection, home: str, name: str) -> str | None:
@@ -110,10 +120,19 @@ def _named(connection: Connection, home: str, name: str) -> str | None:
     if answer.status not in OK:
         raise Down(f"{connection.server}: the calendars at {home} cannot be listed ({answer.status})", hint="check the account's rights")
     components = "c:supported-calendar-component-set"
-    for resource in answer.resources():
+    unknown = {}
+    resources = answer.resources()
+    if not any(resource.has("d:resourcetype", "d:collection") for resource in resources):
+        raise Transient(f"{connection.server}: lists nothing at {home}, not even that itself")
+    for resource in resources:
+        if (status := resource.trouble("d:resourcetype", "d:displayname")) is not None and not resource.is_gone:
+            unknown[resource.href] = status
         takes_events = not resource.has(components, "c:comp") or resource.has(components, "c:comp[@name='VEVENT']")
         if resource.has("d:resourcetype", "c:calendar") and takes_events and name in {"", resource.text("d:displayname")}:
             return urljoin(home, path_of(resource.href))
+    for href, status in unknown.items():
+        # It may be ours: without it, all events would count as deleted, and another calendar would be made.
+        raise Transient(f"{connection.server}: says {status} of the calendar at {href}")
     return None
 
 
@@ -133,9 +152,11 @@ def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Pe
         raise Refused(f"{url}: is on another server than {connection.server}, to which the password belongs")
     answer = connection.tried("PROPFIND", url, asking(_WHOSE), Depth="0")
     here = next(iter(answer.resources()), None) if answer.status in OK else None
-    status = answer.status if here is None else here.status
-    if here is None or status not in OK:
-        raise Refused(f"{connection.server}: {_NOT_OURS.get(status, 'nothing can be read')} at {url} ({status})")
+    status = answer.status if here is None else here.trouble("d:resourcetype")
+    if here is not None and status is not None and not 400 <= status < 500:  # noqa: PLR2004
+        raise Transient(f"{connection.server}: says {status} of {url}")
+    if here is None or status is not None:
+        raise Refused(f"{connection.server}: {_NOT_OURS.get(status or 0, 'nothing can be read')} at {url} ({status})")
     if not here.has("d:resourcetype", "c:calendar"):
         raise Refused(f"{connection.server}: what is at {url} is no calendar")
     known = here.names("d:current-user-privilege-set")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from beklijf.calendars import freebusy, ics, itip, people
-from beklijf.calendars.dav import NAMES, OK, XMLNS, asking, getting, path_of
+from beklijf.calendars.dav import OK, XMLNS, asking, getting, path_of
 from beklijf.calendars.ics_reader import address_of
+from beklijf.calendars.multistatus import GONE, NAMES
 from beklijf.conversation import Waiting
 from beklijf.errors import Refused
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _BATCH = 50
 _MOST = 1_000
 """Messages that are read at once; the rest is for the next time."""
-_GONE = frozenset({404, 410})
 
 
 class Scheduling:
@@ -57,13 +57,13 @@ class Scheduling:
             for href, data in self._read(unread[n : n + _BATCH]):
                 messages = _ours(data)
                 found += [Waiting(href=href, message=message) for message in messages]
-                if not messages and href in etags:
+                if not messages and etags.get(href):
                     self._left[href] = etags[href]
         return tuple(found)
 
     def take(self, href: str) -> None:
         answer = self._connection.request("DELETE", urljoin(self._inbox, href))
-        if answer.status not in _GONE:
+        if answer.status not in GONE:
             self._connection.refuse(answer, "taking an answer out of the inbox")
 
     def busy(self, persons: Sequence[Person], start: datetime, end: datetime) -> dict[str, tuple[Busy, ...]]:
