@@ -22,12 +22,13 @@ from beklijf.calendars.folder import FolderCalendar
 from beklijf.errors import ConfigError
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
+from beklijf.mailers import nothing
 from beklijf.mailers.messages import Rendered
 from beklijf.planning import correspondence
 from beklijf.reconcile.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from email.message import EmailMessage
     from pathlib import Path
 
@@ -79,7 +80,7 @@ class Nobody:
     def check(self) -> str:
         return self.target
 
-    def send(self, message: EmailMessage, *, recipient: str) -> None:
+    def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Let it go."""
 
     def close(self) -> None:

@@ -9,6 +9,7 @@
     +-- BackendError              a calendar or mail server; translated once, inside the backend
         +-- Transient 75          down, slow, throttled, dropped: the same call may succeed later
         |   +-- Conflict          the object changed since it was read: read again, plan again
+        |   +-- Unanswered        it was handed over whole and no answer came: nobody knows whether it was taken
         +-- Refused 69            the server said no to this one target (a mailbox, an object)
         |   +-- Missing           the object is not there (any more)
         |   +-- Exists            an object with this UID is there already
@@ -104,6 +105,10 @@ class Transient(BackendError):
 
 class Conflict(Transient):
     """Somebody wrote the object after we read it; nothing was written."""
+
+
+class Unanswered(Transient):
+    """The whole of it was handed over, and then nothing was heard: it may have been taken all the same."""
 
 
 class Refused(BackendError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from tests.fakes.ews.soap import Fault, Refusal
 
 from beklijf.answers import reading
 from beklijf.credentials import Secret
-from beklijf.errors import BackendError, Down, Refused, Transient
+from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
 from beklijf.inbox import LARGEST, News
 from beklijf.inbox.exchange import ExchangeInbox
 from beklijf.mailers.exchange import ExchangeMailer
@@ -97,6 +98,8 @@ class TestMailer(MailerContract):
         (Refusal("ErrorMessageSizeExceeded"), Refused),
         (Refusal("ErrorQuotaExceeded"), Down),
         (Status(503), Transient),
+        (Status(500), Transient),
+        (Status(502), Unanswered),
     ],
     ids=str,
 )
@@ -111,7 +114,7 @@ def test_what_exchange_says_means_what_the_table_says(
     assert type(caught.value) is means
     assert company.sent == []
     if isinstance(caught.value, Transient):
-        assert "may have arrived" not in str(caught.value)
+        assert ("may have arrived" in str(caught.value)) == (means is Unanswered)
         assert caught.value.retry_after == (7 if isinstance(mood, Fault) else None)
 
 
@@ -128,10 +131,20 @@ def test_a_refused_address_leaves_the_mailer_fit_for_the_next(server: EwsServer,
 def test_an_answer_that_is_lost_is_passing_and_said_to_be_ambiguous(server: EwsServer, mailer: ExchangeMailer, company: Company) -> None:
     server.mood.append(Drop(after=True))
 
-    with pytest.raises(Transient, match="may have arrived"):
+    with pytest.raises(Unanswered, match="may have arrived"):
         mailer.send(letter(), recipient=SANNE)
 
     assert len(company.sent) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "nowhere.invalid"], ids=["nobody listens", "no such name"])
+def test_a_server_that_is_not_there_got_no_message(login: ExchangeLogin, host: str) -> None:
+    mailer = ExchangeMailer(MailSettings(kind="exchange", sender=SENDER, exchange=replace(login, url=f"http://{host}/EWS/Exchange.asmx")))
+
+    with pytest.raises(Transient) as caught:
+        mailer.send(letter(), recipient=SANNE)
+
+    assert type(caught.value) is Transient
 
 
 def test_a_message_whose_headers_name_somebody_else_is_sent_to_nobody(server: EwsServer, mailer: ExchangeMailer) -> None:

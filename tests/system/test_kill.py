@@ -374,7 +374,7 @@ def maildir(town: Town) -> list[EmailMessage]:
 
 def repeated(town: Town) -> list[str]:
     """Return the rows that the log says were found ``sending``."""
-    return re.findall(r"sending again after a crash, under the same Message-ID: (.*)", town.log())
+    return re.findall(r"sending once more under the same Message-ID, since it may have arrived: (.*)", town.log())
 
 
 def test_a_hundred_kills_leave_each_event_and_each_mail_once(

@@ -199,6 +199,74 @@ def test_a_connection_lost_in_the_middle_of_data_sends_that_mail_again_under_its
     assert house.waiting() == []
 
 
+def test_a_mail_that_is_never_answered_goes_out_twice_and_is_then_left_to_people(
+    house: House, replies: dict[tuple[str, str], str], office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    replies["CONTENT", ANNA] = "drop"
+    with caplog.at_level(logging.WARNING):
+        house.tick()
+        [first] = house.waiting()
+        outcome = house.tick(timedelta(minutes=6))
+        [left] = house.waiting()
+    replies.clear()
+    for _ in range(3):
+        house.tick(HOURS)
+
+    assert (first.state, first.unanswered) == ("waiting", True)
+    assert (left.recipient, left.state, left.content) == (ANNA, "perhaps", None)
+    assert f"Message-ID {left.message_id}" in left.note
+    assert [problem.where for problem in outcome.problems] == [ANNA]
+    assert house.planned()[ANNA] == 0
+    assert house.got() == EACH_ONE + Counter([ANNA])
+    assert len({taken.message_id for taken in office.post.taken if taken.recipient == ANNA}) == 1
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("sending once more under the same Message-ID" in line for line in said) == 1
+    assert sum("was perhaps sent" in line for line in said) == 1
+
+
+def test_a_no_for_now_to_the_second_attempt_leaves_the_one_more_that_a_mail_has(house: House, replies: dict[tuple[str, str], str]) -> None:
+    replies["CONTENT", ANNA] = "drop"
+    house.tick()
+    replies["CONTENT", ANNA] = "451 4.3.0 try later"
+    house.tick(timedelta(minutes=6))
+    house.tick(HOURS)
+    [mail] = house.waiting()
+    replies["CONTENT", ANNA] = "drop"
+    house.tick(HOURS)
+
+    assert (mail.state, mail.unanswered) == ("waiting", True)
+    assert house.states() == {"perhaps": 1}
+    assert house.got() == EACH_ONE + Counter([ANNA])
+
+
+def test_a_refusal_of_the_second_attempt_says_that_the_first_may_have_arrived(house: House, replies: dict[tuple[str, str], str]) -> None:
+    replies["CONTENT", ANNA] = "drop"
+    house.tick()
+    replies["RCPT", ANNA] = "550 5.1.1 no such mailbox"
+    house.tick(timedelta(minutes=6))
+
+    [mail] = house.waiting()
+
+    assert mail.state == "failed"
+    assert "550 5.1.1 no such mailbox; an attempt before was never answered, and may have arrived" in mail.note
+
+
+def test_a_crash_in_the_middle_of_an_attempt_counts_as_one_without_an_answer(house: House, replies: dict[tuple[str, str], str]) -> None:
+    replies["RCPT", ANNA] = "450 4.2.1 mailbox busy"
+    house.tick()
+    [mail] = house.waiting()
+    with house.engine.ledger.write():  # as SIGKILL leaves it, with the content under way
+        house.engine.outbox.claim(mail, content=mail.content or b"", message_id=mail.message_id or "")
+        house.engine.outbox.sending(mail)
+    replies["RCPT", ANNA] = ""
+    replies["CONTENT", ANNA] = "drop"
+    house.start()
+    house.tick()
+
+    assert house.states() == {"perhaps": 1}
+    assert house.got() == EACH_ONE
+
+
 def test_a_connection_lost_before_the_answer_may_send_twice_but_only_the_same_mail(
     house: House, replies: dict[tuple[str, str], str], office: Office
 ) -> None:

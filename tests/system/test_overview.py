@@ -85,10 +85,10 @@ NOW = datetime(2026, 12, 2, 10, 0, tzinfo=AMSTERDAM)
 
 def test_the_status_names_the_day_and_what_is_wrong() -> None:
     line = status_line(
-        datetime(2026, 12, 9, 9, 0, tzinfo=AMSTERDAM), now=NOW, mails=["waiting", "sending", "failed"], held=2, down=["calendar"]
+        datetime(2026, 12, 9, 9, 0, tzinfo=AMSTERDAM), now=NOW, mails=["waiting", "sending", "failed", "perhaps"], held=2, down=["calendar"]
     )
 
-    assert line == "next: Wed 9 Dec 09:00; 2 waiting; 1 refused; 2 held; calendar is down"
+    assert line == "next: Wed 9 Dec 09:00; 2 waiting; 1 refused; 1 perhaps sent; 2 held; calendar is down"
 
 
 def test_a_quiet_status_is_short_and_next_year_has_its_year() -> None:

@@ -215,7 +215,7 @@ def test_what_a_stop_cuts_short_is_finished_by_the_next_start(place: Place, star
     again.hears("next")
 
     assert place.letters() == 2 * pairs
-    assert "after a crash" not in again.log()
+    assert "sending once more" not in again.log()
 
 
 def test_a_second_signal_ends_it_whatever_it_is_doing(place: Place, start: Callable[..., Service]) -> None:

@@ -68,7 +68,7 @@ def test_the_json_of_status_has_the_documented_keys_and_no_others(running: Path,
 
     found = status(capsys)
 
-    remarks = {"waiting", "failed", "held", "changed", "lapsed"}
+    remarks = {"waiting", "failed", "perhaps", "held", "changed", "lapsed"}
     people = {"small_groups", "paused", "bounced", "strangers"}
     assert found.keys() == {"now", "plan", "invitations", "last_tick", "next", "servers", "trainings", "staff"} | people
     assert {frozenset(training) for training in found["trainings"]} == {frozenset({"id", "name", "state", "answers", "mentorships"})}
@@ -200,6 +200,28 @@ def test_a_letter_that_was_refused_is_named_as_failed(running: Path, capsys: pyt
     assert failed["to"] == ["sanne.devries@voorbeeld.example"]
     assert "FAILED: welcome letter: 550 no such user, to Sanne de Vries" in said
     assert [problem["what"] for problem in problems if not problem["warning"]] == ["welcome letter was refused: 550 no such user"]
+
+
+def test_a_letter_that_was_perhaps_sent_is_named_with_what_to_do(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with opened(config.load(running / "config.toml")) as engine:
+        mail = engine.ledger.db.execute("SELECT outbox FROM letter WHERE ref = ?", (f"{MENTORSHIP}/letter:welcome-mentee",))
+        (number,) = mail.fetchone()
+        engine.ledger.db.execute("UPDATE outbox SET state = 'perhaps', note = 'never answered' WHERE id = ?", (number,))
+
+    found = mentorship(status(capsys))
+    cli.main(["status"])
+    said = capsys.readouterr().out
+    cli.main(["plan", "--json"])
+    problems = json.loads(capsys.readouterr().out)["problems"]
+
+    [perhaps] = found["perhaps"]
+    assert (found["waiting"], found["failed"]) == ([], [])
+    assert perhaps["what"] == "welcome letter: never answered"
+    assert perhaps["to"] == ["sanne.devries@voorbeeld.example"]
+    assert "PERHAPS SENT: welcome letter: never answered, to Sanne de Vries" in said
+    [problem] = [problem for problem in problems if not problem["warning"]]
+    assert problem["what"] == "welcome letter was perhaps sent: never answered"
+    assert "Message-ID" in problem["hint"]
 
 
 def test_a_draft_is_listed_without_meetings(running: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -303,11 +303,18 @@ def test_a_pair_whose_series_another_training_shares_is_kept_with_it(ledger: Led
 # -- a state file of before --------------------------------------------------------------------------------------------
 
 
-def old_file(path: Path) -> None:
-    script = (Path(__file__).parents[1] / "golden" / "state" / "version-1.sql").read_text(encoding="utf-8")
+def old_file(path: Path, version: int = 1) -> None:
+    """Make a state file as an older beklijf left it: with something decided, and a letter that was being sent."""
+    script = (Path(__file__).parents[1] / "golden" / "state" / f"version-{version}.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(f"{script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
+        db.executescript(f"{script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
         db.execute("INSERT INTO decision (kind, subject, made) VALUES ('approve', '1a2b3c4d', '2027-01-04T09:00:00+00:00')")
+        db.execute(
+            """INSERT INTO outbox (kind, name, recipient, payload, state, queued, attempts, bytes, message_id)
+               VALUES ('letter', 'letter t/m/letter:welcome', 'm@x.example', '{}', 'sending', '2027-01-04T09:00:00+00:00', 1,
+                       x'00', '<1@x>')"""
+        )
+        db.execute("INSERT INTO letter VALUES ('t/m/letter:welcome', 't/m', 'm@x.example', '2027-01-04T09:00:00+00:00', 1)")
         db.commit()
 
 
@@ -318,11 +325,15 @@ def shape(path: Path) -> dict[str, list[tuple[object, ...]]]:
         return {name: [*db.execute(f"PRAGMA table_info({name})"), *db.execute(f"PRAGMA index_info({name})")] for name in names}
 
 
-def test_a_state_file_of_version_1_becomes_one_of_today_and_keeps_what_is_in_it(tmp_path: Path) -> None:
-    old_file(tmp_path / "old.sqlite3")
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_an_older_state_file_becomes_one_of_today_and_keeps_what_is_in_it(tmp_path: Path, version: int) -> None:
+    old_file(tmp_path / "old.sqlite3", version)
 
     with closing(Ledger(tmp_path / "old.sqlite3")) as upgraded:
         assert [decision.subject for decision in upgraded.decisions()] == ["1a2b3c4d"]
+        assert [(mail.state, mail.content, mail.unanswered) for mail in Outbox(upgraded).cut_off()] == [("sending", b"\0", False)]
+        assert Outbox(upgraded).on_their_way() == {"t/m/letter:welcome"}
+        assert upgraded.db.execute("PRAGMA foreign_key_check").fetchall() == []
         with upgraded.write():
             upgraded.decide("pause", SANNE, made=NOW, field="letters 2027-01-04")
     Ledger(tmp_path / "new.sqlite3").close()

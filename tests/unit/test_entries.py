@@ -157,7 +157,9 @@ def mail(name: str, kind: str = "letter", **payload: object) -> Mail:
         attempts=0,
         retry_at=None,
         content=None,
+        message_id=None,
         note="",
+        unanswered=False,
     )
 
 

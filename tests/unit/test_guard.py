@@ -269,7 +269,9 @@ def test_what_is_in_the_outbox_already_is_not_held_so_that_a_mail_about_a_hold_d
         attempts=0,
         retry_at=None,
         content=None,
+        message_id=None,
         note="",
+        unanswered=False,
     )
     notice = replace(change(7, action=Action.SEND, cause=Cause.DUE), work=Resend(mail=mail))
 

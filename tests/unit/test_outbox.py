@@ -72,11 +72,13 @@ def test_a_newer_revision_follows_one_that_went_out(desk: Desk) -> None:
 def test_a_newer_revision_leaves_one_alone_that_may_have_arrived(desk: Desk) -> None:
     desk.invite(sequence=0)
     with desk.ledger.write():
-        desk.outbox.claim(desk.due()[0], content=b"..", message_id="<1@x>")
+        [mail] = desk.due()
+        desk.outbox.claim(mail, content=b"..", message_id="<1@x>")
+        desk.outbox.sending(mail)
 
     desk.invite(sequence=1)
 
-    assert [(mail.name[-1], mail.state) for mail in desk.due()] == [("0", "sending"), ("1", "waiting")]
+    assert [(mail.name[-1], mail.state) for mail in desk.outbox.open_mails()] == [("0", "sending"), ("1", "waiting")]
 
 
 def test_what_one_gets_replaces_nothing_of_another_or_of_another_event(desk: Desk) -> None:
@@ -166,14 +168,72 @@ def test_a_mail_that_waits_for_another_try_is_due_then_and_keeps_its_bytes(desk:
     assert (again.content, again.attempts, again.note) == (b"the bytes", 1, "450 later")
 
 
-def test_what_a_crash_left_sending_is_due_at_once(desk: Desk) -> None:
+def test_what_a_crash_left_before_anything_went_out_is_due_as_if_nothing_had_been(desk: Desk) -> None:
     desk.invite()
     with desk.ledger.write():
         desk.outbox.claim(desk.due()[0], content=b"the bytes", message_id="<1@x>")
 
     [left] = desk.due()
 
-    assert (left.state, left.content) == ("sending", b"the bytes")
+    assert (left.state, left.content, left.unanswered) == ("waiting", b"the bytes", False)
+    assert desk.outbox.cut_off() == []
+
+
+def test_what_a_crash_left_sending_is_cut_off_and_not_due_by_itself(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"the bytes", message_id="<1@x>")
+        desk.outbox.sending(mail)
+
+    [left] = desk.outbox.cut_off()
+
+    assert (left.state, left.content, left.message_id, left.goes_out) == ("sending", b"the bytes", "<1@x>", True)
+    assert desk.due() == []
+
+
+def test_what_nothing_was_heard_of_waits_with_its_bytes_and_is_known_for_it(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"the bytes", message_id="<1@x>")
+        desk.outbox.sending(mail)
+        desk.outbox.unanswered(mail, at=NOW + timedelta(minutes=5), note="cut off")
+    assert desk.due() == []
+    [again] = desk.due(timedelta(minutes=5))
+    with desk.ledger.write():
+        desk.outbox.claim(again, content=b"the bytes", message_id="<1@x>")
+        desk.outbox.retry(again, at=NOW + timedelta(minutes=15), note="450 later")
+
+    [third] = desk.due(timedelta(minutes=15))
+
+    assert (again.content, again.unanswered, again.goes_out) == (b"the bytes", True, True)
+    assert third.unanswered, "a no for now to the second attempt doesn't undo the first"
+
+
+def test_what_was_perhaps_sent_never_goes_out_again_and_keeps_no_copy(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"the bytes", message_id="<1@x>")
+        desk.outbox.sending(mail)
+        desk.outbox.perhaps(mail, "never answered")
+
+    [left] = desk.outbox.open_mails()
+
+    assert (left.state, left.note, left.content, left.payload, left.goes_out) == ("perhaps", "never answered", None, {}, False)
+    assert desk.due(timedelta(days=1000)) == []
+    assert desk.outbox.sent_by_id(NOW) == {"<1@x>": SANNE}, "it may still bounce"
+
+
+def test_a_cancel_of_what_was_perhaps_sent_goes_out(desk: Desk) -> None:
+    desk.invite()
+    with desk.ledger.write():
+        desk.outbox.perhaps(desk.due()[0], "never answered")
+
+    desk.invite("CANCEL", sequence=1)
+
+    assert desk.names() == [f"CANCEL 1@beklijf  {SANNE} 1"]
 
 
 def test_a_mail_that_never_reached_a_server_counts_as_not_tried(desk: Desk) -> None:

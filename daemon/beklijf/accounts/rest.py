@@ -116,6 +116,10 @@ class Rest:
         """Return the same service for somebody else's token, over the same connections."""
         return Rest(self.base, token, called=self.called, hint=self._hint, http=self._http)
 
+    def log_in(self) -> None:
+        """Have a token: what fails after this has failed with what was asked."""
+        self._token()
+
     def request(
         self,
         method: str,

@@ -60,12 +60,13 @@ def first_screen(outcome: Outcome, survey: Survey, config: Config, *, shift: tim
 
 def status_line(upcoming: datetime | None, *, now: datetime, mails: Sequence[str], held: int, down: Sequence[str]) -> str:
     """Say when something comes next, and what is not as it should be; *mails* are the states of those not sent yet."""
-    refused = mails.count("failed")
-    waiting = len(mails) - refused
+    refused, perhaps = mails.count("failed"), mails.count("perhaps")
+    waiting = len(mails) - refused - perhaps
     parts = [
         "nothing to come" if upcoming is None else f"next: {moment(upcoming, now)}",
         f"{waiting} waiting" if waiting else "",
         f"{refused} refused" if refused else "",
+        f"{perhaps} perhaps sent" if perhaps else "",
         f"{held} held" if held else "",
         *(f"{name} is down" for name in down),
     ]

@@ -16,6 +16,7 @@ from beklijf.commands.naming import mail_called
 from beklijf.config.check import programme_problems
 from beklijf.domain import Kind, Role
 from beklijf.errors import Problem
+from beklijf.reconcile.delivery import PERHAPS
 from beklijf.reconcile.plan import Action
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def _standing(engine: Engine) -> Iterator[Problem]:
         if mail.state == "failed":
             hint = "mend the address in the config, or ask that person's mail administrator"
             yield Problem(where=mail.recipient, what=f"{mail_called(mail)} was refused: {mail.note}", hint=hint)
+        elif mail.state == "perhaps":
+            yield Problem(where=mail.recipient, what=f"{mail_called(mail)} was perhaps sent: {mail.note}", hint=PERHAPS)
     for trouble in engine.ledger.troubles().values():
         hint = f"tried again on its own at {trouble.retry_at:%a %-d %b %H:%M} UTC"
         yield Problem(where=trouble.target, what=trouble.what, hint=hint)

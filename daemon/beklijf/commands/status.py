@@ -45,6 +45,8 @@ class Remarks:
 
     waiting: list[Remark] = field(default_factory=list)
     failed: list[Remark] = field(default_factory=list)
+    perhaps: list[Remark] = field(default_factory=list)
+    """Mails that were handed over twice and never answered: they may have arrived."""
     held: list[Remark] = field(default_factory=list)
     changed: list[Remark] = field(default_factory=list)
     lapsed: list[Remark] = field(default_factory=list)
@@ -168,7 +170,8 @@ class _Collected:
                 said = _unsaid(said)
             said = replace(said, what=f"{said.what}: {mail.note}") if mail.note else said
             for key in {ref.rpartition("/")[0]: None for ref in refs} or self._whose(mail):
-                (self.remarks[key].failed if mail.state == "failed" else self.remarks[key].waiting).append(said)
+                remarks = self.remarks[key]
+                {"failed": remarks.failed, "perhaps": remarks.perhaps}.get(mail.state, remarks.waiting).append(said)
 
     def plan(self, survey: Survey, words: Words) -> None:
         installation = self.config.service.installation

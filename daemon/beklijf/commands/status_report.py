@@ -145,6 +145,7 @@ def _remarks_json(remarks: Remarks) -> dict[str, Json]:
     return {
         "waiting": [plain(each) for each in remarks.waiting],
         "failed": [plain(each) for each in remarks.failed],
+        "perhaps": [plain(each) for each in remarks.perhaps],
         "held": [plain(each) for each in remarks.held],
         "changed": [{"item": each.item, "field": each.field, "what": each.what} for each in remarks.changed],
         "lapsed": [plain(each) for each in remarks.lapsed],
@@ -248,7 +249,14 @@ def _next_lines(each: PairStatus, words: Words, *, live: bool) -> Iterator[str]:
 
 
 def _remark_lines(remarks: Remarks, words: Words) -> Iterator[str]:
-    for about, found in (("waits", remarks.waiting), ("FAILED", remarks.failed), ("HELD", remarks.held), ("lapsed", remarks.lapsed)):
+    kinds = {
+        "waits": remarks.waiting,
+        "FAILED": remarks.failed,
+        "PERHAPS SENT": remarks.perhaps,
+        "HELD": remarks.held,
+        "lapsed": remarks.lapsed,
+    }
+    for about, found in kinds.items():
         for each in found:
             to = f", to {' and '.join(map(words.name, each.to))}" if each.to else ""
             again = f" (next try {words.moment(each.at)})" if each.at and about != "lapsed" and each.at > words.now else ""

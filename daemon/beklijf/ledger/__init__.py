@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 APPLICATION_ID = 0x62656B6C
-VERSION = 2
+VERSION = 3
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 

@@ -249,7 +249,7 @@ class Conversation:
 
     def _erase_answered(self, of_events: Mapping[str, list[datetime]], ends: Mapping[MentorshipKey, datetime], before: str) -> int:
         """Forget that letters answered somebody: their names say who declined, proposed or paused what, by event or mentorship."""
-        sent = "kind = 'letter' AND name GLOB 'answer *' AND state IN ('sent', 'failed', 'dropped') AND queued < ?"
+        sent = "kind = 'letter' AND name GLOB 'answer *' AND state IN ('sent', 'perhaps', 'failed', 'dropped') AND queued < ?"
         over = []
         for row in self._db.execute(f"SELECT id, name FROM outbox WHERE {sent}", (before,)):  # noqa: S608  # our own words
             subject = row["name"].split()[2]

@@ -42,7 +42,7 @@ def forget_pairs(ledger: Ledger, known: Collection[str], addresses: Collection[s
         if row["address"] not in addresses:
             db.execute("DELETE FROM bounced WHERE address = ?", (row["address"],))
     db.execute(
-        """DELETE FROM outbox WHERE kind = 'notice' AND state IN ('sent', 'failed', 'dropped') AND queued < ?
+        """DELETE FROM outbox WHERE kind = 'notice' AND state IN ('sent', 'perhaps', 'failed', 'dropped') AND queued < ?
            AND name NOT GLOB 'notice held *' AND name NOT GLOB 'notice * down since *'""",
         (stamp(before),),
     )  # those two are about plans and servers, and what is still held must not be mailed once more

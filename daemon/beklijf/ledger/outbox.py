@@ -1,11 +1,15 @@
 """The outbox: what must go out, what went out, and what is known of each attempt. It stores; ``delivery`` sends.
 
-    waiting -> sending -> sent                 250, or the Maildir file is there
-                       -> waiting (retry_at)   4xx, no connection: with capped back-off, the bytes are kept
-                       -> failed               a no to this address: named in ``status``
-    waiting -> dropped                         a newer revision replaced it, or what it was about is gone
+    waiting                         and claimed: its bytes are kept for every other attempt, under the same Message-ID
+      -> sending                    its content goes out now: from here on it may arrive
+        -> sent                     250, or the Maildir file is there
+        -> waiting (retry_at)       4xx, no connection: with capped back-off
+        -> waiting (unanswered: 1)  no answer to the content: too late, cut off, we were stopped. It goes out once more
+        -> perhaps                  and that had no answer either. Never again by itself: named in ``status``
+        -> failed                   a no to this address: named in ``status``
+      -> dropped                    a newer revision replaced it, or what it was about is gone
 
-A row found ``sending`` when nobody is sending is what a crash left: it is sent once more under the same Message-ID.
+A row found ``sending`` when nobody is sending is what a crash left: it had no answer either.
 """
 
 from __future__ import annotations
@@ -43,7 +47,15 @@ class Mail:
     attempts: int
     retry_at: datetime | None
     content: bytes | None
+    message_id: str | None
     note: str
+    unanswered: bool
+    """It was handed over and nothing was heard: it may have arrived, and goes out once more at most."""
+
+    @property
+    def goes_out(self) -> bool:
+        """Whether it is sent by itself, now or later."""
+        return self.state == "waiting" or (self.state == "sending" and not self.unanswered)
 
 
 class Outbox:
@@ -101,7 +113,7 @@ class Outbox:
             {"uid": uid, "recipient": recipient, "single": single},
         ).rowcount
         (known,) = self._db.execute(
-            "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent') OR attempts > 0)",
+            "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent', 'perhaps') OR attempts > 0)",
             (uid, recipient),
         ).fetchone()
         if payload["method"] == "CANCEL" and not single and replaced and not known:
@@ -120,24 +132,38 @@ class Outbox:
     # -- taking out --------------------------------------------------------------------------------------------------
 
     def due(self, now: datetime) -> list[Mail]:
-        """Return what can be sent now, oldest first; what a crash left in ``sending`` comes with it."""
-        return [
-            _mail(row)
-            for row in self._db.execute(
-                "SELECT * FROM outbox WHERE state = 'sending' OR (state = 'waiting' AND (retry_at IS NULL OR retry_at <= ?)) ORDER BY id",
-                (stamp(now),),
-            )
-        ]
+        """Return what can be sent now, oldest first."""
+        found = self._db.execute(
+            "SELECT * FROM outbox WHERE state = 'waiting' AND (retry_at IS NULL OR retry_at <= ?) ORDER BY id", (stamp(now),)
+        )
+        return [_mail(row) for row in found]
+
+    def cut_off(self) -> list[Mail]:
+        """Return what a crash left in the middle of being sent, when nobody is sending."""
+        return [_mail(row) for row in self._db.execute("SELECT * FROM outbox WHERE state = 'sending' ORDER BY id")]
 
     def next_retry(self) -> datetime | None:
         (found,) = self._db.execute("SELECT min(retry_at) FROM outbox WHERE state = 'waiting' AND retry_at IS NOT NULL").fetchone()
         return None if found is None else datetime.fromisoformat(found)
 
     def claim(self, mail: Mail, *, content: bytes, message_id: str) -> None:
+        """Keep what an attempt, and every later one, sends."""
         self._db.execute(
-            "UPDATE outbox SET state = 'sending', attempts = attempts + 1, bytes = ?, message_id = ? WHERE id = ?",
-            (content, message_id, mail.id),
+            "UPDATE outbox SET attempts = attempts + 1, bytes = ?, message_id = ? WHERE id = ?", (content, message_id, mail.id)
         )
+
+    def sending(self, mail: Mail) -> None:
+        """Note that the content goes out now: whoever finds this doesn't know whether it arrived."""
+        self._db.execute("UPDATE outbox SET state = 'sending' WHERE id = ?", (mail.id,))
+
+    def unanswered(self, mail: Mail, *, at: datetime, note: str) -> None:
+        """Let a mail wait for the one more time that it is sent, since nothing was heard of it."""
+        self._db.execute("UPDATE outbox SET unanswered = 1 WHERE id = ?", (mail.id,))
+        self.retry(mail, at=at, note=note)
+
+    def perhaps(self, mail: Mail, note: str) -> None:
+        """Leave a mail to people: it was sent, or not, and is never sent again by itself."""
+        self._finish(mail, "perhaps", note)
 
     def sent(self, mail: Mail) -> None:
         self._finish(mail, "sent", "")
@@ -218,8 +244,9 @@ class Outbox:
         return frozenset(Ref(row["ref"]) for row in found)
 
     def open_mails(self) -> list[Mail]:
-        """Return what waits, is being sent, or failed: for plan and status."""
-        return [_mail(row) for row in self._db.execute("SELECT * FROM outbox WHERE state IN ('waiting', 'sending', 'failed') ORDER BY id")]
+        """Return what waits, is being sent, was perhaps sent, or failed: for plan and status."""
+        found = self._db.execute("SELECT * FROM outbox WHERE state IN ('waiting', 'sending', 'perhaps', 'failed') ORDER BY id")
+        return [_mail(row) for row in found]
 
 
 def letter_name(letter: Letter) -> str:
@@ -241,5 +268,7 @@ def _mail(row: sqlite3.Row) -> Mail:
         attempts=row["attempts"],
         retry_at=None if row["retry_at"] is None else datetime.fromisoformat(row["retry_at"]),
         content=row["bytes"],
+        message_id=row["message_id"],
         note=row["note"],
+        unanswered=bool(row["unanswered"]),
     )

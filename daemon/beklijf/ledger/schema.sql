@@ -80,13 +80,14 @@ CREATE TABLE outbox (
     uid TEXT,                       -- invitations: which event, which meeting of it ('' for the whole)
     single TEXT,
     payload TEXT NOT NULL,          -- JSON: what rendering needs
-    state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'failed', 'dropped')),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'perhaps', 'failed', 'dropped')),
     queued TEXT NOT NULL,           -- becomes the Date header
     retry_at TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     bytes BLOB,                     -- only while sending or retrying
     message_id TEXT,
-    note TEXT NOT NULL DEFAULT ''   -- the server's words when it failed
+    note TEXT NOT NULL DEFAULT '',  -- the server's words when it failed
+    unanswered INTEGER NOT NULL DEFAULT 0   -- 1: it was handed over and nothing was heard, so it may have arrived
 ) STRICT;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);

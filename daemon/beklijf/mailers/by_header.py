@@ -19,6 +19,10 @@ MAY_HAVE_ARRIVED = "may have arrived all the same"
 """Said of a message behind which the connection was lost: nobody knows, and sending it again is the caller's decision."""
 
 
+GATEWAY = frozenset({502, 504})
+"""What stands before a server says so when it heard nothing from it."""
+
+
 class Pace:
     """Keeps an even pace: bursts are what servers punish."""
 

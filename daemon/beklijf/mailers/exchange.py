@@ -6,7 +6,7 @@ has in its table, and besides:
     no right to send as From, sending switched off     Down: it is the same for every message
     a limit on what is sent                            Transient
     a recipient, the message itself                    Refused
-    nothing, after the message was handed over         Transient, and it may have arrived all the same
+    nothing, after the message was handed over         Unanswered: it may have arrived all the same
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from exchangelib.items import ID_ONLY, SEND_ONLY, SEND_TO_NONE  # type: ignore[i
 from exchangelib.services import CreateItem, GetFolder  # type: ignore[import-untyped]
 
 from beklijf.accounts.ews import Connection, Service
-from beklijf.errors import BackendError, Down, Refused, Transient
-from beklijf.mailers.by_header import MAY_HAVE_ARRIVED, Pace, content_for, sender_of
+from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
+from beklijf.mailers import nothing
+from beklijf.mailers.by_header import GATEWAY, MAY_HAVE_ARRIVED, Pace, content_for, sender_of
 from beklijf.mailers.messages import ascii_address
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _EVERYBODY = {
 }
 _LIMIT = "ErrorSubmissionQuotaExceeded"
 _CODE = re.compile(r": (Error\w+)")
+_ANSWERED = re.compile(r": answers (\d{3})")
+_NO_CONNECTION = ("Failed to establish a new connection", "Failed to resolve", "Connection refused", "ConnectTimeoutError")
 
 
 class _Create(Service, CreateItem):  # type: ignore[misc]  # exchangelib has no types
@@ -72,22 +75,24 @@ class ExchangeMailer:
         self._connection.get(_GetFolder, self._sender, f"looking at the mailbox {self._sender}", **asked)
         return f"{self.target}: logged in, the mailbox is open to us; whether it may send, the first mail will show"
 
-    def send(self, message: EmailMessage, *, recipient: str) -> None:
+    def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Send the message from the mailbox in From; returns when Exchange has accepted the whole of it."""
         content, sender = content_for(message, recipient), sender_of(message)
         self._pace.wait()
+        item = Message(account=self._connection.account(sender), mime_content=content)
+        handing_over()
         try:
             self._connection.get(
                 _Create,
                 sender,
                 f"sending to {recipient}",
-                items=[Message(account=self._connection.account(sender), mime_content=content)],
+                items=[item],
                 folder=None,
                 message_disposition=SEND_ONLY,
                 send_meeting_invitations=SEND_TO_NONE,
             )
         except BackendError as error:
-            raise _meant(error, recipient) from error
+            raise _meant(error, recipient) from error.__cause__
 
     def close(self) -> None:
         """Close the connection; the mailer may be used again afterwards."""
@@ -99,8 +104,9 @@ def _meant(error: BackendError, recipient: str) -> BackendError:
     found = _CODE.search(str(error))
     code = found[1] if found else ""
     if isinstance(error, Transient):
-        told = str(error) if code or not _is_lost(error) else f"{error}; the message to {recipient} {MAY_HAVE_ARRIVED}"
-        return Transient(told, hint=error.hint, retry_after=error.retry_after)
+        if not code and _is_lost(error):
+            return Unanswered(f"{error}; the message to {recipient} {MAY_HAVE_ARRIVED}", hint=error.hint, retry_after=error.retry_after)
+        return Transient(str(error), hint=error.hint, retry_after=error.retry_after)
     if code == _LIMIT:
         return Transient(str(error), hint="spread the letters, or raise the limit of this mailbox")
     if code in _EVERYBODY:
@@ -110,6 +116,6 @@ def _meant(error: BackendError, recipient: str) -> BackendError:
 
 def _is_lost(error: Transient) -> bool:
     """Tell whether the message may be with the server: there was a connection, and then no answer, or that of something before it."""
-    return not any(
-        said in str(error) for said in ("Failed to establish a new connection", "Connection refused", " answers 503", " answers 429")
-    )
+    if answered := _ANSWERED.search(str(error)):
+        return int(answered[1]) in GATEWAY
+    return not any(said in str(error) for said in _NO_CONNECTION)

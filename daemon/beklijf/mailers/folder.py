@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from beklijf.errors import Down
+from beklijf.mailers import nothing
 from beklijf.mailers.messages import WIRE, ascii_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from email.message import EmailMessage
     from pathlib import Path
 
@@ -47,8 +48,9 @@ class FolderMailer:
                     self._demand_writable(self.path / name)
             return f"Maildir {self.path}: writable"
 
-    def send(self, message: EmailMessage, *, recipient: str) -> None:
+    def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Write the message; one that is there already is the same file again, or left alone where a person has read it."""
+        del handing_over  # nobody has to know of it: see above
         ascii_address(recipient)
         name = uuid5(NAMESPACE_URL, f"mid:{message['Message-ID']}").hex
         with self._as_down():

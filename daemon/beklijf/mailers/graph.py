@@ -5,7 +5,7 @@ Retries nothing and remembers nothing but when our turn is by the pace. Exchange
     said                                                         means
     202                                                          taken
     no connection, cut off, 429, 5xx, limits on what is sent     Transient, with what Retry-After says
-    ... after the message was handed over                        Transient, and it may have arrived all the same
+    ... after the message was handed over: no answer, 502, 504   Unanswered: it may have arrived all the same
     no right to the mailbox or to its address, no such mailbox   Down: they are ours, and the same for every message
     login, mailbox full, TLS                                     Down
     this recipient, this message                                 Refused
@@ -22,8 +22,9 @@ import httpx
 
 from beklijf.accounts.graph import open_rest
 from beklijf.accounts.rest import reply_of
-from beklijf.errors import BackendError, Down, Refused, Transient
-from beklijf.mailers.by_header import MAY_HAVE_ARRIVED, Pace, content_for, sender_of
+from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
+from beklijf.mailers import nothing
+from beklijf.mailers.by_header import GATEWAY, MAY_HAVE_ARRIVED, Pace, content_for, sender_of
 from beklijf.mailers.messages import ascii_address
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _EVERYBODY = {
 _LIMITS = frozenset({"ErrorExceededMessageLimit", "ErrorSubmissionQuotaExceeded"})
 """Limits on how much a mailbox sends in a day or a minute."""
 
-_FORBIDDEN, _NOT_FOUND, _BAD, _UNAVAILABLE, _SERVER = 403, 404, 400, 503, 500
+_FORBIDDEN, _NOT_FOUND, _BAD = 403, 404, 400
 
 
 class GraphMailer:
@@ -73,20 +74,25 @@ class GraphMailer:
         try:
             reply = self._rest.request("POST", f"{_root(self._sender)}/messages/{NO_MESSAGE}/send", allowed=(_BAD, _NOT_FOUND))
         except BackendError as error:
-            raise self._meant(error, self._sender) from error
+            raise self._meant(error, self._sender) from error.__cause__
         if reply.code not in _NO_MESSAGE_CODES:
             said = f"{self.target}: {reply.status} {reply.code} {reply.message}".rstrip()
             raise Down(said, hint=f"is {self._sender} a mailbox there?")
         return f"{self.target}: logged in, and asked to send what isn't there it did not deny the right to send; no mail was sent"
 
-    def send(self, message: EmailMessage, *, recipient: str) -> None:
+    def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Send the message from the mailbox in From; returns when Exchange has accepted the whole of it."""
         content, sender = content_for(message, recipient), sender_of(message)
         self._pace.wait()
         try:
+            self._rest.log_in()
+        except BackendError as error:
+            raise self._meant(error, sender) from error.__cause__
+        handing_over()
+        try:
             self._rest.request("POST", f"{_root(sender)}/sendMail", content=b64encode(content), headers={"Content-Type": "text/plain"})
         except BackendError as error:
-            raise self._meant(error, sender, recipient) from error
+            raise self._meant(error, sender, recipient) from error.__cause__
 
     def close(self) -> None:
         """Close connections; the mailer may be used again afterwards."""
@@ -97,9 +103,9 @@ class GraphMailer:
         reply = reply_of(error)
         code = reply.code if reply else ""
         if isinstance(error, Transient):
-            lost = recipient and _is_lost(error, reply.status if reply else 0)
-            told = f"{error}; the message to {recipient} {MAY_HAVE_ARRIVED}" if lost else str(error)
-            return Transient(told, hint=error.hint, retry_after=error.retry_after)
+            if recipient and _is_lost(error, reply.status if reply else 0):
+                return Unanswered(f"{error}; the message to {recipient} {MAY_HAVE_ARRIVED}", hint=error.hint, retry_after=error.retry_after)
+            return Transient(str(error), hint=error.hint, retry_after=error.retry_after)
         if code in _LIMITS:
             return Transient(
                 str(error), hint="spread the letters, or raise the mailbox's limit", retry_after=reply.retry_after if reply else None
@@ -116,7 +122,7 @@ def _root(mailbox: str) -> str:
 
 
 def _is_lost(error: Transient, status: int) -> bool:
-    """Tell whether the message may be with the server: it was under way, or the server stumbled over it."""
+    """Tell whether the message may be with the server: it was under way, and nobody who knows has answered."""
     if status:
-        return status >= _SERVER and status != _UNAVAILABLE
+        return status in GATEWAY
     return not isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)

@@ -15,7 +15,9 @@ Retries nothing and remembers nothing between messages but its connection. The s
                                5xx                Refused: this address, this message
                                53x, 5xx 5.7.x     Down, for policy hits everybody; but Refused once the server took a
                                                   message from us over this connection, since then it doesn't
-    DATA                       lost, too late     Transient, and it may have arrived all the same (RFC 5321 section 6.1)
+    the content                cut off within     Transient: without the final dot it is no message
+    after the final dot        lost, too late,    Unanswered: it may have arrived all the same (RFC 5321 section 6.1)
+                               no reply at all
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf.accounts.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
 from beklijf.credentials import quoted
-from beklijf.errors import Down, Refused, Transient
+from beklijf.errors import Down, Refused, Transient, Unanswered
+from beklijf.mailers import nothing
 from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain
 
 if TYPE_CHECKING:
@@ -47,9 +50,13 @@ FINAL_TIMEOUT = 300.0
 """Seconds for the reply to the whole message. Giving up early means sending twice: filters of the other side take minutes.
 RFC 5321 section 4.5.3.2.6 asks for ten; five is what a service can hang and still be called alive."""
 
-OK, AUTHENTICATED, CONTINUE, CLOSING, PERMANENT = 250, 235, 334, 421, 500
+OK, AUTHENTICATED, CONTINUE, GO_AHEAD, CLOSING, PERMANENT = 250, 235, 334, 354, 421, 500
+TEMPORARILY, FOR_GOOD = 4, 5
+"""The first digit of a no."""
 
 Reply: TypeAlias = "tuple[int, bytes | str]"
+
+_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 POLICY = re.compile(r": 5(3\d|\d\d[ -]5\.(7\.\d|2\.252))")
 """Reply codes of authentication (RFC 4954) and enhanced codes of policy (RFC 3463 section 3.8; 5.2.252 is Exchange Online's
@@ -90,7 +97,7 @@ class SmtpMailer:
         self.close()
         return f"{self.target}: {tls}" + (f", logged in as {self._settings.user}" if self._settings.user else "")
 
-    def send(self, message: EmailMessage, *, recipient: str) -> None:
+    def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Send the message from its From address; returns when the server has answered the whole of it with 250."""
         to = ascii_address(recipient)
         sender = message["From"].addresses[0].addr_spec
@@ -99,8 +106,13 @@ class SmtpMailer:
         with self._translated():
             connection = self._begin(sender)
             self._expect(connection.rcpt(to), OK, f"refused {to}", self._no_to_one)
+        handing_over()
+        refused = f"refused the message to {to}"
+        with self._translated():
+            self._expect(connection.docmd("DATA"), GO_AHEAD, refused, self._no_to_one)
+            connection.send(_DOT.sub(b"..", content) + (b"" if content.endswith(b"\r\n") else b"\r\n"))
         with self._translated(lost=f"; the message to {to} may have arrived all the same"):
-            self._expect(self._hand_over(connection, content), OK, f"refused the message to {to}", self._no_to_one)
+            self._expect(self._finish(connection), OK, refused, self._no_to_one)
         self._took_one = True
 
     def close(self) -> None:
@@ -124,15 +136,15 @@ class SmtpMailer:
         self._expect(connection.mail(sender), OK, f"won't have {sender} as sender", Down)
         return connection
 
-    def _hand_over(self, connection: smtplib.SMTP, content: bytes) -> Reply:
-        """Send the content, and wait longer for the reply than for any other."""
+    def _finish(self, connection: smtplib.SMTP) -> Reply:
+        """Send the final dot, which alone makes a message of the content, and wait longer for the reply than for any other."""
         assert connection.sock is not None, "the server has just answered"
         connection.sock.settimeout(self._final_timeout)
-        try:
-            reply: Reply = connection.data(content)
-        except smtplib.SMTPDataError as error:  # no 354: the content was not sent
-            reply = error.smtp_code, error.smtp_error
+        connection.send(b".\r\n")
+        reply = connection.getreply()
         connection.sock.settimeout(self._timeout)
+        if reply[0] // 10 != OK // 10 and reply[0] // 100 not in {TEMPORARILY, FOR_GOOD}:
+            raise smtplib.SMTPServerDisconnected(f"neither a yes nor a no: {reply[0]} {quoted(reply[1])}")
         return reply
 
     def _open(self) -> smtplib.SMTP:
@@ -246,7 +258,8 @@ class SmtpMailer:
                 hint = 'port 465 is for security = "tls", 587 for "starttls"'
                 raise Down(f"{self.target} speaks no TLS that we understand: {error.reason or error}", hint=hint) from error
             hint = "does the server run, and are [mail] host and port right? the mail is kept and tried again"
-            raise Transient(f"{self.target}: {quoted(error.strerror or str(error))}{lost}", hint=hint) from error
+            kind = Unanswered if lost else Transient
+            raise kind(f"{self.target}: {quoted(error.strerror or str(error))}{lost}", hint=hint) from error
         except BaseException:
             self.close()
             raise

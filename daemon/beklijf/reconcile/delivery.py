@@ -5,6 +5,9 @@ what the mailer says        what happens to the mail                     and to 
 nothing                     sent                                         goes on
 Transient                   tried again: 5, 10, 20 .. minutes, at most   goes on, unless it is the second in a row:
                             4 hours                                      then the server is down for this tick
+Unanswered                  once more like that; the second time it      the same
+                            was perhaps sent: named in status, and
+                            never again by itself
 Refused                     failed, named in status                      goes on; the same words for everybody and
                                                                          nothing sent means the fault is ours: put back
 Down                        put back untouched                           stays; tried again with back-off
@@ -18,7 +21,7 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from beklijf.errors import BeklijfError, Down, Refused, Transient
+from beklijf.errors import BeklijfError, Down, Problem, Refused, Transient, Unanswered
 from beklijf.letters.links import Links
 from beklijf.mailers import messages
 from beklijf.reconcile.rendering import Rendering
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from beklijf.domain import Programme
-    from beklijf.errors import BackendError, Problem
+    from beklijf.errors import BackendError
     from beklijf.ledger import Ledger
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Mail, Outbox
@@ -42,6 +45,8 @@ log = logging.getLogger("beklijf")
 
 FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(hours=4)
+STOPPED = "beklijf was stopped in the middle of handing it over"
+PERHAPS = "ask whether it came, or look for its Message-ID in the log of the mail server"
 SAME_FOR_ALL = 3
 """So many refusals in the same words, and nothing sent: no coincidence."""
 
@@ -57,6 +62,8 @@ class Delivered:
 
     sent: list[Mail] = field(default_factory=list)
     failed: list[tuple[Mail, Refused]] = field(default_factory=list)
+    perhaps: list[tuple[Mail, Problem]] = field(default_factory=list)
+    """What was handed over for the second time without an answer."""
     problems: list[Problem] = field(default_factory=list)
     down: BackendError | None = None
     doubt: BackendError | None = None
@@ -79,6 +86,8 @@ class Delivery:
     ) -> Delivered:
         """Send what is due, oldest first, until everything is out, the server is down, or *stop* says so."""
         result = Delivered()
+        for mail in self.outbox.cut_off():
+            self._unheard(mail, STOPPED, now, result)
         due = self.outbox.due(now)
         rendering = Rendering(self.config, self.letters, programme, times, self._links(programme) if due else Links())
 
@@ -113,8 +122,8 @@ class Delivery:
 
     def _message(self, mail: Mail, rendering: Rendering, now: datetime, result: Delivered) -> EmailMessage | None:
         """Return the message of a row: the bytes of an earlier attempt, or freshly rendered and claimed."""
-        if mail.state == "sending":
-            log.warning("sending again after a crash, under the same Message-ID: %s to %s", mail.name, mail.recipient)
+        if mail.unanswered:
+            log.warning("sending once more under the same Message-ID, since it may have arrived: %s to %s", mail.name, mail.recipient)
         if mail.content is not None:
             message = messages.kept(mail.content)
             with self.ledger.write():
@@ -138,19 +147,28 @@ class Delivery:
         return fresh
 
     def _send(self, mail: Mail, message: EmailMessage, now: datetime, result: Delivered) -> None:
-        try:
-            self.mailer.send(message, recipient=mail.recipient)
-        except Refused as error:
+        def handing_over() -> None:
             with self.ledger.write():
-                self.outbox.failed(mail, str(error))
+                self.outbox.sending(mail)
+
+        try:
+            self.mailer.send(message, recipient=mail.recipient, handing_over=handing_over)
+        except Refused as error:
+            before = "; an attempt before was never answered, and may have arrived" if mail.unanswered else ""
+            with self.ledger.write():
+                self.outbox.failed(mail, f"{error}{before}")
             result.failed.append((mail, error))
         except (Transient, Down) as error:
-            with self.ledger.write():
-                if isinstance(error, Transient):
-                    self.outbox.retry(mail, at=now + back_off(mail.attempts + 1), note=str(error))
-                else:
-                    self.outbox.unclaim(mail)
-                    result.aside.append(mail)
+            at = now + back_off(mail.attempts + 1)
+            if isinstance(error, Unanswered):
+                self._unheard(mail, str(error), at, result)
+            else:
+                with self.ledger.write():
+                    if isinstance(error, Transient):
+                        self.outbox.retry(mail, at=at, note=str(error))
+                    else:
+                        self.outbox.unclaim(mail)
+                        result.aside.append(mail)
             result.down = error if result.doubt else None
             result.doubt = error
             return
@@ -163,6 +181,18 @@ class Delivery:
                 self.outbox.sent(mail)
             result.sent.append(mail)
         result.doubt = None
+
+    def _unheard(self, mail: Mail, note: str, at: datetime, result: Delivered) -> None:
+        """Let a mail that nothing was heard of wait for its second attempt, or leave it to people: it was perhaps sent."""
+        last = bool(mail.unanswered)
+        with self.ledger.write():
+            if last:
+                note = f"handed over twice and never answered, so it is not sent again (Message-ID {mail.message_id}): {note}"
+                self.outbox.perhaps(mail, note)
+            else:
+                self.outbox.unanswered(mail, at=at, note=note)
+        if last:
+            result.perhaps.append((mail, Problem(where=mail.recipient, what=note, hint=PERHAPS)))
 
     def _same_for_all(self, result: Delivered, now: datetime) -> None:
         words = {str(error).replace(mail.recipient, "") for mail, error in result.failed}

@@ -269,6 +269,9 @@ class Engine:
             log.error("%s was refused: %s", mail.name, error)
             outcome.errors.append(error)
             outcome.problems += error.problems
+        for mail, problem in result.perhaps:
+            log.error("%s was perhaps sent: %s", mail.name, problem.what)
+            outcome.problems.append(problem)
         outcome.problems += result.problems
         if result.down:
             outcome.errors.append(result.down)
@@ -281,6 +284,7 @@ class Engine:
             self.troubles.end("mail")
         outcome.delivered.sent += result.sent
         outcome.delivered.failed += result.failed
+        outcome.delivered.perhaps += result.perhaps
         outcome.delivered.problems += result.problems
         outcome.delivered.down = result.down
 

@@ -36,7 +36,7 @@ def changes(world: World, left_out: Container[Letter]) -> tuple[list[Change], li
     for mail in world.mails:
         if mail.retry_at and mail.retry_at > world.now:
             later.append(mail.retry_at)
-        elif mail.state != "failed":
+        elif mail.goes_out:
             found.append(_resend(mail, world.now))
     return found, later
 

@@ -1,0 +1,43 @@
+-- From version 2 to version 3: mails that were perhaps sent.
+
+-- A CHECK can't be altered: the table is made anew, and with it the one that refers to it.
+DROP INDEX outbox_state;
+DROP INDEX outbox_uid;
+DROP INDEX letter_person;
+ALTER TABLE outbox RENAME TO outbox_2;
+ALTER TABLE letter RENAME TO letter_2;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('letter', 'invitation', 'notice')),
+    name TEXT NOT NULL UNIQUE,
+    recipient TEXT NOT NULL,
+    uid TEXT,
+    single TEXT,
+    payload TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'perhaps', 'failed', 'dropped')),
+    queued TEXT NOT NULL,
+    retry_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    bytes BLOB,
+    message_id TEXT,
+    note TEXT NOT NULL DEFAULT '',
+    unanswered INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO outbox SELECT *, 0 FROM outbox_2;
+CREATE INDEX outbox_state ON outbox (state, id);
+CREATE INDEX outbox_uid ON outbox (uid, recipient);
+
+CREATE TABLE letter (
+    ref TEXT NOT NULL,
+    mentorship TEXT NOT NULL,
+    person TEXT NOT NULL,
+    at TEXT NOT NULL,
+    outbox INTEGER NOT NULL REFERENCES outbox (id),
+    PRIMARY KEY (ref, person)
+) STRICT;
+INSERT INTO letter SELECT * FROM letter_2;
+CREATE INDEX letter_person ON letter (person, at);
+
+DROP TABLE letter_2;
+DROP TABLE outbox_2;
