@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beklijf import foreign
 from beklijf.collector import uncollected
 from beklijf.commands.arguments import end_of, instant, parser, start_of
 from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
+    from typing import TextIO
 
     from beklijf.commands.entries import Json
     from beklijf.domain import Organisation, Person
@@ -70,9 +72,9 @@ def _init(arguments: Namespace) -> int:
     from beklijf.service import clock
 
     path = write_example(arguments.directory, clock().astimezone().date())
-    print(f"Wrote {path}: three trainings, the first of them in three weeks.")
+    _print([f"Wrote {path}: three trainings, the first of them in three weeks."])
     for command, about in (("check", "is everything right?"), ("plan", "what would be done now?"), ("run", "do it, until Ctrl-C")):
-        print(f"  beklijf --config {path} {command:<6} {about}")
+        _print([f"  beklijf --config {path} {command:<6} {about}"])
     return 0
 
 
@@ -201,9 +203,7 @@ def _restore(arguments: Namespace) -> int:
         coming = restoring.coming(engine, wanted, now)
     with opened(config) as engine, engine.ledger.write():
         engine.ledger.decide("restore", wanted.ref, made=now, field=wanted.field)
-    for said in wanted.edits:
-        print(f"{wanted.ref}: {said}")
-    print("Given back with the next tick:")
+    _print([*(f"{wanted.ref}: {said}" for said in wanted.edits), "Given back with the next tick:"])
     _print(single_lines(coming, words) if coming else ["  nothing to be written: the calendar has it already"])
     return 0
 
@@ -228,7 +228,7 @@ def _resume(arguments: Namespace) -> int:
     with opened(config, read_only=True) as engine:
         decisions = pausing.ended(engine, person, arguments.kinds or (), now)
     if not decisions:
-        print(f"{person.name} has paused no {' or '.join(arguments.kinds) if arguments.kinds else 'letters, reminders or meetings'}.")
+        _print([f"{person.name} has paused no {' or '.join(arguments.kinds) if arguments.kinds else 'letters, reminders or meetings'}."])
         return 0
     _decide(config, person, decisions, now)
     return 0
@@ -245,8 +245,7 @@ def _decide(config: Config, person: Person, decisions: Sequence[Decision], now: 
     with opened(config) as engine, engine.ledger.write():
         for decision in decisions:
             engine.ledger.decide(decision.kind, decision.subject, made=now, field=decision.field)
-    print()
-    _print(pausing.told(decisions, person))
+    _print(["", *pausing.told(decisions, person)])
 
 
 def _move_calendar(arguments: Namespace) -> int:
@@ -258,12 +257,12 @@ def _move_calendar(arguments: Namespace) -> int:
     now = _now(config)
     with relocating.relocation(config, old=arguments.old, leave_old=arguments.leave_old, wait=LOCK_WAIT) as move:
         if move is None:
-            print("There is nothing to move: the config leads to the calendar that the events are in.")
+            _print(["There is nothing to move: the config leads to the calendar that the events are in."])
             return 0
         _print(relocating.lines(looked := move.look(now), Words.of(config, now)))
         _complain(looked.problems)
         if not (arguments.yes or _agreed("Move them now?")):
-            print("Nothing was done. With --yes it is.")
+            _print(["Nothing was done. With --yes it is."])
             return 2
         with stoppable() as stop, _counting("done") as done:
             problems = move.do(looked, stop=stop, done=done)
@@ -338,9 +337,10 @@ def _worst(codes: Iterable[int]) -> int:
 # -- printing ----------------------------------------------------------------------------------------------------------
 
 
-def _print(lines: Iterable[str]) -> None:
+def _print(lines: Iterable[str], *, to: TextIO | None = None) -> None:
+    """Print lines, whoever's words are in them; all that goes to a screen but JSON, which has its own escapes, goes this way."""
     for line in lines:
-        print(line)
+        print(foreign.line(line), file=to)
 
 
 def _print_json(value: dict[str, Json]) -> None:
@@ -355,14 +355,9 @@ def _give_up_stdout() -> None:
 def _complain(problems: Iterable[Problem]) -> None:
     sys.stdout.flush()
     for problem in problems:
-        print(_one_line(f"{'warning' if problem.warning else 'error'}: {problem}"), file=sys.stderr)
+        _print([f"{'warning' if problem.warning else 'error'}: {problem}"], to=sys.stderr)
         if problem.hint:
-            print(_one_line(f"hint: {problem.hint}"), file=sys.stderr)
-
-
-def _one_line(text: str) -> str:
-    """Keep what servers say on one line, and its control characters off the terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
+            _print([f"hint: {problem.hint}"], to=sys.stderr)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 
 _ACTS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u206a-\u206f\ud800-\udfff"
-_ACTING = re.compile(f"[{_ACTS}]")
+ACTING = re.compile(f"[{_ACTS}]")
 _ACTING_OR_LAYOUT = re.compile(f"[{_ACTS}\t\n]")
 
 
@@ -33,4 +33,4 @@ def line(text: str) -> str:
 
 def lines(text: str) -> str:
     """Return *text* with its line breaks and tabs: for the body of a mail, and for several lines at once."""
-    return _ACTING.sub(" ", text.replace("\r\n", "\n"))
+    return ACTING.sub(" ", text.replace("\r\n", "\n"))

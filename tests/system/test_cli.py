@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -507,6 +509,27 @@ def test_ctrl_c_ends_a_long_command_quietly(folder: Path) -> None:
 
     assert process.returncode == 130
     assert complaints == b""
+
+
+def test_what_people_write_into_a_calendar_drives_no_terminal_and_stands_in_no_mail(running: Path) -> None:
+    hostile = "\x1b]0;owned\x07\x1b[2J\x9b\u202e\u2066\u2028"
+    for path in (running / "var" / "calendars").rglob("*.ics"):
+        text = path.read_bytes().decode()
+        path.write_bytes(re.sub(r"(?m)^(SUMMARY|LOCATION|DESCRIPTION):", rf"\1:{hostile}", text).encode())
+
+    said = [
+        command(*arguments, cwd=running) for arguments in (("status",), ("plan",), ("apply",), ("--config", f"x{hostile}.toml", "check"))
+    ]
+
+    for each in said:
+        assert not set(each.stdout + each.stderr) & set(hostile[::-1].replace("\n", "")) & set("\x1b\x07\x9b\u202e\u2066\u2028")
+    assert "title" in said[0].stdout  # it was read
+    for mail in (running / "var" / "outbox" / "new").iterdir():
+        message = message_from_bytes(mail.read_bytes(), policy=default)
+        parts = [part.get_content() for part in message.walk() if part.get_content_maintype() == "text"]
+        words = "".join([*(part if isinstance(part, str) else part.decode() for part in parts), *map(str, message.values())])
+        assert not set(words) & set("\x1b\x07\x9b\u202e\u2066\u2028")
+    assert said[3].returncode == 78
 
 
 def test_a_terminal_that_cannot_show_a_name_still_shows_the_plan(folder: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from beklijf.credentials import remember
 from beklijf.service.journal import JournalLines, PlainLines, in_journal
 
 
@@ -39,6 +40,28 @@ def test_every_line_of_a_traceback_has_the_priority() -> None:
     assert lines[0] == "<3>a defect"
     assert lines[-1].startswith("<3>ValueError: ")
     assert all(line.startswith("<3>") for line in lines)
+
+
+def test_a_traceback_that_quotes_a_server_has_no_password_in_it_and_drives_no_terminal() -> None:
+    remember("a test of the journal", "tulpen-in-Haarlem")
+    try:
+        int("500 what is AUTH PLAIN AGRpZW5zdAB0dWxwZW4taW4tSGFhcmxlbQ==\x1b[2J\u202e")
+    except ValueError:
+        failed = logging.LogRecord("beklijf", logging.ERROR, "service.py", 1, "a defect", (), sys.exc_info())
+
+    said = JournalLines().format(failed)
+
+    assert "what is AUTH PLAIN ***" in said
+    assert "dWxwZW4" not in said
+    assert not set(said) & set("\x1b\u202e")
+
+
+def test_a_name_from_right_to_left_and_an_emoji_come_through() -> None:
+    assert (
+        JournalLines()
+        .format(record(logging.INFO, "sent to %s", "\u05e2\u05d1\u05e8\u05d9\u05ea \U0001f469\u200d\U0001f393"))
+        .endswith("\u05e2\u05d1\u05e8\u05d9\u05ea \U0001f469\u200d\U0001f393")
+    )
 
 
 def test_people_get_words_for_what_is_wrong_and_none_for_what_is_not() -> None:

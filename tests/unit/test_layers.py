@@ -83,6 +83,19 @@ def test_only_the_command_line_prints_or_exits() -> None:
     assert guilty == []
 
 
+def test_what_others_wrote_comes_to_a_screen_by_one_function_only() -> None:
+    tree = ast.parse((PACKAGE / "cli.py").read_text(encoding="utf-8"))
+    printing = {
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "print"
+    }
+
+    assert printing == {"_print", "_print_json", "_agreed", "_progress"}  # escapes of JSON; a question and a date of ours
+
+
 def test_the_errors_know_nothing_of_the_rest() -> None:
     assert not {name for name in imports("errors") if name.startswith("beklijf")}
 

@@ -147,6 +147,20 @@ def test_a_line_break_in_a_subject_starts_no_header() -> None:
 # -- pausing by a header, mails that are passed on ---------------------------------------------------------------------
 
 
+def test_what_acts_on_a_mail_program_or_a_terminal_is_in_no_part_of_a_mail() -> None:
+    hostile = "Zaal \x1b[31m9\u202e\u2066\x07\x9b\ud800 \U0001f469\u200d\U0001f393"
+
+    message = received(
+        mail(Rendered(subject=hostile, text=f"Hoi\n{hostile}\n", html=f"<p>{hostile}</p>"), to=Contact(hostile, "s@x.example"))
+    )
+
+    parts = [part.get_content() for part in message.walk() if not part.is_multipart()]
+    for said in (*parts, message["Subject"], str(message["To"])):
+        assert not set(hostile) & set(said) & set("\x1b\u202e\u2066\x07\x9b\ud800")
+    for said in (*parts, message["Subject"]):
+        assert "\U0001f469\u200d\U0001f393" in said
+
+
 def test_a_letter_that_can_be_paused_says_so_in_one_unbroken_line() -> None:
     value = f"<mailto:mentor@voorbeeld.example?subject={'Brieven%20' * 20}%5Bbk-abcdefghijklmnopqrst%5D>"
     identity = message_id("letter 1", "voorbeeld.example")

@@ -21,6 +21,7 @@ from beklijf.calendars import Stored
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
 from beklijf.errors import Missing, Refused
+from beklijf.foreign import ACTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +34,6 @@ FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_STEPS = 520
 """A rule with more meetings than this is endless in all but name, and is not expanded."""
 _PERIODS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Unreadable(Refused):
@@ -327,7 +327,7 @@ def exdates(calendar: Calendar, master: Component, start: datetime) -> Iterator[
 
 def plain_text(value: str) -> str:
     """Return *value* as every server hands it back: one sort of line end, no blanks at line ends, no control characters."""
-    lines = _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
+    lines = ACTING.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from beklijf.domain import Span
+from beklijf.foreign import line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 W = TypeVar("W", bound=str)
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST = 1000
 _YEARS = range(2000, 2101)
 
@@ -69,7 +69,7 @@ def text(value: object) -> str:
     """Take a text of one line that says something; line breaks could forge headers of mails and calendars."""
     if not isinstance(value, str):
         raise Wrong(f"must be a text in quotes, not {in_words(value)}")
-    if _CONTROL.search(value):
+    if line(value) != value:
         raise Wrong("holds a line break or another control character", "write it on one line, without tabs")
     if not value.strip():
         raise Wrong("is empty")

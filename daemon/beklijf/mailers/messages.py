@@ -17,6 +17,7 @@ from email.policy import EmailPolicy
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from beklijf import foreign
 from beklijf.errors import Refused
 from beklijf.foreign import one_line
 
@@ -113,8 +114,8 @@ def build(
     message["X-Auto-Response-Suppress"] = SUPPRESSED
     if unsubscribe:
         message["List-Unsubscribe"] = one_line(unsubscribe)
-    message.set_content(rendered.text)
-    message.add_alternative(rendered.html, subtype="html")
+    message.set_content(foreign.lines(rendered.text))
+    message.add_alternative(foreign.lines(rendered.html), subtype="html")
     if rendered.language:
         message["Content-Language"] = rendered.language  # after the content, which clears all headers of that family
     if attached is not None:

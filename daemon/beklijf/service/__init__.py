@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from schedule import Scheduler
 
 from beklijf import config as configuration
-from beklijf import deadline
+from beklijf import deadline, foreign
 from beklijf.commands import overview
 from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.ledger.locks import locked
@@ -222,7 +222,7 @@ class Service:
         except BackendError:
             pass  # the engine has said that the calendar is down
         else:
-            sys.stderr.write(overview.first_screen(outcome, survey, self._config, shift=self._shift))
+            sys.stderr.write(foreign.lines(overview.first_screen(outcome, survey, self._config, shift=self._shift)))
             sys.stderr.flush()
         self._screen_waits = False
         log.setLevel(logging.INFO)

@@ -16,6 +16,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from beklijf.credentials import masked
+from beklijf.foreign import line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
@@ -57,7 +60,7 @@ class JournalLines(logging.Formatter):
     """Every line carries the priority: those of a traceback too, or they would be lost among the informative ones."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(f"<{PRIORITIES.get(record.levelno, 6)}>{line}" for line in _lines(self, record))
+        return "\n".join(f"<{PRIORITIES.get(record.levelno, 6)}>{each}" for each in _lines(self, record))
 
 
 class PlainLines(logging.Formatter):
@@ -68,5 +71,7 @@ class PlainLines(logging.Formatter):
 
 def _lines(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
     """Return the message as one line, whatever a server put into it, and below it the traceback of a defect."""
-    said = "".join(char if char.isprintable() else " " for char in record.getMessage())
-    return [said, *(formatter.formatException(record.exc_info).splitlines() if record.exc_info else ())]
+    said = [record.getMessage()]
+    if record.exc_info:  # the words of a library in it may be a server's, with our password
+        said += masked(formatter.formatException(record.exc_info)).splitlines()
+    return [line(each) for each in said]

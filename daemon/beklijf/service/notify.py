@@ -8,6 +8,8 @@ import socket
 import time
 from datetime import timedelta
 
+from beklijf.foreign import one_line
+
 log = logging.getLogger("beklijf")
 
 HEARTBEATS = 3
@@ -25,10 +27,10 @@ class Notifier:
     def ready(self, status: str, *, every: timedelta) -> None:
         """Say that the service works, and how long its silence may last: longer than its heartbeat, whatever the unit says."""
         patience = max(self._watchdog, HEARTBEATS * every) // timedelta(microseconds=1)
-        self._send("READY=1", f"STATUS={status}", *([f"WATCHDOG_USEC={patience}"] if self._watchdog else []))
+        self._send("READY=1", f"STATUS={one_line(status)}", *([f"WATCHDOG_USEC={patience}"] if self._watchdog else []))
 
     def status(self, status: str) -> None:
-        self._send(f"STATUS={status}")
+        self._send(f"STATUS={one_line(status)}")
 
     def fed(self) -> None:
         """Say that a piece of work is done. Never call this from a timer: a timer runs on while the work hangs."""
