@@ -371,6 +371,108 @@ def test_where_nothing_is_enforced_nothing_is_held() -> None:
     assert looked_at(*crowd(40), by=by).held == ()
 
 
+# -- what is held stays held -------------------------------------------------------------------------------------------
+
+
+def after(plan: Plan, by: Watch) -> Watch:
+    """Return what the next tick goes by."""
+    return replace(by, holds=plan.holds, approved=frozenset())
+
+
+def test_what_shrinks_below_the_numbers_stays_held_under_its_name() -> None:
+    first = looked_at(*crowd(4), by=watch())
+
+    second = looked_at(*crowd(4)[:1], by=after(first, watch()))
+
+    assert [held.change.ref for held in second.held] == ["t/0"]
+    assert second.id == first.id
+    assert reasons(second) == reasons(first)
+
+
+def test_a_hold_of_which_nothing_is_left_is_over() -> None:
+    first = looked_at(*crowd(4), by=watch())
+
+    assert looked_at(by=after(first, watch())).holds == ()
+
+
+def test_what_cannot_be_tried_now_stays_in_its_hold() -> None:
+    first = looked_at(*crowd(4), by=watch())
+    rests = Draft(changes=(), records=(), adopted=(), assumed=(), problems=(), next=None, resting=frozenset({Ref("t/1")}))
+
+    second = guard(rests, (), after(first, watch()))
+    third = looked_at(*crowd(4)[:2], by=after(second, watch()))
+
+    assert second.held == ()
+    assert [held.change.ref for held in third.held] == ["t/1"]
+
+
+def test_for_more_people_than_were_held_it_is_a_new_hold_however_few() -> None:
+    first = looked_at(*crowd(4), by=watch())
+    one = crowd(4)[0]
+
+    second = looked_at(replace(one, to=(*one.to, "new@voorbeeld.example")), by=after(first, watch()))
+
+    assert len(second.held) == 1
+    assert second.id != first.id
+
+
+def test_the_name_of_a_hold_that_stands_is_nobody_elses() -> None:
+    first = looked_at(*crowd(4), by=watch())
+    other = [replace(c, to=(*c.to, f"more-{n}@voorbeeld.example")) for n, c in enumerate(crowd(4))]
+    second = looked_at(*other, by=after(first, watch()))
+
+    third = looked_at(*crowd(4), by=replace(after(second, watch()), config="another"))
+
+    assert len({first.id, second.id}) == 2
+    assert third.id == second.id, "fewer people of what is held now"
+
+
+def test_what_a_question_held_is_looked_at_anew_once_the_config_answers_it() -> None:
+    moved = training(sessions=(date(2027, 1, 19), LAST))
+    first = looked_at(change(), by=replace(watch(), trainings={"t": moved}))
+    answered = replace(moved, sessions=(Session(date=date(2027, 1, 19), key=FIRST), Session(date=LAST, key=LAST)))
+
+    same = looked_at(change(), by=replace(after(first, watch()), trainings={"t": moved}, config="another"))
+    said = looked_at(change(), by=replace(after(first, watch()), trainings={"t": answered}, config="another"))
+
+    assert same.id == first.id
+    assert len(same.held) == 1
+    assert said.held == ()
+    assert said.holds == ()
+
+
+def test_an_approval_counts_until_what_it_approved_is_done() -> None:
+    first = looked_at(*crowd(4), by=watch())
+    approved = looked_at(*crowd(4), by=replace(after(first, watch()), approved=frozenset({first.id})))
+    left = looked_at(*crowd(4)[:3], by=after(approved, watch()))
+
+    assert len(approved.changes) == 4
+    assert len(left.changes) == 3, "one was done, and then the power failed"
+    assert left.held == ()
+    assert looked_at(by=after(left, watch())).holds == ()
+
+
+@given(data=st.data(), size=st.integers(1, 9), limit=st.integers(0, 9))
+def test_nothing_of_a_hold_goes_on_by_itself_however_it_shrinks(data: st.DataObject, size: int, limit: int) -> None:
+    by = watch(people=limit, withdrawals=limit)
+    plan = looked_at(*crowd(size), by=by)
+    hold, standing = plan.id, crowd(size) if size > limit else []
+
+    for _ in range(data.draw(st.integers(1, 6))):
+        left = data.draw(st.lists(st.sampled_from(standing), unique_by=lambda c: c.ref)) if standing else []
+        rests = frozenset(data.draw(st.sets(st.sampled_from([c.ref for c in standing])))) if standing else frozenset[Ref]()
+        drafted = [c for c in left if c.ref not in rests]
+        draft = Draft(changes=tuple(drafted), records=(), adopted=(), assumed=(), problems=(), next=None, resting=rests)
+        by = replace(after(plan, by), config=data.draw(st.sampled_from(["", "another"])))
+        plan = guard(draft, (), by)
+        standing = [c for c in standing if c in drafted or c.ref in rests]
+
+        assert plan.changes == ()
+        assert sorted(held.change.ref for held in plan.held) == sorted(c.ref for c in drafted)
+        assert {held.hold for held in plan.held} <= {hold}
+        assert {each.ref for each in (plan.holds[0].changes if plan.holds else ())} == {c.ref for c in standing}
+
+
 @given(order=st.permutations(range(4)))
 def test_a_plan_is_the_same_in_any_order(order: list[int]) -> None:
     changes = crowd(4)

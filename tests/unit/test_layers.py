@@ -17,7 +17,7 @@ PURE = (
     "events",
     "canonical",
     "conversation",
-    *(f"reconcile.{name}" for name in ("merge", "telling", "plan", "posting", "drafting", "withdrawing", "guard")),
+    *(f"reconcile.{name}" for name in ("merge", "telling", "plan", "posting", "drafting", "withdrawing", "holding", "guard")),
     *(f"reconcile.{name}" for name in ("hearing", "proposals", "responses", "deciding", "moving")),
     *(f"planning.{name}" for name in ("days", "timeline", "agendas", "pairs", "singles", "reminders", "wishes", "correspondence")),
     *(f"planning.{name}" for name in ("hours", "places", "pauses", "busy", "silence", "in_a_row", "offers")),

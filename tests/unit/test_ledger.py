@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,18 +15,30 @@ import pytest
 from beklijf.canonical import dump
 from beklijf.domain import Contact, Event, Generation, Kind, Meets, MentorshipKey, Moved, Recurrence, Ref
 from beklijf.errors import Busy, StateError
-from beklijf.ledger import Known, Ledger, Row
+from beklijf.ledger import APPLICATION_ID, Known, Ledger, Row
 from beklijf.ledger.facts import read_facts
+from beklijf.ledger.holds import HeldChange, Hold, HoldKind, Holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 PAIR = MentorshipKey("t/sanne@voorbeeld.example")
 THURSDAY = Meets(weekday=3, at=time(15), minutes=60, zone=AMSTERDAM)
 FRIDAY = Meets(weekday=4, at=time(9), minutes=60, zone=AMSTERDAM)
+
+HOLD = Hold(
+    id="1a2b3c4d",
+    kind=HoldKind.WISH,
+    training="t",
+    reason="it touches 70 people (guard.max_people = 60)",
+    since=NOW,
+    config="abc",
+    changes=(
+        HeldChange(action="update", ref=Ref(f"{PAIR}/series"), to=("sanne@voorbeeld.example",), takes=("place Café",), gives=("place 2",)),
+    ),
+)
 
 
 @pytest.fixture
@@ -98,6 +112,31 @@ def test_a_state_of_a_newer_version_is_left_alone(path: Path) -> None:
 
     assert "install the newer version" in caught.value.hint
     assert path.read_bytes() == before
+
+
+def test_a_ledger_of_version_2_gets_a_place_for_what_is_held(path: Path) -> None:
+    path.parent.mkdir()
+    script = (Path(__file__).parents[1] / "golden" / "state" / "version-2.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2;")
+
+    with closing(Ledger(path, read_only=True)) as reader:
+        assert Holds(reader).standing() == ()
+    with closing(Ledger(path)) as ledger, ledger.write():
+        Holds(ledger).keep([HOLD])
+        assert Holds(ledger).standing() == (HOLD,)
+
+
+def test_what_is_held_is_there_when_it_is_opened_again(path: Path) -> None:
+    other = replace(HOLD, training="other", kind=HoldKind.CLOCK, approved=NOW, changes=())
+    with closing(Ledger(path)) as ledger, ledger.write():
+        Holds(ledger).keep([HOLD, other])
+
+    with closing(Ledger(path)) as again:
+        assert Holds(again).standing() == (other, HOLD)
+        with again.write():
+            Holds(again).keep([])
+        assert Holds(again).standing() == ()
 
 
 def test_a_database_of_another_program_is_left_alone(path: Path) -> None:

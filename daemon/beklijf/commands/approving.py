@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def demand_held(survey: Survey, approve: str, config: Config) -> tuple[Problem, ...]:
-    """Approve only what is held now: what somebody read yesterday may be something else by today.
+    """Approve only what is held now, all of it or one hold: what somebody read yesterday may be something else by today.
 
     Raises Held when something else is; where nothing is, returns a warning.
     """
     plan = survey.plan
-    if plan.held and plan.id != approve:
+    if plan.held and approve not in plan.approvable:
         words = Words.of(config, survey.now)
         reasons = dict.fromkeys(f"{words.training(held.change.training)}: {held.reason}" for held in plan.held)
         raise Held(

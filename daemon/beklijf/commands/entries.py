@@ -55,6 +55,8 @@ class Stopped:
     entry: Entry
     reason: str
     until: str
+    hold: str = ""
+    """The PLAN-ID under which it is held, beside others or alone."""
 
 
 # -- from changes ------------------------------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ def in_order(made: Entry) -> tuple[datetime, bool]:
 
 
 def stopped(held: Iterable[Held], *, installation: str, now: datetime) -> list[Stopped]:
-    return [Stopped(entry=entry(h.change, installation=installation, now=now), reason=h.reason, until=h.until) for h in held]
+    return [Stopped(entry=entry(h.change, installation=installation, now=now), reason=h.reason, until=h.until, hold=h.hold) for h in held]
 
 
 def upcoming(survey: Survey, *, installation: str, until: datetime) -> list[Entry]:

@@ -48,6 +48,8 @@ class Report:
     next: datetime | None = None
     drafts: tuple[str, ...] = field(default=())
     """The ids of trainings that nothing is sent for."""
+    approvable: frozenset[str] = frozenset()
+    """The PLAN-IDs under which something can be approved now."""
 
 
 def as_json(report: Report) -> dict[str, Json]:
@@ -108,6 +110,7 @@ def planned(engine: Engine, survey: Survey, *, chosen: Chosen, until: datetime |
         problems=(*plan.problems, *warnings, *_standing(engine)),
         next=plan.next,
         drafts=tuple(training.id for training in engine.config.trainings if not training.live),
+        approvable=plan.approvable,
     )
 
 
@@ -122,6 +125,7 @@ def done(engine: Engine, outcome: Outcome, now: datetime) -> Report:
         held=tuple(stopped(held, installation=installation, now=now)),
         problems=tuple(dict.fromkeys(outcome.problems)),
         next=outcome.next,
+        approvable=frozenset() if outcome.plan is None else outcome.plan.approvable,
     )
 
 
@@ -228,12 +232,15 @@ def _held(report: Report, words: Words) -> Iterator[str]:
     if not report.held:
         return
     yield from ("", "HELD until somebody approves it:")
-    by_reason: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    by_hold: dict[str, dict[tuple[str, str], list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for held in report.held:
-        by_reason[held.entry.training, held.reason].append(held.entry)
-    for (training, reason), entries in by_reason.items():
-        yield from wrapped(f"{words.training(training)}: {reason}", "", INDENT)
-        yield from grouped_lines(entries, words)
+        by_hold[held.hold][held.entry.training, held.reason].append(held.entry)
+    for hold, by_reason in by_hold.items():
+        for (training, reason), entries in by_reason.items():
+            yield from wrapped(f"{words.training(training)}: {reason}", "", INDENT)
+            yield from grouped_lines(entries, words)
+        if len(by_hold) > 1 and hold in report.approvable:
+            yield f"This alone: beklijf apply --approve {hold}"
     yield f"To let it go on: beklijf apply --approve {report.plan}"
 
 

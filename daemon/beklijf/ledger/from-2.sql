@@ -1,4 +1,4 @@
--- From version 2 to version 3: mails that were perhaps sent.
+-- From version 2 to version 3: mails that were perhaps sent; what is held stays held.
 
 -- A CHECK can't be altered: the table is made anew, and with it the one that refers to it.
 DROP INDEX outbox_state;
@@ -41,3 +41,15 @@ CREATE INDEX letter_person ON letter (person, at);
 
 DROP TABLE letter_2;
 DROP TABLE outbox_2;
+
+CREATE TABLE hold (                 -- what waits until somebody approves it, or the config takes it back
+    id TEXT NOT NULL,               -- PLAN-ID: one for all that was held at once; it stays while that shrinks
+    kind TEXT NOT NULL CHECK (kind IN ('wish', 'question', 'fault', 'clock')),
+    training TEXT NOT NULL,
+    reason TEXT NOT NULL,           -- as it was when it was held
+    since TEXT NOT NULL,
+    config TEXT NOT NULL,           -- digest of the config that asks for it
+    changes TEXT NOT NULL,          -- JSON: what stands of it (holds.HeldChange)
+    approved TEXT,                  -- its changes pass since then, until the last of them is done
+    PRIMARY KEY (id, training, reason)
+) STRICT;

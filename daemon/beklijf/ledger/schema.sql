@@ -109,6 +109,18 @@ CREATE TABLE decision (             -- what people decided; the next tick takes 
     done TEXT
 ) STRICT;
 
+CREATE TABLE hold (                 -- what waits until somebody approves it, or the config takes it back
+    id TEXT NOT NULL,               -- PLAN-ID: one for all that was held at once; it stays while that shrinks
+    kind TEXT NOT NULL CHECK (kind IN ('wish', 'question', 'fault', 'clock')),
+    training TEXT NOT NULL,
+    reason TEXT NOT NULL,           -- as it was when it was held
+    since TEXT NOT NULL,
+    config TEXT NOT NULL,           -- digest of the config that asks for it
+    changes TEXT NOT NULL,          -- JSON: what stands of it (holds.HeldChange)
+    approved TEXT,                  -- its changes pass since then, until the last of them is done
+    PRIMARY KEY (id, training, reason)
+) STRICT;
+
 -- What people say. All of it goes some time after the end of the track that it is about ([answers] keep).
 
 CREATE TABLE heard (                -- answers, moves, proposals: of whom, about which meeting

@@ -59,6 +59,7 @@ class _Drafting:
         self.adopted: list[Row] = []
         self.problems: list[Problem] = []
         self.later: list[datetime] = []
+        self.resting: set[Ref] = set()
         self.unknown = set(world.current.stored) - set(world.rows)
         self.welcome = posting.welcomes(world.letters)
 
@@ -90,6 +91,7 @@ class _Drafting:
             assumed=assumed,
             problems=tuple(self.problems),
             next=min((at for at in self.later if at > self.now), default=None),
+            resting=frozenset(self.resting),
         )
 
     def _items(self) -> Iterator[Item]:
@@ -108,7 +110,9 @@ class _Drafting:
         opens = max(item.opens, self._welcome(item))
         if opens > self.now:
             self.later.append(opens)
-        elif not self._rests(item.ref) and not self.world.unsettled & set(item.mentorships):
+        elif self.world.unsettled & set(item.mentorships):
+            self.resting.add(item.ref)
+        elif not self._rests(item.ref):
             self._create(item)
 
     def _welcome(self, item: Item) -> datetime:
@@ -347,6 +351,7 @@ class _Drafting:
         if until is None or until <= self.now:
             return False
         self.later.append(until)
+        self.resting.add(ref)
         return True
 
     def _change(self, action: Action, item: Item, *, work: Create | Write, cause: Cause, tells: tuple[Tell, ...], why: str) -> Change:

@@ -19,7 +19,7 @@ from beklijf.ledger.outbox import Outbox
 from beklijf.reconcile.apply import Applier
 from beklijf.reconcile.delivery import Delivered, Delivery
 from beklijf.reconcile.listening import Listener
-from beklijf.reconcile.noting import DONE, know_trainings, note, tell_of_hold
+from beklijf.reconcile.noting import DONE, note
 from beklijf.reconcile.plan import Action, Create, Plan, Respond, Send
 from beklijf.reconcile.reader import Reader
 from beklijf.reconcile.survey import SOON, Survey, Surveyor
@@ -146,6 +146,8 @@ class Engine:
         survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
         outcome.plan = survey.plan
         outcome.problems += survey.plan.problems
+        if survey.plan.held:
+            self.reader.again()  # now: whatever breaks off this tick, the next one sees it again
         note(
             self.ledger,
             self.outbox,
@@ -305,12 +307,8 @@ class Engine:
     def _conclude(self, survey: Survey, changes: Changes | None, now: datetime, outcome: Outcome, *, stopped: bool) -> None:
         plan = survey.plan
         with self.ledger.write():
-            if changes is not None:
-                know_trainings(self.ledger, survey)
             if not any(h.clock for h in plan.held):
                 self.ledger.set("last_tick", stamp(now))
-            if plan.held:
-                tell_of_hold(self.outbox, self.config, plan, now)
         if changes is not None:
             self.reader.whereabouts.settle()
         later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
@@ -318,8 +316,6 @@ class Engine:
         busy = outcome.done or outcome.delivered.sent or outcome.errors or plan.adopted or plan.records or survey.heard
         clean = not (busy or stopped or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
-        if plan.held:
-            self.reader.again()
 
 
 def _order(change: Change) -> tuple[int, str]:

@@ -3,6 +3,23 @@
 Two kinds. *Wishes*: a training's changes beyond ``[guard]``'s numbers, or of a kind that is rarely meant (another method on
 a running training, a person or session that vanishes while one like it appears). *Faults*: something is wrong with the
 calendar, the ledger or the clock, and going on would make it worse. Letters and portions that simply came due pass.
+
+What is held stays held (``holding``), under one PLAN-ID while it shrinks, and nothing of the rest goes on by itself:
+
+    held is          what drops out by itself                 approved, it                            and counts until
+    ---------------  ---------------------------------------  --------------------------------------  ----------------------
+    a wish           what has passed; what the config no      is done as it was shown                 all of it is done
+                     longer asks for; what somebody did
+    a question       the same; and all of it once the config  is done as it was shown                 all of it is done
+                     answers it (``was = ..``)
+    vanished events  those that are back; those that passed   counts as deleted by people             at once: it is noted
+    an older state   what is as we wrote it again, or passed  is written over with ours, if the       at once: it is noted
+                                                              numbers allow that
+    the clock, or a  everything once the clock is right;      is done; what else came due since is    all of it is done; the
+    long silence     what has passed                          a hold of its own                       clock counts as right
+
+What grows is a new hold, beside the one that stands. Approved are faults first, then what the clock holds, then wishes: what
+is wished of a broken calendar may be another thing once it is mended.
 """
 
 from __future__ import annotations
@@ -10,20 +27,26 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from beklijf import canonical
 from beklijf.errors import Problem
-from beklijf.reconcile import telling
+from beklijf.ledger.holds import HoldKind
+from beklijf.reconcile import holding, telling
+from beklijf.reconcile.holding import identify
 from beklijf.reconcile.plan import Action, Cause, Change, Current, Draft, Held, Plan, Resend, Withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from beklijf.calendars import Stored
     from beklijf.domain import Training
     from beklijf.ledger import Known, Row
+    from beklijf.ledger.holds import Hold
+    from beklijf.reconcile.holding import Matched
     from beklijf.settings import GuardSettings
+
+__all__ = ["Watch", "guard", "identify", "look_for_faults"]
 
 SILENCE = timedelta(days=7)
 """Without a tick for longer, nobody knows what else is out of date: a person looks first."""
@@ -44,6 +67,21 @@ class Watch:
     approved: frozenset[str]
     enforced: bool = True
     """False: it reports and stops nothing (rehearse)."""
+    holds: tuple[Hold, ...] = ()
+    """What ticks before this one held, and what of it was approved."""
+    config: str = ""
+    """The config's digest."""
+
+    def remembered(self, kind: HoldKind) -> tuple[Hold, ...]:
+        return tuple(hold for hold in self.holds if hold.kind is kind)
+
+    def new_name(self, changes: Iterable[Change]) -> str:
+        return holding.fresh_name(changes, {hold.id for hold in self.holds})
+
+    def approves(self, names: Iterable[str]) -> frozenset[str]:
+        """Return which of the holds of these names are approved now: each by its own, or all by the one for all of them."""
+        every = frozenset(names)
+        return every if every and holding.together(every) in self.approved else every & self.approved
 
 
 def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> tuple[dict[str, Row], Current, tuple[Held, ...]]:
@@ -55,41 +93,95 @@ def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> 
     # one that was deleted and came back, of which nobody was told yet, or that is being withdrawn, has the number of before we told so
     live = {uid: row for uid, row in rows.items() if row.state == "live" and (row.told or not row.changed_at)}
     older = [live[uid] for uid, stored in sorted(current.stored.items()) if uid in live and stored.sequence < live[uid].sequence]
-    held: list[Held] = []
+    older = [row for row in older if _to_come(row, watch.now)]
     standing = sum(row.state == "live" and _to_come(row, watch.now) for row in rows.values()) if len(vanished) > 1 else 0
-    if len(vanished) > watch.settings.max_withdrawals or len(vanished) == standing > 1:
-        reason = f"{len(vanished)} of our events vanished from the calendar at once"
-        held += [Held(change=_concern(row, Action.WITHDRAW, "gone from the calendar", watch.now), reason=reason) for row in vanished]
-    reason = "the calendar has an older state of it than we wrote: was the server restored?"
-    held += [Held(change=_concern(row, Action.UPDATE, "older in the calendar than written", watch.now), reason=reason) for row in older]
-    if not held:
+    faults = _faults(vanished, older, standing, watch)
+    if not faults:
         return dict(rows), current, ()
-    if not watch.enforced or identify(h.change for h in held) in watch.approved:
-        theirs = {row.uid: canonical.dump(current.stored[row.uid].event) for row in older}
-        return {uid: replace(row, asked=theirs[uid], seen=theirs[uid]) if uid in theirs else row for uid, row in rows.items()}, current, ()
-    left_alone = {h.change.work.row.uid for h in held if isinstance(h.change.work, Withdraw)}
+    every = frozenset(held.hold for held in faults)
+    approved = watch.approves(every) if watch.enforced else every
+    held = tuple(each for each in faults if each.hold not in approved)
+    left_alone = {_uid(each) for each in held}
     calm = Current(
         stored={uid: stored for uid, stored in current.stored.items() if uid not in left_alone},
         gone=frozenset(current.gone - left_alone),
     )
-    return dict(rows), calm, tuple(held)
+    return dict(rows) | {row.uid: _as_there(row, current.stored[row.uid]) for row in older if row.uid not in left_alone}, calm, held
+
+
+def _as_there(row: Row, stored: Stored) -> Row:
+    """Return *row* as if its older state were what was asked for: what differs from that is written, under a SEQUENCE above both."""
+    theirs = canonical.dump(stored.event)
+    return replace(row, asked=theirs, seen=theirs, href=stored.href, etag=stored.etag)
+
+
+def _faults(vanished: Sequence[Row], older: Sequence[Row], standing: int, watch: Watch) -> list[Held]:
+    """Return what is wrong with the calendar, under the names of what was held before and of what is new."""
+    now = watch.now
+    known = {change.ref: hold for hold in watch.remembered(HoldKind.FAULT) for change in hold.changes}
+    new = [row for row in vanished if row.ref not in known]
+    found = [(_concern(row, Action.WITHDRAW, "gone from the calendar", now), known[row.ref].reason) for row in vanished if row.ref in known]
+    if len(new) > watch.settings.max_withdrawals or (new and len(vanished) == standing > 1):
+        reason = f"{len(new)} of our events vanished from the calendar at once"
+        found += [(_concern(row, Action.WITHDRAW, "gone from the calendar", now), reason) for row in new]
+    reason = "the calendar has an older state of it than we wrote: was the server restored?"
+    found += [(_concern(row, Action.UPDATE, "older in the calendar than written", now), reason) for row in older]
+    name = watch.new_name(change for change, _ in found if change.ref not in known)
+    return [Held(change=c, reason=reason, kind=HoldKind.FAULT, hold=known[c.ref].id if c.ref in known else name) for c, reason in found]
+
+
+def _uid(held: Held) -> str:
+    assert isinstance(held.change.work, Withdraw)  # `_concern` makes nothing else
+    return held.change.work.row.uid
 
 
 def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
     """Split a draft into what goes on and what is held."""
-    clock = _clock(draft.changes, watch) if watch.enforced else {}
-    reasons = {**_wishes(draft.changes, watch), **clock} if watch.enforced else {}
-    held = (*faults, *(Held(change=c, reason=reasons[i], clock=i in clock) for i, c in enumerate(draft.changes) if i in reasons))
-    # faults are approved by themselves, and first: what is wished of a broken calendar may be another thing once it is mended
-    identity = identify(h.change for h in faults or held) if held else identify(draft.changes)
-    approved = bool(held) and not faults and identity in watch.approved
-    if approved:
-        reasons, held = {}, ()
-    doubts = {} if approved or not watch.enforced else {t: doubt for t in watch.trainings if (doubt := _replaced_session(t, watch))}
+    if not watch.enforced:
+        return _plan(draft, (), {}, (), watch)
+    clock, changes = _clock(watch), draft.changes
+    # what the clock held is looked at as usual once the clock is right, but for what was approved
+    remembered = [h for h in watch.holds if h.kind is not HoldKind.FAULT and (clock or h.approved or h.kind is not HoldKind.CLOCK)]
+    known = holding.match(changes, remembered, config=watch.config, now=watch.now)
+    passes = {i for i, hold in known.passes.items() if not clock or hold.kind is HoldKind.CLOCK}
+    stays = {i: hold for i, hold in known.stays.items() if not _asked_again(hold, watch)}
+    rest = [i for i in range(len(changes)) if i not in stays and i not in passes]
+    held = {i: _in(hold, changes[i]) for i, hold in stays.items()}
+    held |= _by_clock(changes, rest, clock, watch) if clock else _wishes(changes, rest, known, watch)
+    approved = frozenset[str]() if faults else watch.approves(_approved_first(held.values()))
+    stopped = {i: each for i, each in held.items() if each.hold not in approved}
+    waits = {i: each.hold for i, each in holding.hanging(changes, stopped.values()).items() if i not in stopped}
+    stopped |= {i: Held(change=changes[i], reason=f"it takes the place of what is held as {name}", hold=name) for i, name in waits.items()}
+    holds = holding.kept(
+        [*faults, *held.values(), *(_in(hold, changes[i]) for i, hold in known.passes.items())],
+        [*watch.remembered(HoldKind.FAULT), *remembered],
+        approved=approved,
+        resting=draft.resting,
+        config=watch.config,
+        now=watch.now,
+    )
+    return _plan(draft, faults, stopped, holds, watch)
+
+
+def _in(hold: Hold, change: Change) -> Held:
+    return Held(change=change, reason=hold.reason, kind=hold.kind, hold=hold.id)
+
+
+def _asked_again(hold: Hold, watch: Watch) -> bool:
+    """Say whether another config may have answered what was asked; no number was passed, or that would be the reason."""
+    return hold.kind is HoldKind.QUESTION and hold.config != watch.config
+
+
+def _plan(draft: Draft, faults: tuple[Held, ...], stopped: Mapping[int, Held], holds: tuple[Hold, ...], watch: Watch) -> Plan:
+    held = (*faults, *(stopped[i] for i in sorted(stopped)))
+    names = _approved_first(held)
+    let_go = frozenset(hold.id for hold in holds if hold.approved == watch.now)
+    decided = {hold.training for hold in holds if hold.approved}
+    doubts = {t: doubt for t in watch.trainings if t not in decided and (doubt := _replaced_session(t, watch))} if watch.enforced else {}
     said = {h.reason for h in held}
     return Plan(
-        id=identity,
-        changes=tuple(c for i, c in enumerate(draft.changes) if i not in reasons),
+        id=holding.together(names or let_go) if names or let_go else identify(draft.changes),
+        changes=tuple(c for i, c in enumerate(draft.changes) if i not in stopped),
         held=held,
         problems=(*draft.problems, *(Problem(where=t, what=doubt, warning=True) for t, doubt in doubts.items() if doubt not in said)),
         records=draft.records,
@@ -97,57 +189,71 @@ def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
         assumed=draft.assumed,
         doubted=frozenset(doubts),
         next=draft.next,
+        holds=holds,
+        approvable=names | {holding.together(names)} if names else frozenset(),
     )
 
 
-def identify(changes: Iterable[Change]) -> str:
-    """Return the PLAN-ID of *changes*: what would be done to what and whom, without times."""
-    lines = sorted(f"{c.action} {c.ref} {' '.join(sorted(c.to))}" for c in changes)
-    return sha256("\n".join(lines).encode()).hexdigest()[:8]
+def _approved_first(held: Iterable[Held]) -> frozenset[str]:
+    """Return the names of the holds that can be approved now: of faults alone, else of what the clock holds alone."""
+    every = list(held)
+    faults = [each for each in every if each.kind is HoldKind.FAULT]
+    return frozenset(each.hold for each in faults or [each for each in every if each.clock] or every)
 
 
-def _clock(changes: tuple[Change, ...], watch: Watch) -> dict[int, str]:
-    """Hold everything when the clock, or we, can't be trusted to know what is due."""
+def _clock(watch: Watch) -> str:
+    """Return why the clock, or we, can't be trusted to know what is due."""
     if watch.last_tick is None:
-        return {}
+        return ""
     if watch.now < watch.last_tick - BACKWARDS:
-        reason = f"the clock went back: the last tick was {watch.last_tick:%a %-d %b %Y %H:%M} UTC"
-    elif watch.now - watch.last_tick > SILENCE:
-        reason = f"nothing ran for {(watch.now - watch.last_tick).days} days, since {watch.last_tick:%a %-d %b %Y}"
-    else:
-        return {}
+        return f"the clock went back: the last tick was {watch.last_tick:%a %-d %b %Y %H:%M} UTC"
+    if watch.now - watch.last_tick > SILENCE:
+        return f"nothing ran for {(watch.now - watch.last_tick).days} days, since {watch.last_tick:%a %-d %b %Y}"
+    return ""
+
+
+def _by_clock(changes: Sequence[Change], places: Iterable[int], reason: str, watch: Watch) -> dict[int, Held]:
     # what is in the outbox was let through before; held, the mail about a hold would be held too, and make another plan of it
-    return {i: reason for i, change in enumerate(changes) if not isinstance(change.work, Resend)}
+    found = {i: changes[i] for i in places if not isinstance(changes[i].work, Resend)}
+    name = watch.new_name(found.values())
+    return {i: Held(change=change, reason=reason, kind=HoldKind.CLOCK, hold=name) for i, change in found.items()}
 
 
-def _wishes(changes: tuple[Change, ...], watch: Watch) -> dict[int, str]:
-    """Return why changes are held, by their place: training by training, so that one doesn't stop another."""
+def _wishes(changes: Sequence[Change], places: Iterable[int], known: Matched, watch: Watch) -> dict[int, Held]:
+    """Return what is held: training by training, so that one doesn't stop another."""
     by_training: dict[str, list[int]] = defaultdict(list)
-    for i, change in enumerate(changes):
-        if change.cause is Cause.CHANGE:
-            by_training[change.training].append(i)
-    held: dict[int, str] = {}
-    for training, places in by_training.items():
-        if reason := _reason(training, [changes[i] for i in places], watch):
-            held |= dict.fromkeys(places, reason)
-    return held
+    for i in places:
+        if changes[i].cause is Cause.CHANGE:
+            by_training[changes[i].training].append(i)
+    held: dict[int, Held] = {}
+    new: dict[int, tuple[HoldKind, str]] = {}
+    for training, found in by_training.items():
+        kind, reason = _reason(training, [changes[i] for i in found], watch)
+        for i in found:
+            if reason and i in known.stays and known.stays[i].reason == reason:
+                held[i] = _in(known.stays[i], changes[i])  # asked again, and not answered
+            elif reason:
+                new[i] = kind, reason
+            elif i in known.grown and not _asked_again(known.grown[i], watch):
+                new[i] = HoldKind.WISH, f"more is asked for than what is held as {known.grown[i].id}"
+    name = watch.new_name(changes[i] for i in new)
+    return held | {i: Held(change=changes[i], reason=reason, kind=kind, hold=name) for i, (kind, reason) in new.items()}
 
 
-def _reason(training: str, changes: list[Change], watch: Watch) -> str:
+def _reason(training: str, changes: list[Change], watch: Watch) -> tuple[HoldKind, str]:
+    """Return why a training's changes are held; an empty text if they aren't. Numbers go before questions, which have an answer."""
+    known, now = watch.known.get(training), watch.trainings.get(training)
     people = {address for change in changes for address in change.to}
     withdrawals = sum(change.action is Action.WITHDRAW for change in changes)
     if len(people) > watch.settings.max_people:
-        return f"it touches {len(people)} people (guard.max_people = {watch.settings.max_people})"
+        return HoldKind.WISH, f"it touches {len(people)} people (guard.max_people = {watch.settings.max_people})"
     if withdrawals > watch.settings.max_withdrawals:
-        return f"it withdraws {withdrawals} events (guard.max_withdrawals = {watch.settings.max_withdrawals})"
+        return HoldKind.WISH, f"it withdraws {withdrawals} events (guard.max_withdrawals = {watch.settings.max_withdrawals})"
     if any(isinstance(change.work, Withdraw) and change.work.organizer for change in changes):
-        return "running tracks get another organizer: everybody is invited anew"
-    known, now = watch.known.get(training), watch.trainings.get(training)
+        return HoldKind.WISH, "running tracks get another organizer: everybody is invited anew"
     if known and now and known.method != now.method.digest:
-        return "the method of a running training changed"
-    if doubt := _replaced_session(training, watch):
-        return doubt
-    return _renamed(changes, now) if now else ""
+        return HoldKind.WISH, "the method of a running training changed"
+    return HoldKind.QUESTION, _replaced_session(training, watch) or (_renamed(changes, now) if now else "")
 
 
 def _replaced_session(training: str, watch: Watch) -> str:

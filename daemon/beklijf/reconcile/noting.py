@@ -14,6 +14,7 @@ from beklijf.conversation import FEW, PAUSABLE, About, Heard, PausedKind, Respon
 from beklijf.domain import Kind, Meets
 from beklijf.ledger import Known, stamp
 from beklijf.ledger.erasing import forget_pairs
+from beklijf.ledger.holds import HoldKind, Holds
 from beklijf.reconcile import responses
 from beklijf.reconcile.apply import sender_seen
 from beklijf.reconcile.deciding import read_pause
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from beklijf.ledger import Ledger, Row
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
-    from beklijf.reconcile.plan import Plan
     from beklijf.reconcile.survey import Survey
     from beklijf.settings import Config
 
@@ -69,6 +69,8 @@ def note(
         _adopt(ledger, outbox, survey, changes, sender, may_schedule=may_schedule)
         for row in survey.plan.records:
             _record(ledger, conversation, row, survey)
+        _know_trainings(ledger, survey)
+        _hold(ledger, outbox, config, survey)
 
 
 def _adopt(ledger: Ledger, outbox: Outbox, survey: Survey, changes: Changes, sender: str | None, *, may_schedule: bool) -> None:
@@ -225,7 +227,20 @@ def _record(ledger: Ledger, conversation: Conversation, row: Row, survey: Survey
             ledger.keep_slot(mentorship, "moved", meets, config=track.mentorship.meets, first=start.date())
 
 
-def know_trainings(ledger: Ledger, survey: Survey) -> None:
+def _hold(ledger: Ledger, outbox: Outbox, config: Config, survey: Survey) -> None:
+    """Note what is held and what was approved, and tell staff of what is held from now on."""
+    plan, holds = survey.plan, Holds(ledger)
+    before = holds.standing()
+    if plan.holds != before:
+        holds.keep(plan.holds)
+    known = {hold.id for hold in before}
+    for name in dict.fromkeys(held.hold for held in plan.held if held.hold not in known):
+        _tell_of_hold(outbox, config, name, survey)
+    if any(h.kind is HoldKind.CLOCK and h.approved == survey.now for h in plan.holds) and not any(h.clock for h in plan.held):
+        ledger.set("last_tick", stamp(survey.now))  # somebody looked: from here on the clock is right, even if the power fails now
+
+
+def _know_trainings(ledger: Ledger, survey: Survey) -> None:
     """Note what each training was planned from, unless that is being asked about."""
     open_questions = {held.change.training for held in survey.plan.held} | survey.plan.doubted
     for training in survey.programme.trainings.values():
@@ -234,12 +249,14 @@ def know_trainings(ledger: Ledger, survey: Survey) -> None:
             ledger.know_training(training.id, Known(method=training.method.digest, sessions=sessions))
 
 
-def tell_of_hold(outbox: Outbox, config: Config, plan: Plan, now: datetime) -> None:
-    """Mail coordinator and administrator, once a plan, what is held and how to let it go on."""
-    lines = list(dict.fromkeys(f"{h.change.training}: {h.reason}" for h in plan.held))
-    lines += [f"{DONE[h.change.action]}: {h.change.ref} ({', '.join(h.change.to)})" for h in plan.held]
+def _tell_of_hold(outbox: Outbox, config: Config, name: str, survey: Survey) -> None:
+    """Mail coordinator and administrator, once a hold, what is held and how to let it go on."""
+    held = [each for each in survey.plan.held if each.hold == name]
+    lines = list(dict.fromkeys(f"{h.change.training}: {h.reason}" for h in held))
+    lines += [f"{DONE[h.change.action]}: {h.change.ref} ({', '.join(h.change.to)})" for h in held]
     organisation = config.organisation
-    title = words.NOTICES["held"][organisation.language].format(plan.id)
+    title = words.NOTICES["held"][organisation.language].format(name)
     for contact in (organisation.coordinator, organisation.administrator):
-        payload = {"name": contact.name, "title": title, "lines": lines, "command": f"beklijf apply --approve {plan.id}"}
-        outbox.add_notice(f"held {plan.id}", recipient=contact.email, payload=payload, now=now)
+        payload = {"name": contact.name, "title": title, "lines": lines, "command": f"beklijf apply --approve {name}"}
+        # one that was taken back and is asked for again is told again, though it has the same name
+        outbox.add_notice(f"held {name} since {survey.now:%Y-%m-%dT%H:%M}", recipient=contact.email, payload=payload, now=survey.now)

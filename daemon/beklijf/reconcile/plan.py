@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from beklijf.ledger.holds import HoldKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from beklijf.errors import Problem
     from beklijf.events import Writer
     from beklijf.ledger import Row
+    from beklijf.ledger.holds import Hold
     from beklijf.ledger.outbox import Mail
     from beklijf.planning.offers import Times
     from beklijf.reconcile.telling import Tell
@@ -181,6 +184,8 @@ class Draft:
     problems: tuple[Problem, ...]
     next: datetime | None
     """The first instant at which the answer would differ without new input."""
+    resting: frozenset[Ref] = frozenset()
+    """What there may be to do about these can't be done now: their target refused, or their pair has no hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +195,14 @@ class Held:
     change: Change
     reason: str
     until: str = "approved"
-    clock: bool = False
-    """Because of the clock, or of a long silence: the next tick must not take this one for a good one."""
+    kind: HoldKind = HoldKind.WISH
+    hold: str = ""
+    """The PLAN-ID of what it belongs to."""
+
+    @property
+    def clock(self) -> bool:
+        """Because of the clock, or of a long silence: the next tick must not take this one for a good one."""
+        return self.kind is HoldKind.CLOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +210,10 @@ class Plan:
     """What a tick does now, and what it doesn't."""
 
     id: str
-    """Of what is held, without times, so that it is the same tomorrow; of the changes when nothing is held."""
+    """Of what is held, without times, so that it is the same tomorrow; of the changes when nothing is held.
+
+    Of several holds, one for all of them. Faults are approved first, then what the clock holds, then wishes.
+    """
     changes: tuple[Change, ...]
     held: tuple[Held, ...]
     problems: tuple[Problem, ...]
@@ -209,3 +223,7 @@ class Plan:
     doubted: frozenset[str]
     """Trainings of which a session vanished while another appeared: remembered as they were until somebody says."""
     next: datetime | None
+    holds: tuple[Hold, ...] = ()
+    """What the ledger should have of holds after this tick: what stands, and what was approved and isn't done."""
+    approvable: frozenset[str] = frozenset()
+    """Under these names something that is held can be approved now: of all of it, of each hold."""

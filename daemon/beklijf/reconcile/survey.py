@@ -15,6 +15,7 @@ from beklijf.conversation import Busy, History, Said
 from beklijf.domain import Kind, Person, Programme
 from beklijf.errors import ConfigError, Problem
 from beklijf.ledger.facts import read_facts
+from beklijf.ledger.holds import Holds
 from beklijf.planning import correspondence, silence
 from beklijf.planning.days import public_holidays
 from beklijf.planning.offers import Times
@@ -181,7 +182,9 @@ class Surveyor:
         watch = self.watch(now, programme.trainings, {*approved, *(d.subject for d in decisions if d.kind == "approve")})
         if supposed:
             watch = replace(watch, last_tick=None)
+        before = rows
         rows, current, faults = guard.look_for_faults(rows, current, watch)
+        mended = tuple(row for uid, row in rows.items() if row is not before[uid])
         held, troubles = as_held(programme, rows), tuple(self.ledger.troubles().values())
         times = cache(lambda: Times(held, facts, self.holidays(now)))
         world = World(
@@ -206,6 +209,7 @@ class Surveyor:
         )
         drafted = draft(world)
         plan, heard = guard.guard(drafted, faults, watch), hearing.of_people(heard, rows, current, drafted)
+        plan = replace(plan, records=(*mended, *plan.records))  # so that approving a fault counts for good
         if changes is not None and changes.unreadable:
             unreadable = (Problem(where="calendar", what=said, warning=True) for said in changes.unreadable.values())
             plan = replace(plan, problems=(*plan.problems, *unreadable))
@@ -263,6 +267,8 @@ class Surveyor:
             trainings=trainings,
             approved=frozenset(approved),
             enforced=self.enforced,
+            holds=Holds(self.ledger).standing(),
+            config=self.config.digest,
         )
 
 

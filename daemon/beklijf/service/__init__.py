@@ -102,7 +102,7 @@ class Service:
         self._defects = 0
         self._next: datetime | None = None
         self._said: frozenset[Problem] = frozenset()
-        self._held = ""
+        self._held: frozenset[str] = frozenset()
         self._status = "looking at everything"
 
     def take(self, config: Config) -> None:
@@ -200,10 +200,10 @@ class Service:
         self._said = frozenset(now)
 
     def _say_held(self, plan: Plan) -> None:
-        if plan.held and plan.id != self._held:
-            for reason in dict.fromkeys(f"{held.change.training}: {held.reason}" for held in plan.held):
-                log.warning("held: %s; look at it with beklijf plan, and let it go on with beklijf apply --approve %s", reason, plan.id)
-        self._held = plan.id if plan.held else ""
+        new = (held for held in plan.held if held.hold not in self._held)
+        for reason, name in dict.fromkeys((f"{held.change.training}: {held.reason}", held.hold) for held in new):
+            log.warning("held: %s; look at it with beklijf plan, and let it go on with beklijf apply --approve %s", reason, name)
+        self._held = frozenset(held.hold for held in plan.held)
 
     def _describe(self, plan: Plan) -> str:
         zone = self._config.organisation.zone

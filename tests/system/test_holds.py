@@ -1,0 +1,445 @@
+"""The life of a hold: what is held stays held, whatever passes, until somebody approves it or the config takes it back.
+
+Whole installations in folders, months of them, with the time passed in.
+"""
+
+from __future__ import annotations
+
+import mailbox
+import random
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from beklijf import canonical, config
+from beklijf.ledger.holds import Holds
+from beklijf.mailers.messages import parse
+from beklijf.reconcile.opening import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from beklijf.ledger.holds import Hold
+    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.plan import Plan
+
+ORGANISATION = """
+[organisation]
+name = "Gemeente Voorbeeld"
+time_zone = "Europe/Amsterdam"
+language = "nl"
+holidays = ""
+closed = [{closed}]
+office_hours = {{ from = 09:00:00, until = 17:00:00, days = ["mon", "tue", "wed", "thu", "fri"] }}
+coordinator = {{ name = "Marieke Smit", email = "opleidingen@voorbeeld.example" }}
+administrator = {{ name = "Servicedesk", email = "servicedesk@voorbeeld.example" }}
+[calendar]
+kind = "folder"
+path = "calendars"
+organizer = {{ name = "Mentorprogramma", email = "mentor@voorbeeld.example" }}
+[mail]
+kind = "folder"
+path = "outbox"
+[service]
+state = "state.sqlite3"
+[guard]
+max_people = {people}
+max_withdrawals = {withdrawals}
+"""
+
+NAMES = ("anna", "bram", "carla", "dirk", "els", "frank", "gerda", "hugo")
+BEGIN = datetime(2026, 9, 24, 8, tzinfo=UTC)
+"""A month before the first session."""
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Words:
+    """What the coordinator wrote."""
+
+    pairs: int = 4
+    """Of people who learn; each has a mentor of their own."""
+    state: str = "live"
+    training: str = "leiding"
+    """Its id; empty: it isn't there."""
+    sessions: str = "2026-10-27, 2026-12-08"
+    place: str = "Zaal 1"
+    closed: str = ""
+    people: int = 4
+    withdrawals: int = 10
+    more: str = ""
+
+    def toml(self) -> str:
+        parts = [ORGANISATION.format(closed=self.closed, people=self.people, withdrawals=self.withdrawals)]
+        people = [(name, f"{role}{name}@voorbeeld.example") for name in NAMES for role in ("", "mentor-van-")]
+        parts += [f'[[person]]\nname = "{name.title()} Jansen"\nemail = "{email}"\n' for name, email in people]
+        if self.training:
+            parts.append(f'[[training]]\nid = "{self.training}"\nname = "Coachend leidinggeven"\npurpose = "Vragen voor antwoorden"\n')
+            parts.append(f'sessions = [{self.sessions}]\nstate = "{self.state}"\nplace = "{self.place}"\n')
+        for number, name in enumerate(NAMES[: self.pairs] if self.training else ()):
+            day, hour = ("tue", "wed", "thu", "fri")[number % 4], 9 + number // 4
+            parts.append(f'[[training.mentorship]]\nmentee = "{name}@voorbeeld.example"\nmentor = "mentor-van-{name}@voorbeeld.example"\n')
+            parts.append(f'goals = ["Eerst twee vragen stellen"]\nmeets = {{ day = "{day}", at = {hour:02}:00:00, minutes = 60 }}\n')
+        return "".join([*parts, self.more])
+
+
+class Crash(BaseException):
+    """The process ends here: nothing may catch it, as nothing catches SIGKILL."""
+
+
+@dataclass
+class Town:
+    folder: Path
+    words: Words = field(default_factory=Words)
+    stack: ExitStack = field(default_factory=ExitStack)
+    now: datetime = BEGIN
+    engine: Engine = field(init=False)
+
+    def start(self) -> None:
+        self.stack.close()
+        path = self.folder / "config.toml"
+        path.write_text(self.words.toml(), encoding="utf-8")
+        self.engine = self.stack.enter_context(opened(config.load(path)))
+
+    def edit(self, **words: object) -> Outcome:
+        """Take up a changed config, as a reload does."""
+        for name, value in words.items():
+            setattr(self.words, name, value)
+        self.start()
+        return self.tick()
+
+    def tick(self, later: timedelta = timedelta(minutes=5), *, approve: tuple[str, ...] = ()) -> Outcome:
+        self.now += later
+        return self.engine.tick(self.now, approve=approve, patient=False)
+
+    def until(self, now: datetime) -> Iterator[Outcome]:
+        """Let the service tick every day until *now*."""
+        while self.now < now:
+            yield self.tick(min(DAY, now - self.now))
+
+    def plan(self) -> Plan:
+        return self.engine.plan(self.now).plan
+
+    def holds(self) -> tuple[Hold, ...]:
+        return Holds(self.engine.ledger).standing()
+
+    def calendar(self) -> dict[str, bytes]:
+        """Return every event as it stands."""
+        return {path.name: path.read_bytes() for path in (self.folder / "calendars").rglob("*.ics")}
+
+    def mails(self) -> list[tuple[str, str]]:
+        """Return to whom which mails came since the last look, and take them out."""
+        box = mailbox.Maildir(self.folder / "outbox", factory=None)
+        found = []
+        for key in [*box.iterkeys()]:
+            mail = parse(box.get_bytes(key))
+            method = [p.get_content_type() for p in mail.walk() if p.get_content_type() == "text/calendar"]
+            found.append((str(mail["To"].addresses[0].addr_spec), "invitation" if method else str(mail["Subject"])))
+            box.remove(key)
+        return found
+
+    def invitations(self) -> list[str]:
+        """Return who got anything about an event since the last look: invited, changed or cancelled."""
+        return [to for to, what in self.mails() if what == "invitation"]
+
+    def ahead(self) -> int:
+        """Return how many meetings and reminders are to come in the calendar."""
+        rows = self.engine.ledger.rows().values()
+        return sum(at > self.now for row in rows if row.state == "live" for at in canonical.meetings(canonical.load(row.seen)))
+
+    def meeting(self, name: str) -> str:
+        """Return the day of somebody's third meeting of the series."""
+        [row] = [row for row in self.engine.ledger.rows().values() if row.ref == f"leiding/{name}@voorbeeld.example/series"]
+        return f"{canonical.meetings(canonical.load(row.seen))[2]:%Y-%m-%d}"
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    with closing(made.stack):
+        made.start()
+        for _ in made.until(BEGIN + 14 * DAY):
+            pass
+        assert len(made.calendar()) >= 8, "everybody has the goals meeting and the series by now"
+        made.mails()
+        yield made
+
+
+def held(plan: Plan | None) -> set[str]:
+    assert plan is not None
+    return {each.change.ref for each in plan.held}
+
+
+# -- what passes does not let go of the rest ---------------------------------------------------------------------------
+
+
+def test_a_closure_of_which_a_part_passed_is_held_as_long_as_anything_of_it_lies_ahead(town: Town) -> None:
+    outcome = town.edit(closed="{ from = 2026-12-14, until = 2027-01-01 }")
+    assert outcome.plan is not None
+    name, before = outcome.plan.id, held(outcome.plan)
+    assert len(before) == 4
+    stood = town.calendar()
+
+    seen: set[frozenset[str]] = set()
+    for outcome in town.until(datetime(2026, 12, 30, 20, tzinfo=UTC)):
+        plan = town.plan()
+        seen.add(frozenset(held(plan) & before))
+        assert {each.hold for each in plan.held} <= {name}
+        assert not [change for change in outcome.done if change.action in {"update", "withdraw"}]
+
+    assert len(seen) > 2, "it shrank from day to day"
+    assert min(map(len, seen)) <= 2, "to fewer people than max_people"
+    made = {file: data for file, data in town.calendar().items() if file not in stood}
+    assert {file: data for file, data in town.calendar().items() if file not in made} == stood
+    assert not [file for file in made if b"stand-in" in made[file]]
+
+
+def test_a_stand_in_waits_for_the_meeting_that_it_stands_in_for(town: Town) -> None:
+    town.edit(closed="{ from = 2026-12-14, until = 2026-12-24 }")
+    standing_in = {f"stand-in:{at:%Y-%m-%d}" for at in (datetime(2026, 12, 14, tzinfo=UTC) + n * DAY for n in range(11))}
+
+    made = [change.ref for outcome in town.until(datetime(2026, 12, 10, tzinfo=UTC)) for change in outcome.done]
+    waiting = {ref.rpartition("/")[2] for ref in held(town.plan())} & standing_in
+
+    assert not {ref.rpartition("/")[2] for ref in made} & standing_in
+    assert waiting
+    town.tick(approve=(town.plan().id,))
+    assert town.plan().held == ()
+    stands = {row.ref.rpartition("/")[2] for row in town.engine.ledger.rows().values()}
+    assert waiting <= stands
+
+
+def test_higher_numbers_in_the_config_let_nothing_go_that_is_held(town: Town) -> None:
+    name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
+
+    outcome = town.edit(people=1000)
+
+    assert outcome.plan is not None
+    assert {each.hold for each in outcome.plan.held} == {name}
+    assert town.invitations() == []
+
+
+# -- the config takes it back ------------------------------------------------------------------------------------------
+
+
+def test_what_the_config_takes_back_is_held_no_more_and_nobody_hears_of_it(town: Town) -> None:
+    town.edit(place="Zaal 2")
+    assert len(town.mails()) == 2, "coordinator and administrator"
+
+    outcome = town.edit(place="Zaal 1")
+
+    assert outcome.plan is not None
+    assert outcome.plan.held == ()
+    assert town.holds() == ()
+    assert town.mails() == []
+
+
+def test_what_is_asked_for_again_after_it_was_taken_back_is_told_to_staff_again(town: Town) -> None:
+    town.edit(place="Zaal 2")
+    town.edit(place="Zaal 1")
+    town.mails()
+
+    town.edit(place="Zaal 2")
+
+    assert sorted(to for to, _ in town.mails()) == ["opleidingen@voorbeeld.example", "servicedesk@voorbeeld.example"]
+
+
+def test_another_edit_of_the_config_keeps_the_name_of_what_is_held(town: Town) -> None:
+    name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
+    town.mails()
+
+    outcome = town.edit(withdrawals=9)
+
+    assert outcome.plan is not None
+    assert outcome.plan.id == name
+    assert town.mails() == []
+
+
+def test_something_else_in_its_place_is_not_what_was_approved(town: Town) -> None:
+    first = town.edit(place="Zaal 2").plan
+    second = town.edit(place="Zaal 3").plan
+    assert first is not None
+    assert second is not None
+
+    assert second.id != first.id
+    town.tick(approve=(first.id,))
+    assert town.invitations() == []
+    town.tick(approve=(second.id,))
+    assert len(set(town.invitations())) == 8
+
+
+def test_more_is_a_hold_of_its_own_however_small_and_the_first_can_be_approved_alone(town: Town) -> None:
+    first = town.edit(place="Zaal 2").plan
+    assert first is not None
+
+    grown = town.edit(closed=town.meeting("bram")).plan  # one meeting of one pair, whose place is held already
+
+    assert grown is not None
+    names = {each.hold for each in grown.held}
+    assert len(names) == 2
+    assert first.id in names
+    assert grown.id not in names, "all of it together"
+    town.tick(approve=(first.id,))
+    told = town.invitations()
+    assert len(told) == 14, "of two events each, all but the one of which more is asked"
+    assert [told.count(f"{name}@voorbeeld.example") for name in NAMES[:4]] == [2, 1, 2, 2]
+    assert {each.hold for each in town.plan().held} == names - {first.id}
+    town.tick(approve=tuple(names - {first.id}))
+    assert town.plan().held == ()
+
+
+def test_two_holds_are_approved_together_under_the_name_of_both(town: Town) -> None:
+    town.edit(place="Zaal 2")
+    grown = town.edit(closed=town.meeting("bram")).plan
+    assert grown is not None
+
+    town.tick(approve=(grown.id,))
+
+    assert town.plan().held == ()
+    assert len(set(town.invitations())) == 8
+
+
+# -- an approval counts until it is done -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 6])
+def test_an_approval_counts_though_the_power_fails_in_the_tick_that_carries_it_out(town: Town, after: int) -> None:
+    name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
+    town.mails()
+    left = iter(range(after))
+
+    def done() -> None:
+        if next(left, None) is None:
+            raise Crash
+
+    town.now += timedelta(minutes=5)
+    with pytest.raises(Crash):
+        town.engine.tick(town.now, approve=[name], patient=False, done=done)
+    town.start()
+    for _ in range(3):
+        outcome = town.tick()
+        assert outcome.plan is None or outcome.plan.held == ()
+
+    assert sorted(town.invitations()) == sorted(2 * [f"{role}{n}@voorbeeld.example" for n in NAMES[:4] for role in ("", "mentor-van-")])
+    assert town.holds() == ()
+
+
+def test_an_approval_by_a_decision_counts_through_any_number_of_crashes(town: Town) -> None:
+    name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
+    town.mails()
+    with town.engine.ledger.write():
+        town.engine.ledger.decide("approve", name, made=town.now)
+    chance = random.Random(8)  # noqa: S311  # no secret
+
+    def done() -> None:
+        if chance.random() < 0.4:
+            raise Crash
+
+    for _ in range(40):
+        town.now += timedelta(minutes=5)
+        try:
+            outcome = town.engine.tick(town.now, patient=False, done=done)
+        except Crash:
+            town.start()
+        else:
+            assert outcome.plan is None or outcome.plan.held == ()
+    assert len(town.invitations()) == 16
+    assert town.holds() == ()
+
+
+def test_what_is_asked_for_after_an_approval_is_not_approved_with_it(town: Town) -> None:
+    name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
+
+    def done() -> None:
+        raise Crash
+
+    with pytest.raises(Crash):
+        town.engine.tick(town.now, approve=[name], patient=False, done=done)
+
+    plan = town.edit(place="Zaal 3").plan
+
+    assert plan is not None
+    assert len({each.hold for each in plan.held}) == 1
+    assert plan.id != name
+
+
+# -- faults and the clock ----------------------------------------------------------------------------------------------
+
+
+def test_vanished_events_stay_held_when_most_of_them_are_back(town: Town) -> None:
+    town.edit(withdrawals=2)
+    place = town.folder / "calendars" / "mentor@voorbeeld.example"
+    files = sorted(place.glob("*.ics"))[:5]
+    taken = {path: path.read_bytes() for path in files}
+    for path in files:
+        path.unlink()
+    name = town.tick().plan.id  # type: ignore[union-attr]  # a read-through
+    for path in files[1:]:
+        path.write_bytes(taken[path])
+
+    for _ in range(4):
+        town.tick()
+    plan = town.plan()
+
+    assert len(plan.held) == 1
+    assert plan.id == name
+    assert town.invitations() == []
+    town.tick(approve=(name,))
+    town.tick(timedelta(minutes=11))
+    assert len(town.invitations()) == 2, "it counts as deleted by a person, and the two hear of it"
+
+
+def test_vanished_events_that_are_all_back_are_held_no_more(town: Town) -> None:
+    town.edit(withdrawals=2)
+    place = town.folder / "calendars" / "mentor@voorbeeld.example"
+    taken = {path: path.read_bytes() for path in place.glob("*.ics")}
+    for path in taken:
+        path.unlink()
+    assert held(town.tick().plan)
+    for path, data in taken.items():
+        path.write_bytes(data)
+
+    outcome = town.tick()
+
+    assert outcome.plan is not None
+    assert outcome.plan.held == ()
+    assert town.holds() == ()
+    assert town.invitations() == []
+
+
+def test_after_a_silence_what_came_due_since_is_a_hold_of_its_own(town: Town) -> None:
+    first = town.tick(20 * DAY).plan  # a day on which a letter is due
+    assert first is not None
+    second = town.edit(place="Zaal 2").plan
+    assert second is not None
+    names = {each.hold for each in second.held}
+    assert first.id in names
+    assert len(names) == 2
+    town.mails()
+
+    third = town.tick(approve=(first.id,)).plan
+
+    assert third is not None
+    assert {each.hold for each in third.held} == names - {first.id}
+    town.tick(approve=(third.id,))
+    assert town.plan().held == ()
+    town.tick()
+    assert town.holds() == ()
+
+
+def test_a_clock_that_is_right_again_lets_go_of_what_it_held(town: Town) -> None:
+    right = town.now
+    jumped = town.tick(62 * DAY).plan  # a day on which a letter is due
+    assert jumped is not None
+    assert jumped.held
+    town.now = right
+
+    outcome = town.tick(DAY)
+
+    assert outcome.plan is not None
+    assert outcome.plan.held == ()
+    assert town.holds() == ()
