@@ -61,6 +61,8 @@ class Deadline:
         """Allow the time that so many bytes may take; whoever reads a long body tells after each piece."""
         self.ends += size * 60 / RATE
         _arm()
+        if _after is not None:
+            _after()  # as alive as after an operation
 
 
 _running: list[Deadline] = []

@@ -202,3 +202,9 @@ class Config:
     warnings: tuple[Problem, ...] = field(default=())
     sources: tuple[Source, ...] = field(default=(), repr=False)
     """The files whose trainings ``trainings`` has, in that order."""
+
+    @property
+    def slowest(self) -> timedelta:
+        """How long one operation with a server may last; zero where everything is in folders."""
+        deadlines = [each.deadline for each in (self.calendar, self.mail, self.inbox) if each is not None and each.kind != "folder"]
+        return max([*deadlines, *([self.mail.final_deadline] if self.mail.kind == "smtp" else [])], default=timedelta(0))

@@ -328,6 +328,20 @@ def test_the_watchdog_is_more_patient_than_the_heartbeat(place: Place, start: Ca
     assert f"WATCHDOG_USEC={6 * 3600 * 1_000_000}" in service.hears("READY=1")
 
 
+def test_the_watchdog_is_more_patient_than_the_slowest_answer_of_a_server(place: Place, start: Callable[..., Service]) -> None:
+    smtp = 'kind = "smtp"\nhost = "127.0.0.1"\nport = 9\nfinal_deadline = "1 hour"'
+    place.config.write_text(config_of(1).replace('kind = "folder"\npath = "var/outbox"', smtp), encoding="utf-8")
+
+    service = start(WATCHDOG_USEC="900000000")
+
+    assert f"WATCHDOG_USEC={3 * 3600 * 1_000_000}" in service.hears("READY=1")
+
+    place.config.write_text(place.config.read_text(encoding="utf-8").replace('every = "1 hour"', 'every = "1 minute"'), encoding="utf-8")
+    service.process.send_signal(signal.SIGHUP)
+
+    assert f"WATCHDOG_USEC={61 * 60 * 1_000_000}" in service.hears("READY=1")
+
+
 def test_without_a_watchdog_none_is_fed(place: Place, start: Callable[..., Service]) -> None:
     place.config.write_text(config_of(1), encoding="utf-8")
 

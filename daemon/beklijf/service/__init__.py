@@ -134,7 +134,7 @@ class Service:
         """Tick, and wait for what comes first: the heartbeat, something that is due, a signal."""
         log.info("beklijf starts with %s", self._config.path)
         log.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
-        self._notifier.ready(self._status, every=self._config.service.every)
+        self._notifier.ready(self._status, every=self._config.service.every, slowest=self._config.slowest)
         deadline.after_each(self._notifier.fed)
         try:
             while not self._signals.stopping:
@@ -241,7 +241,7 @@ class Service:
         except BeklijfError as error:
             _log([*error.problems, Problem(what="the config from before stays in force", warning=True)])
         finally:
-            self._notifier.ready(self._status, every=self._config.service.every)
+            self._notifier.ready(self._status, every=self._config.service.every, slowest=self._config.slowest)
 
 
 def pause(*, idle: timedelta, every: timedelta, due: timedelta | None, defects: int) -> timedelta:

@@ -15,6 +15,9 @@ log = logging.getLogger("beklijf")
 HEARTBEATS = 3
 """A service that missed so many heartbeats hangs."""
 
+MARGIN = timedelta(minutes=1)
+"""What a single operation may be late in ending at its deadline."""
+
 
 class Notifier:
     """The way to whoever started us; without one, everything here does nothing."""
@@ -24,9 +27,13 @@ class Notifier:
         own = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._watchdog = timedelta(microseconds=int(os.environ.get("WATCHDOG_USEC", "0") if own else "0"))
 
-    def ready(self, status: str, *, every: timedelta) -> None:
-        """Say that the service works, and how long its silence may last: longer than its heartbeat, whatever the unit says."""
-        patience = max(self._watchdog, HEARTBEATS * every) // timedelta(microseconds=1)
+    def ready(self, status: str, *, every: timedelta, slowest: timedelta) -> None:
+        """Say that the service works, and how long its silence may last, whatever the unit says.
+
+        Longer than its heartbeat, and than the *slowest* operation with a server (zero where there is none).
+        """
+        longest = slowest + MARGIN if slowest else slowest
+        patience = max(self._watchdog, HEARTBEATS * every, longest) // timedelta(microseconds=1)
         self._send("READY=1", f"STATUS={one_line(status)}", *([f"WATCHDOG_USEC={patience}"] if self._watchdog else []))
 
     def status(self, status: str) -> None:
