@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEED ?= 1
+MINUTES ?= 1
 
-.PHONY: run test test-full check bench clean
+.PHONY: run test test-full test-thorough check bench clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -21,16 +23,20 @@ run: $(VENV)/.installed            ## the example, with dates near today, as a s
 	@exec $(BIN)/beklijf --config demo/config.toml run --demo
 
 test: $(VENV)/.developer           ## the tests, against real servers on loopback
-	$(BIN)/python -m pytest -n 2 -m "not full"
+	$(BIN)/python -m pytest -n 2 -m "not full and not thorough"
 
 test-full: $(VENV)/.developer      ## the same with servers from Debian packages (root, mmdebstrap, systemd-container)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not thorough"
+
+test-thorough: $(VENV)/.developer  ## long searches, taken up where they were left: SEED=7 tries others, MINUTES=0.1 a tenth of the time
+	SEED=$(SEED) MINUTES=$(MINUTES) $(BIN)/python -m pytest -n 2 -m "thorough" tests/thorough
+	@sort -u -r var/thorough/report.txt
 
 check: $(VENV)/.developer          ## style, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m "not full"
+	$(BIN)/python -m pytest -n 2 -m "not full and not thorough"
 
 bench: $(VENV)/.developer          ## the measured claims of the README
 	PYTHONPATH=. $(BIN)/python bench/run.py

@@ -43,6 +43,8 @@ class Maker:
     """Return the mood in which the connection breaks: before the work is done, or after it."""
     parts: list[Any] = field(default_factory=list)
     """The moods of what stands in batches."""
+    onto: Callable[[str], object] = lambda _: None
+    """Let the server name itself by another address (``http://host:port``), at which something stands before it."""
 
 
 class Making(Protocol):
@@ -85,6 +87,7 @@ def graph(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Maker
         moods=server.moods,
         broken=lambda after: GraphMood(drop="after" if after else "before"),
         parts=server.part_moods,
+        onto=server.known_at,
     )
 
 

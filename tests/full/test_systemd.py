@@ -127,7 +127,7 @@ def machine(debian: Callable[[str, str], Path], tmp_path_factory: pytest.TempPat
 
 def _booted(root: Path, lab: Path) -> Iterator[Machine]:
     wheels = lab / "wheels"
-    _do(sys.executable, "-m", "pip", "wheel", "-q", "--wheel-dir", str(wheels), f"{PROJECT}[caldav]")
+    _do(sys.executable, "-m", "pip", "wheel", "-q", "--wheel-dir", str(wheels), f"{PROJECT}[caldav,imap]")
     with (lab / "console").open("wb") as console:
         nspawn = subprocess.Popen(
             [
@@ -175,7 +175,7 @@ def _leader(nspawn: subprocess.Popen[bytes], console: Path) -> str:
 def _install(machine: Machine) -> None:
     """Put everything where the Debian package will."""
     machine.run("python3", "-m", "venv", "/opt/beklijf")
-    machine.run("/opt/beklijf/bin/pip", "install", "-q", "--no-index", "--find-links=/wheels", "beklijf[caldav]")
+    machine.run("/opt/beklijf/bin/pip", "install", "-q", "--no-index", "--find-links=/wheels", "beklijf[caldav,imap]")
     machine.run("ln", "-s", "/opt/beklijf/bin/beklijf", "/usr/bin/beklijf")
     machine.run("cp", "/units/beklijf.service", "/usr/lib/systemd/system/beklijf.service")
     machine.run("cp", "/units/beklijf.sysusers.conf", "/usr/lib/sysusers.d/beklijf.conf")

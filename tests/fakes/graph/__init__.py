@@ -81,6 +81,10 @@ class Graph:
     def path(self) -> str:
         return urlsplit(self.url).path
 
+    def known_at(self, address: str) -> None:
+        """Name ourselves by this address in the links to next pages."""
+        self.url = self.calendars.views.base = self.mails.base = f"{address}/v1.0"
+
     def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Said | None:
         """Return the answer to one request of HTTP; None: the connection is dropped."""
         mood = (self.moods.pop(0) if self.moods else None) or Mood()
@@ -241,7 +245,7 @@ def serving(company: Company, may: Callable[[str], bool]) -> Iterator[Graph]:
             """Keep the tests' output clean."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        graph.url = graph.calendars.views.base = graph.mails.base = f"http://127.0.0.1:{server.server_port}/v1.0"
+        graph.known_at(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield graph
