@@ -86,6 +86,8 @@ class CalendarSettings:
     """The calendar's display name, found or made; empty: the URL is the calendar itself, or the account's first one."""
     people: str = ""
     """Where each person's own calendar is: a URL (folder: a path) with {email}, {local} or {domain} in it; empty: not known."""
+    hosts: tuple[str, ...] = ()
+    """caldav only: other hosts than that of *url* which may have the password, ``host`` or ``host:port``, by https."""
     deadline: timedelta = DEADLINE
     exchange: ExchangeLogin | None = None
     graph: GraphLogin | None = None

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
 
     Mood = Callable[["Asked"], bool]
@@ -78,6 +79,7 @@ class _Listening(http.server.ThreadingHTTPServer):
 @dataclass(slots=True)
 class Dav:
     port: int
+    tls: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
     """By path."""
     whole: dict[str, int] = field(default_factory=dict)
@@ -112,8 +114,12 @@ class Dav:
         }
 
     @property
+    def origin(self) -> str:
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"{self.origin}/"
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, as another program does."""
@@ -200,10 +206,12 @@ class Dav:
 
 
 @contextmanager
-def dav_server() -> Iterator[Dav]:
+def dav_server(tls: ssl.SSLContext | None = None) -> Iterator[Dav]:
     with _Listening(("127.0.0.1", 0), Asked) as server:
         server.daemon_threads = True
-        server.desk = Dav(server.server_port)
+        server.desk = Dav(server.server_port, tls is not None)
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

@@ -84,20 +84,26 @@ class CaldavCalendar:
         if answer.status != HTTPStatus.MULTI_STATUS:
             raise Down(f"{self.connection.server}: {name} cannot be read ({answer.status})", hint="share it with this account")
         sends = "the server may send invitations" if place.may_schedule else "the server sends no invitations"
-        found = f"{self.connection.server}: {name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects; {sends}"
         self.scheduling.waiting()
-        return f"{found}; its schedule inbox can't be read ({deaf})" if (deaf := self.scheduling.deaf) else found
+        why = self.scheduling.deaf or self.scheduling.led_away
+        deaf = (f"its schedule inbox can't be read ({why})",) if why else ()
+        objects = f"{name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects"
+        return "; ".join((f"{self.connection.server}: {objects}", sends, *place.missing, *deaf))
 
     def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         place = self._place()
         if place.calendar is None:
             return Changes(token=_pack({}), full=True, changed=())
-        if self._syncs:
-            changes = self._by_token(place.calendar, token, known)
-            if changes is not None:
-                return changes
-            self._syncs = False
-        return self._by_etags(place.calendar, token, known)
+        try:
+            if self._syncs:
+                changes = self._by_token(place.calendar, token, known)
+                if changes is not None:
+                    return changes
+                self._syncs = False
+            return self._by_etags(place.calendar, token, known)
+        except Refused as error:  # it leads elsewhere now, where the password doesn't go
+            self._found = None
+            raise Down(str(error), hint=error.hint) from error
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         href = path_of(f"{urlsplit(self._calendar()).path}{quote(event.uid, safe='@')}.ics")

@@ -1,7 +1,7 @@
 """One keep-alive connection to a CalDAV server, its XML, and its refusals as our errors.
 
-Uses the caldav library for sessions, authentication and RFC 6764, and its plain request underneath: that leaves bytes and
-SEQUENCE alone, where the library's event objects rewrite both. Knows no events.
+Uses the caldav library for sessions and authentication, and its plain request underneath: that leaves bytes and SEQUENCE alone,
+where the library's event objects rewrite both. Knows no events.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import niquests
 from caldav.davclient import DAVClient
 from caldav.lib.error import AuthorizationError, DAVError, RateLimitError
 
+from beklijf import deadline
 from beklijf.calendars import multistatus
 from beklijf.calendars.multistatus import GONE, NAMES
+from beklijf.calendars.origins import Origins, origin_of
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Answer:
     def resources(self) -> list[Resource]:
         """Return what a multistatus says of each resource; raises `Transient` where something else comes in its name."""
         if self.tree is not None and multistatus.is_multistatus(self.tree):
-            return list(multistatus.resources(self.tree))
+            return list(multistatus.resources(self.tree, self.url))
         if self.status == HTTPStatus.MULTI_STATUS:
             raise Transient(f"{urlsplit(self.url).netloc}: what it sent as an answer is none", hint="does a proxy stand in between?")
         return []
@@ -75,21 +77,28 @@ class Connection:
         self._settings = settings
         place = urlsplit(settings.url)
         self.server = f"{place.hostname}:{place.port}" if place.port else place.hostname or settings.url
+        self.url = settings.url if "://" in settings.url else self._located()
+        self._origins = Origins(origin_of(self.url), settings.hosts)
         with self._translated():
-            # A URL that is none is a mail domain or address: RFC 6764 finds the server by DNS, over TLS only.
             self._client = DAVClient(
-                url=settings.url,
+                url=self.url,
                 username=settings.user or None,
-                password=settings.password.reveal(user=settings.user) if settings.password else None,
+                password=settings.password.reveal() if settings.password else None,
                 auth_type=settings.auth if settings.password else None,
                 ssl_verify_cert=str(settings.ca) if settings.ca else True,
                 timeout=TIMEOUT,
-                enable_rfc6764="://" not in settings.url,
+                enable_rfc6764=False,  # it trusts more than `locating` does, and reads without an end
             )
             # Without revocation checks: they ask other hosts, which a closed network doesn't let through.
             self._client.session.close()
             self._client.session = _Straight(revocation_configuration=None, disable_http3=True)
-        self.url = str(self._client.url)
+
+    def _located(self) -> str:
+        """Return the URL of the server of a mail domain."""
+        from beklijf.calendars.locating import located  # noqa: PLC0415  # what asks DNS is wanted by few
+
+        with deadline.within(self._settings.deadline, f"{self.server}: looking in DNS for its calendar server"):
+            return located(self._settings.url, self._settings.hosts)
 
     def request(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the server's answer, whatever its status but for those that are the same everywhere (401, 429, 5xx)."""
@@ -100,21 +109,21 @@ class Connection:
 
     def tried(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the answer also when that is a 500 or 501: to what a server need not know, some say no in this way."""
-        place = urljoin(self.url, url)
-        for _ in range(_MOST_REDIRECTS):
+        place, before = self.follow(url), set[str]()
+        while place not in before and len(before) < _MOST_REDIRECTS:
+            before.add(place)
             answer = self._once(method, place, body, headers)
-            onward = urljoin(place, answer.headers.get("Location", ""))
-            if answer.status not in _MOVED or onward == place or not self.is_here(onward):
+            if answer.status not in _MOVED or not (onward := answer.headers.get("Location", "")):
                 return answer
-            place = onward
-        raise Refused(f"{self.server}: {url} leads round in a circle")
+            place = self.follow(onward, place)
+        raise Refused(f"{self.server}: {path_of(place)} leads round in a circle")
 
-    def is_here(self, url: str) -> bool:
-        """Tell whether *url* is on the server of the settings, to which the password belongs."""
-        here, there = urlsplit(self.url), urlsplit(url)
-        if (here.hostname, there.scheme, there.port) == (there.hostname, "https", None):
-            return True  # also from http, which leads there
-        return (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
+    def follow(self, url: str, base: str = "") -> str:
+        """Return where *url* leads, counted from *base* or the settings' own; raises `Refused` where the password doesn't go.
+
+        Every URL passes here, wherever it came from.
+        """
+        return self._origins.follow(url, base or self.url)
 
     def _once(self, method: str, url: str, body: str, headers: Mapping[str, str]) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -45,6 +45,8 @@ class Place:
     outbox: str = ""
     address: str = ""
     """In whose name the account may ask for free times."""
+    missing: tuple[str, ...] = ()
+    """What there is, but where the password doesn't go; a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +61,67 @@ class Personal:
 
 def find(connection: Connection, settings: CalendarSettings) -> Place:
     """Find the calendar from a URL of the host, the principal, the calendar home, or the calendar itself."""
-    here = _look(connection, connection.url)
-    # A path without a name is the calendar itself. Where that isn't to be seen, another one of the account must not take its place.
-    may_be_elsewhere = bool(settings.name) or urlsplit(connection.url).path in {"", "/"}
-    if may_be_elsewhere and (here is None or not (here.hrefs("c:calendar-home-set") or here.hrefs("d:current-user-principal"))):
-        here = _look(connection, urljoin(connection.url, "/.well-known/caldav")) or here
-    if here is None:
-        raise Down(f"{connection.server}: nothing is found at {connection.url}", hint="check calendar.url")
+    try:
+        return _find(connection, settings)
+    except Refused as error:  # leads to where the password doesn't go
+        raise Down(str(error), hint=error.hint) from error
+
+
+def _find(connection: Connection, settings: CalendarSettings) -> Place:
+    here = _start(connection, settings)
     principal = here
     if not here.hrefs("c:calendar-home-set") and here.hrefs("d:current-user-principal"):
-        principal = _look(connection, urljoin(connection.url, here.hrefs("d:current-user-principal")[0])) or here
+        principal = _look(connection, connection.follow(here.hrefs("d:current-user-principal")[0], here.base)) or here
     homes = principal.hrefs("c:calendar-home-set")
     calendar: str | None
-    itself = urljoin(connection.url, path_of(here.href))
+    itself = connection.follow(path_of(here.href), here.base)
     if here.has("d:resourcetype", "c:calendar") and settings.name in {"", here.text("d:displayname")}:
         home, calendar = itself.rstrip("/").rpartition("/")[0] + "/", itself
     elif homes:
-        home = urljoin(connection.url, homes[0]).rstrip("/") + "/"
+        home = connection.follow(homes[0], principal.base).rstrip("/") + "/"
         calendar = _named(connection, home, settings.name)
     else:
         raise Down(f"{connection.server}: no calendars are found at {connection.url}", hint="check calendar.url and calendar.user")
-    inbox, outbox = principal.hrefs("c:schedule-inbox-URL"), principal.hrefs("c:schedule-outbox-URL")
+    inbox, no_inbox = _followed(connection, principal, "c:schedule-inbox-URL", "its schedule inbox")
+    outbox, no_outbox = _followed(connection, principal, "c:schedule-outbox-URL", "when people can't")
     return Place(
         home,
         calendar,
         may_schedule=settings.organizer.email.casefold() in _addresses(principal) and schedules(connection, calendar or home),
-        inbox=urljoin(connection.url, inbox[0]) if inbox else "",
-        outbox=urljoin(connection.url, outbox[0]) if outbox else "",
+        inbox=inbox,
+        outbox=outbox,
         address=_speaks_for(principal, settings.organizer.email),
+        missing=(*no_inbox, *no_outbox),
     )
+
+
+def _start(connection: Connection, settings: CalendarSettings) -> Resource:
+    """Return what is at the URL of the settings, or where the host says that its calendars are (RFC 6764 section 5)."""
+    here, elsewhere = _tried(connection, connection.url)
+    # A path without a name is the calendar itself. Where that isn't to be seen, another one of the account must not take its place.
+    may_be_elsewhere = bool(settings.name) or urlsplit(connection.url).path in {"", "/"}
+    if may_be_elsewhere and (here is None or not (here.hrefs("c:calendar-home-set") or here.hrefs("d:current-user-principal"))):
+        known, told = _tried(connection, connection.follow("/.well-known/caldav"))
+        here, elsewhere = known or here, told or elsewhere
+    if here is None:
+        raise elsewhere or Down(f"{connection.server}: nothing is found at {connection.url}", hint="check calendar.url")
+    return here
+
+
+def _tried(connection: Connection, url: str) -> tuple[Resource | None, Refused | None]:
+    """Return what is at *url*, or why that isn't followed: a web site may stand there, and send on to another one."""
+    try:
+        return _look(connection, url), None
+    except Refused as error:
+        return None, error
+
+
+def _followed(connection: Connection, principal: Resource, name: str, what: str) -> tuple[str, tuple[str, ...]]:
+    """Return where a property leads, or what is missing since that isn't followed."""
+    try:
+        return next((connection.follow(href, principal.base) for href in principal.hrefs(name)), ""), ()
+    except Refused as error:
+        return "", (f"{what} can't be read: {error}; {error.hint}",)
 
 
 def make(connection: Connection, settings: CalendarSettings, place: Place) -> Place:
@@ -148,8 +182,6 @@ def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Pe
     *sends*: the server sends invitations. Whether it does so for *email* stands with that person's principal; where that is
     not ours to read (Cyrus), the first write shows it.
     """
-    if not connection.is_here(urljoin(connection.url, url)):
-        raise Refused(f"{url}: is on another server than {connection.server}, to which the password belongs")
     answer = connection.tried("PROPFIND", url, asking(_WHOSE), Depth="0")
     here = next(iter(answer.resources()), None) if answer.status in OK else None
     status = answer.status if here is None else here.trouble("d:resourcetype")
@@ -162,7 +194,7 @@ def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Pe
     known = here.names("d:current-user-privilege-set")
     return Personal(
         # The ends of both differ where the server has sent us on: the account's own way to it is what takes writes.
-        url=urljoin(connection.url, path_of(here.href)).rstrip("/") + "/",
+        url=connection.follow(path_of(here.href), here.base).rstrip("/") + "/",
         writable=any(needed <= known for needed in _WRITES) if known else None,
         may_schedule=sends and _is_known(connection, here, email),
     )
@@ -173,7 +205,7 @@ _NOT_OURS = {404: "there is no calendar", 403: "the calendar is not shared with 
 
 def _is_known(connection: Connection, calendar: Resource, email: str) -> bool:
     for href in calendar.hrefs("d:owner"):
-        answer = connection.tried("PROPFIND", urljoin(connection.url, href), asking(("c:calendar-user-address-set",)), Depth="0")
+        answer = connection.tried("PROPFIND", connection.follow(href, calendar.base), asking(("c:calendar-user-address-set",)), Depth="0")
         for principal in answer.resources() if answer.status in OK else []:
             if addresses := _addresses(principal):
                 return email.casefold() in addresses

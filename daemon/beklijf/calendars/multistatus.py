@@ -49,6 +49,8 @@ class Resource:
     props: Mapping[str, _Element]
     refused: Mapping[str, int]
     """Properties that weren't told, with the status that says why."""
+    base: str = ""
+    """The URL from which the hrefs in it count."""
 
     @property
     def is_gone(self) -> bool:
@@ -87,7 +89,7 @@ def is_multistatus(tree: _Element) -> bool:
     return any(element.tag == _clark("d:multistatus") for element in (tree, *tree))
 
 
-def resources(tree: _Element) -> Iterator[Resource]:
+def resources(tree: _Element, base: str) -> Iterator[Resource]:
     for response in tree.iterfind(".//d:response", NAMES):
         props: dict[str, _Element] = {}
         refused: dict[str, int] = {}
@@ -99,7 +101,7 @@ def resources(tree: _Element) -> Iterator[Resource]:
                 else:
                     refused[str(prop.tag)] = status
         href = response.findtext("d:href", "", NAMES).strip()
-        yield Resource(href, _status(response.findtext("d:status", None, NAMES)), props, refused)
+        yield Resource(href, _status(response.findtext("d:status", None, NAMES)), props, refused, base)
 
 
 def _clark(name: str) -> str:

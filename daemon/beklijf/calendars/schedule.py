@@ -43,6 +43,8 @@ class Scheduling:
         """ETags of messages that are not for us, which are not read again."""
         self.deaf = 0
         """What the server said when it wouldn't show its inbox."""
+        self.led_away = ""
+        """Why the inbox isn't read, where it is sent on to where the password doesn't go."""
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return the answers to our events in the inbox, one request where nothing new is there.
@@ -83,7 +85,11 @@ class Scheduling:
     def _listed(self) -> dict[str, str]:
         if not self._inbox or self.deaf:
             return {}
-        answer = self._connection.tried("PROPFIND", self._inbox, asking(("d:getetag", "d:resourcetype")), Depth="1")
+        try:
+            answer = self._connection.tried("PROPFIND", self._inbox, asking(("d:getetag", "d:resourcetype")), Depth="1")
+        except Refused as error:
+            self._inbox, self.led_away = "", f"{error}; {error.hint}"
+            return {}
         if answer.status != HTTPStatus.MULTI_STATUS:
             self.deaf = answer.status
         return {path_of(r.href): r.text("d:getetag") for r in answer.resources() if not r.has("d:resourcetype", "d:collection")}
@@ -101,8 +107,11 @@ class Scheduling:
     def _asked(self, persons: Sequence[Person], start: datetime, end: datetime) -> dict[str, tuple[Busy, ...]]:
         """Ask the server about several at once (RFC 6638 section 5); who isn't in the result, it doesn't know or tell."""
         question = freebusy.request(self._address, {person.email for person in persons}, start, end)
-        answer = self._connection.tried("POST", self._outbox, question, Content_Type="text/calendar; charset=utf-8")
-        if answer.status not in OK:
+        try:
+            answer = self._connection.tried("POST", self._outbox, question, Content_Type="text/calendar; charset=utf-8")
+        except Refused:
+            answer = None
+        if answer is None or answer.status not in OK:
             self._outbox = ""
             return {}
         told = {address: text for address, text in _responses(answer) if "VFREEBUSY" in text}
@@ -111,10 +120,10 @@ class Scheduling:
 
     def _queried(self, url: str, start: datetime, end: datetime) -> tuple[Busy, ...] | None:
         """Ask one calendar (RFC 4791 section 7.10); None where that isn't known or not allowed."""
-        place = urljoin(self._connection.url, url)
-        if not self._connection.is_here(place):
+        try:
+            answer = self._connection.tried("REPORT", url, _query(start, end), Depth="1")
+        except Refused:  # is or leads elsewhere, where the password doesn't go
             return None
-        answer = self._connection.tried("REPORT", place, _query(start, end), Depth="1")
         return freebusy.told(answer.body, start, end) if answer.status in OK and "VFREEBUSY" in answer.body else None
 
 

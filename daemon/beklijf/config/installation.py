@@ -15,6 +15,7 @@ from beklijf.config.locations import (
     check_server,
     existing_file,
     existing_folder,
+    host_name,
     only_with,
     path_from,
     path_pattern,
@@ -76,17 +77,18 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
         ca=table.get("ca", existing_file(folder), None),
         name=table.get("name", text, ""),
         people=_people(table, kind, folder),
+        hosts=tuple(table.each("hosts", host_name).values()),
         deadline=table.get("deadline", deadline, DEADLINE),
         exchange=logins.exchange,
         graph=logins.graph,
         google=logins.google,
     )
     if kind == "folder":
-        only_with("caldav", table, ("url", "user", "password", "auth", "ca", "name"))
+        only_with("caldav", table, ("url", "user", "password", "auth", "ca", "name", "hosts"))
         return settings
     only_with("folder", table, ("path",))
     if kind in VENDORS:
-        refuse_direct(table, kind, ("url", "user", "password", "auth", "ca"))
+        refuse_direct(table, kind, ("url", "user", "password", "auth", "ca", "hosts"))
         refuse_places(table, kind, "people")
         check_invitations(table, kind, invitations)
         return settings
@@ -97,7 +99,7 @@ def read_calendar(table: Table, folder: Path) -> CalendarSettings:
     if settings.auth != "bearer" and "user" not in table:
         table.wrong(None, "user is missing")
     warn_unprotected(table, "url", settings.url)
-    check_server(table, "people", settings.people, settings.url)
+    check_server(table, "people", settings.people, settings.url, settings.hosts)
     return settings
 
 

@@ -28,6 +28,8 @@ REFERENCES = references("password")
 
 _SECRETS: Sequence[Literal["file", "env", "credential"]] = ("file", "env", "credential")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
+_LAST_PORT = 65_535
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDERS = ("email", "local", "domain")
 _THREE = "there are {email}, {local} and {domain}: a person's address, what stands before its @, and what stands behind it"
@@ -137,11 +139,22 @@ def filled(people: str, email: str) -> str:
     return people.replace("{email}", f"{local}@{domain}").replace("{local}", local).replace("{domain}", domain)
 
 
-def check_server(table: Table, key: str, url: str, service: str) -> None:
+def host_name(value: object) -> str:
+    """Take the name of a server to which a password may go, perhaps with a port: no URL, and no pattern."""
+    given = text(value).lower()
+    name, _, port = given.partition(":")
+    if not _HOST.fullmatch(name) or (":" in given and not (port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT)):
+        raise Wrong(
+            f'must be the name of a server like "p34-caldav.icloud.com", not "{given}"', "no https:// before it, and no path behind it"
+        )
+    return name if port == "443" else given
+
+
+def check_server(table: Table, key: str, url: str, service: str, hosts: Sequence[str] = ()) -> None:
     """Refuse a calendar on another server than the service's, which would be handed the password; warn without TLS."""
     host, known = host_of(url), host_of(service)
-    if host and known and host != known:
-        hint = "the password of [calendar] goes to one server, under one name"
+    if host and known and host != known and host not in hosts:
+        hint = "the password of [calendar] goes to one server, under one name, and to those of hosts"
         table.wrong(key, f"is on {host}, and [calendar] url on {known}", hint)
     warn_unprotected(table, key, url)
 

@@ -113,7 +113,7 @@ def _check_calendar(table: Table, person: Person, settings: CalendarSettings, ca
         if settings.kind in VENDORS:
             refuse_places(table, settings.kind, "calendar")
             return
-        check_server(table, "calendar", person.calendar, settings.url)
+        check_server(table, "calendar", person.calendar, settings.url, settings.hosts)
     if not person.email:
         return
     place = person.calendar or filled(settings.people, person.email)
