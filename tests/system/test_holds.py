@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf import canonical, config
+from beklijf.commands import report as reports
+from beklijf.commands import status, status_report
 from beklijf.ledger.holds import Holds
 from beklijf.mailers.messages import parse
 from beklijf.reconcile.opening import opened
@@ -175,6 +177,106 @@ def held(plan: Plan | None) -> set[str]:
 
 
 # -- what passes does not let go of the rest ---------------------------------------------------------------------------
+
+
+def test_the_cancellations_of_a_deleted_training_go_out_on_no_day_by_themselves(town: Town) -> None:
+    for _ in town.until(datetime(2026, 11, 12, 8, tzinfo=UTC)):
+        pass
+    town.mails()
+    outcome = town.edit(training="")
+    assert outcome.plan is not None
+    name, stood = outcome.plan.id, town.calendar()
+    assert len(held(outcome.plan)) >= 4
+
+    while town.ahead():
+        outcome = town.tick(DAY)
+        plan = town.plan()
+        assert (plan.id, bool(plan.held)) == ((name, True) if town.ahead() else (plan.id, False)), town.now
+        assert town.calendar() == stood
+    assert town.now > datetime(2026, 12, 2, tzinfo=UTC)
+
+    town.tick()
+    assert town.holds() == ()
+    assert town.invitations() == []
+
+
+@pytest.mark.parametrize(("edited", "reason"), [({"training": ""}, "gone from the config"), ({"state": "draft"}, "a draft again")])
+def test_a_running_training_that_is_gone_or_a_draft_again_is_held_however_small(town: Town, edited: dict[str, str], reason: str) -> None:
+    town.edit(pairs=1, people=1000, withdrawals=1000)
+    town.mails()
+    stood = town.calendar()
+
+    plan = town.edit(**edited).plan
+    assert plan is not None
+
+    assert [reason in each.reason for each in plan.held] == [True, True], "the goals meeting and the series"
+    assert town.calendar() == stood
+    assert town.invitations() == []
+    town.tick(approve=(plan.id,))
+    assert sorted(set(town.invitations())) == ["anna@voorbeeld.example", "mentor-van-anna@voorbeeld.example"]
+
+
+def test_a_draft_that_is_live_again_goes_on_as_if_nothing_had_been(town: Town) -> None:
+    town.edit(state="draft")
+    town.mails()
+    stood = town.calendar()
+
+    plan = town.edit(state="live").plan
+
+    assert plan is not None
+    assert plan.held == ()
+    assert town.calendar() == stood
+    assert town.invitations() == []
+
+
+def test_a_plan_says_of_no_draft_that_nothing_is_sent_while_its_events_stand(town: Town) -> None:
+    town.edit(state="draft")
+    words = reports.Words.of(town.engine.config, town.now)
+
+    def said() -> str:
+        planned = reports.planned(town.engine, town.engine.plan(town.now), chosen=lambda _: True, until=None)
+        return "\n".join(reports.plan_lines(planned, words, narrowed=False))
+
+    while_held = said()
+    standing = "\n".join(status_report.lines(status.status(town.engine, town.engine.plan(town.now), words), words))
+    town.tick(approve=(town.plan().id,))
+
+    assert "is a draft again while meetings are still to come" in " ".join(while_held.split())
+    assert "nothing is sent" not in while_held + standing
+    assert "leiding is a draft: nothing is sent" in said()
+
+
+def test_status_names_what_is_held_of_a_training_that_is_gone(town: Town) -> None:
+    town.edit(training="")
+    words = reports.Words.of(town.engine.config, town.now)
+
+    staff = status.status(town.engine, town.engine.plan(town.now), words).staff
+
+    assert len(staff.held) == 8
+    assert "anna@voorbeeld.example" in {to for each in staff.held for to in each.to}
+
+
+def test_a_pair_that_is_taken_out_of_a_training_that_stays_is_held_by_the_numbers_alone(town: Town) -> None:
+    plan = town.edit(pairs=3).plan
+
+    assert plan is not None
+    assert plan.held == ()
+    assert sorted(set(town.invitations())) == ["dirk@voorbeeld.example", "mentor-van-dirk@voorbeeld.example"]
+
+
+def test_a_training_under_another_id_gives_nobody_a_second_series_beside_the_first(town: Town) -> None:
+    plan = town.edit(training="leidinggeven", people=1000, withdrawals=1000).plan
+    assert plan is not None
+    for _ in town.until(town.now + 3 * DAY):
+        pass
+    plan = town.plan()
+
+    assert len({row.ref for row in town.engine.ledger.rows().values()}) == 8
+    assert {each.change.training for each in plan.held} == {"leiding", "leidinggeven"}
+    town.mails()
+    town.tick(approve=(plan.id,))
+    assert town.plan().held == ()
+    assert {row.training for row in town.engine.ledger.rows().values()} == {"leidinggeven"}
 
 
 def test_a_closure_of_which_a_part_passed_is_held_as_long_as_anything_of_it_lies_ahead(town: Town) -> None:

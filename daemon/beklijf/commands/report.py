@@ -101,6 +101,7 @@ def planned(engine: Engine, survey: Survey, *, chosen: Chosen, until: datetime |
     plan, installation = survey.plan, engine.config.service.installation
     made = [entry(change, installation=installation, now=survey.now) for change in plan.changes]
     later = [] if until is None else upcoming(survey, installation=installation, until=until)
+    concerned = {change.training for change in plan.changes} | {held.change.training for held in plan.held}
     warnings = programme_problems(engine.config, survey.programme.tracks)
     return Report(
         plan=plan.id,
@@ -109,7 +110,7 @@ def planned(engine: Engine, survey: Survey, *, chosen: Chosen, until: datetime |
         held=tuple(held for held in stopped(plan.held, installation=installation, now=survey.now) if chosen(held.entry)),
         problems=(*plan.problems, *warnings, *_standing(engine)),
         next=plan.next,
-        drafts=tuple(training.id for training in engine.config.trainings if not training.live),
+        drafts=tuple(t.id for t in engine.config.trainings if not t.live and t.id not in concerned),
         approvable=plan.approvable,
     )
 

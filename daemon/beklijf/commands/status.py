@@ -175,6 +175,7 @@ class _Collected:
 
     def plan(self, survey: Survey, words: Words) -> None:
         installation = self.config.service.installation
+        pairs: set[str] = {mentorship.key for training in self.config.trainings for mentorship in training.mentorships}
         for change in survey.plan.changes:
             if not isinstance(change.work, Resend):
                 made = entry(change, installation=installation, now=survey.now)
@@ -183,7 +184,7 @@ class _Collected:
         for held in survey.plan.held:
             made = entry(held.change, installation=installation, now=survey.now)
             said = self._said(made, None)
-            keys: tuple[str, ...] = made.mentorships or ("",)
+            keys = tuple(key for key in made.mentorships if key in pairs) or ("",)  # of who left the config, staff are told
             for each in keys:
                 self.remarks[each].held.append(replace(said, what=f"{said.what}: {held.reason}"))
         for letter in survey.letters:

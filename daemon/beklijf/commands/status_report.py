@@ -11,14 +11,14 @@ from beklijf.planning.silence import Reason
 from beklijf.reconcile.troubles import MAILBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from beklijf.commands.edits import Remark
     from beklijf.commands.entries import Json
     from beklijf.commands.report import Words
     from beklijf.commands.standing import Answer, Counts, Pair, Standing
     from beklijf.commands.status import PairStatus, Remarks, Status
-    from beklijf.domain import Mentorship, Person
+    from beklijf.domain import Mentorship, Person, Training
     from beklijf.ledger import Trouble
 
 INVITE = {
@@ -165,7 +165,7 @@ def lines(status: Status, words: Words) -> Iterator[str]:
         yield from wrapped(_server_said(server, words), "", "  ")
     for training, pairs in status.trainings:
         yield ""
-        yield f"{training.name} ({training.id}){'' if training.live else ', a draft: nothing is sent'}"
+        yield f"{training.name} ({training.id}){_state(training, pairs)}"
         if counts := status.standing.trainings.get(training.id):
             yield from wrapped(_counts_said(counts), "  ", "    ")
         for each in pairs:
@@ -246,6 +246,12 @@ def _next_lines(each: PairStatus, words: Words, *, live: bool) -> Iterator[str]:
         yield f"    next meeting {words.moment(each.next_meeting)}{'' if each.in_calendar else ', not in the calendar yet'}"
     elif live:
         yield "    no more meetings"
+
+
+def _state(training: Training, pairs: Iterable[PairStatus]) -> str:
+    if training.live:
+        return ""
+    return ", a draft again" if any(each.remarks.held for each in pairs) else ", a draft: nothing is sent"
 
 
 def _remark_lines(remarks: Remarks, words: Words) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """The safety stop: what a change of config, method, server or clock would do to many people waits for a person. Pure.
 
-Two kinds. *Wishes*: a training's changes beyond ``[guard]``'s numbers, or of a kind that is rarely meant (another method on
-a running training, a person or session that vanishes while one like it appears). *Faults*: something is wrong with the
-calendar, the ledger or the clock, and going on would make it worse. Letters and portions that simply came due pass.
+Two kinds. *Wishes*: a training's changes beyond ``[guard]``'s numbers, or of a kind that is rarely meant (a training that is
+gone or a draft again while meetings are to come, another method on a running one, a person or session that vanishes while one
+like it appears). *Faults*: something is wrong with the calendar, the ledger or the clock, and going on would make it worse.
+Letters and portions that simply came due pass.
 
 What is held stays held (``holding``), under one PLAN-ID while it shrinks, and nothing of the rest goes on by itself:
 
@@ -71,6 +72,8 @@ class Watch:
     """What ticks before this one held, and what of it was approved."""
     config: str = ""
     """The config's digest."""
+    drafts: frozenset[str] = frozenset()
+    """The trainings of the config that are no part of the programme."""
 
     def remembered(self, kind: HoldKind) -> tuple[Hold, ...]:
         return tuple(hold for hold in self.holds if hold.kind is kind)
@@ -245,15 +248,18 @@ def _reason(training: str, changes: list[Change], watch: Watch) -> tuple[HoldKin
     known, now = watch.known.get(training), watch.trainings.get(training)
     people = {address for change in changes for address in change.to}
     withdrawals = sum(change.action is Action.WITHDRAW for change in changes)
+    if now is None:
+        gone = "is a draft again" if training in watch.drafts else "is gone from the config"
+        return HoldKind.WISH, f"the training {gone} while meetings are still to come"
     if len(people) > watch.settings.max_people:
         return HoldKind.WISH, f"it touches {len(people)} people (guard.max_people = {watch.settings.max_people})"
     if withdrawals > watch.settings.max_withdrawals:
         return HoldKind.WISH, f"it withdraws {withdrawals} events (guard.max_withdrawals = {watch.settings.max_withdrawals})"
     if any(isinstance(change.work, Withdraw) and change.work.organizer for change in changes):
         return HoldKind.WISH, "running tracks get another organizer: everybody is invited anew"
-    if known and now and known.method != now.method.digest:
+    if known and known.method != now.method.digest:
         return HoldKind.WISH, "the method of a running training changed"
-    return HoldKind.QUESTION, _replaced_session(training, watch) or (_renamed(changes, now) if now else "")
+    return HoldKind.QUESTION, _replaced_session(training, watch) or _renamed(changes, now)
 
 
 def _replaced_session(training: str, watch: Watch) -> str:

@@ -269,6 +269,7 @@ class Surveyor:
             enforced=self.enforced,
             holds=Holds(self.ledger).standing(),
             config=self.config.digest,
+            drafts=frozenset(t.id for t in self.config.trainings if t.id not in trainings),
         )
 
 
