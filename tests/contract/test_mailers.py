@@ -300,7 +300,7 @@ def desk(open_desk: Callable[..., Desk]) -> Desk:
 def mailing(
     settings: MailSettings, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
 ) -> Iterator[SmtpMailer]:
-    mailer = SmtpMailer(settings, clock=clock, sleep=sleep, timeout=5, final_timeout=5)
+    mailer = SmtpMailer(settings, clock=clock, sleep=sleep)
     try:
         yield mailer
     finally:
@@ -718,17 +718,17 @@ def test_a_connection_lost_in_data_is_passing_and_said_to_be_ambiguous(desk: Des
 
 def test_a_server_that_thinks_too_long_about_the_content_is_passing_and_ambiguous_too(desk: Desk) -> None:
     desk.post.replies["CONTENT", ""] = "think"
-    mailer = SmtpMailer(desk.settings, timeout=5, final_timeout=0.1)
+    settings = replace(desk.settings, final_deadline=timedelta(seconds=0.1))
 
-    with pytest.raises(Unanswered, match="may have arrived all the same"):
+    with mailing(settings) as mailer, pytest.raises(Unanswered, match="may have arrived all the same"):
         mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
 
 def test_a_server_that_says_nothing_at_all_is_passing(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        mailer = SmtpMailer(replace(desk.settings, port=silent.getsockname()[1]), timeout=0.1)
+        settings = replace(desk.settings, port=silent.getsockname()[1], deadline=timedelta(seconds=0.1))
 
-        with pytest.raises(Transient, match="timed out"):
+        with mailing(settings) as mailer, pytest.raises(Transient, match=r"connecting and logging in: not done within 0\.1 seconds"):
             mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
 

@@ -1,15 +1,13 @@
-"""For mailers that hand over a whole message, whose headers and not an envelope say who gets it: when, and to whom. Sends nothing."""
+"""For mailers that hand over a whole message, whose headers and not an envelope say who gets it. Sends nothing."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from beklijf.errors import Refused
 from beklijf.mailers.messages import WIRE, ascii_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from email.headerregistry import Address
     from email.message import EmailMessage
 
@@ -21,26 +19,6 @@ MAY_HAVE_ARRIVED = "may have arrived all the same"
 
 GATEWAY = frozenset({502, 504})
 """What stands before a server says so when it heard nothing from it."""
-
-
-class Pace:
-    """Keeps an even pace: bursts are what servers punish."""
-
-    def __init__(
-        self, per_minute: int, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
-    ) -> None:
-        self._every = 60 / per_minute
-        self._clock = clock
-        self._sleep = sleep
-        self._turn = float("-inf")
-
-    def wait(self) -> None:
-        """Return when it is our turn."""
-        now = self._clock()
-        if now < self._turn:
-            self._sleep(self._turn - now)
-            now = self._turn
-        self._turn = now + self._every
 
 
 def content_for(message: EmailMessage, recipient: str) -> bytes:

@@ -24,8 +24,9 @@ from beklijf.accounts.graph import open_rest
 from beklijf.accounts.rest import reply_of
 from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
 from beklijf.mailers import nothing
-from beklijf.mailers.by_header import GATEWAY, MAY_HAVE_ARRIVED, Pace, content_for, sender_of
+from beklijf.mailers.by_header import GATEWAY, MAY_HAVE_ARRIVED, content_for, sender_of
 from beklijf.mailers.messages import ascii_address
+from beklijf.mailers.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ class GraphMailer:
     def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Send the message from the mailbox in From; returns when Exchange has accepted the whole of it."""
         content, sender = content_for(message, recipient), sender_of(message)
-        self._pace.wait()
+        self._pace.wait(self.target)
         try:
             self._rest.log_in()
         except BackendError as error:

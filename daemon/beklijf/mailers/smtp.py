@@ -3,6 +3,8 @@
 Retries nothing and remembers nothing between messages but its connection. The sorting of errors is the whole of the job:
 
     where                      reply              means
+    any step but the last      late, too long,    Transient, and the connection is left: each step has its deadline
+                               no reply at all
     connect, greeting, EHLO    none, 4xx          Transient: down, restarting, too busy
                                5xx                Down
     TLS                        not offered, or    Down: nothing was sent, not even the user's name
@@ -28,32 +30,32 @@ import ssl
 import time
 from base64 import b64encode
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from beklijf import deadline
+from beklijf.accounts.sockets import abort, trusting
 from beklijf.accounts.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
 from beklijf.credentials import quoted
-from beklijf.errors import Down, Refused, Transient, Unanswered
+from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
 from beklijf.mailers import nothing
 from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain
+from beklijf.mailers.pace import Pace
+from beklijf.mailers.smtp_wire import Smtp, SmtpOverTls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from email.message import EmailMessage
 
-    from beklijf.errors import BackendError
     from beklijf.settings import MailSettings
 
-TIMEOUT = 30.0
-"""Seconds for each step but the last one."""
+AT_ONCE = timedelta(seconds=10)
+"""How long RSET and QUIT may take: whoever is there has nothing to think about."""
 
-FINAL_TIMEOUT = 300.0
-"""Seconds for the reply to the whole message. Giving up early means sending twice: filters of the other side take minutes.
-RFC 5321 section 4.5.3.2.6 asks for ten; five is what a service can hang and still be called alive."""
+OK, AUTHENTICATED, CONTINUE, GO_AHEAD = 250, 235, 334, 354
+TEMPORARY, PERMANENT = range(400, 500), range(500, 600)
 
-OK, AUTHENTICATED, CONTINUE, GO_AHEAD, CLOSING, PERMANENT = 250, 235, 334, 354, 421, 500
-TEMPORARILY, FOR_GOOD = 4, 5
-"""The first digit of a no."""
-
+T = TypeVar("T")
 Reply: TypeAlias = "tuple[int, bytes | str]"
 
 _DOT = re.compile(rb"^\.", re.MULTILINE)
@@ -72,19 +74,14 @@ class SmtpMailer:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
-        timeout: float = TIMEOUT,
-        final_timeout: float = FINAL_TIMEOUT,
     ) -> None:
-        """Open nothing yet; ``sleep`` waits for our turn by the pace, and may be an event that a signal sets."""
+        """Open nothing yet; ``sleep`` waits for our turn by the pace."""
         self.target = f"smtp {settings.host}:{settings.port}"
         self._settings = settings
-        self._clock = clock
-        self._sleep = sleep
-        self._timeout = timeout
-        self._final_timeout = final_timeout
-        self._connection: smtplib.SMTP | None = None
+        self._at_once = min(AT_ONCE, settings.deadline)
+        self._pace = Pace(settings.per_minute, clock=clock, sleep=sleep)
+        self._connection: Smtp | None = None
         self._took_one = False
-        self._turn = float("-inf")
         self._tokens: TokenLogin | None = None
 
     def check(self) -> str:
@@ -92,7 +89,7 @@ class SmtpMailer:
         self.close()
         with self._translated():
             connection = self._open()
-            self._expect(connection.noop(), OK, "refused NOOP", Down)
+            self._expect(self._ask("NOOP", connection.noop), OK, "refused NOOP", Down)
             tls = connection.sock.version() if isinstance(connection.sock, ssl.SSLSocket) else None
         self.close()
         return f"{self.target}: {tls}" + (f", logged in as {self._settings.user}" if self._settings.user else "")
@@ -102,61 +99,87 @@ class SmtpMailer:
         to = ascii_address(recipient)
         sender = message["From"].addresses[0].addr_spec
         content = message.as_bytes(policy=WIRE)
-        self._wait_for_turn()
+        self._pace.wait(self.target)
         with self._translated():
             connection = self._begin(sender)
-            self._expect(connection.rcpt(to), OK, f"refused {to}", self._no_to_one)
+            self._expect(self._ask("RCPT", lambda: connection.rcpt(to)), OK, f"refused {to}", self._no_to_one)
         handing_over()
         refused = f"refused the message to {to}"
         with self._translated():
-            self._expect(connection.docmd("DATA"), GO_AHEAD, refused, self._no_to_one)
-            connection.send(_DOT.sub(b"..", content) + (b"" if content.endswith(b"\r\n") else b"\r\n"))
-        with self._translated(lost=f"; the message to {to} may have arrived all the same"):
-            self._expect(self._finish(connection), OK, refused, self._no_to_one)
+            self._expect(self._ask("DATA", lambda: connection.docmd("DATA")), GO_AHEAD, refused, self._no_to_one)
+            body = _DOT.sub(b"..", content) + (b"" if content.endswith(b"\r\n") else b"\r\n")
+            self._ask("sending the message", lambda: connection.send(body))
+        self._expect(self._finish(connection, to), OK, refused, self._no_to_one)
         self._took_one = True
 
     def close(self) -> None:
-        """Say goodbye; a server that is gone already needs none."""
+        """Say goodbye; a server that is gone already, or thinks about it, needs none."""
+        if (connection := self._connection) is not None:
+            with suppress(smtplib.SMTPException, OSError, Transient):
+                self._ask("QUIT", connection.quit, self._at_once)
+        self._drop()
+
+    def _drop(self) -> None:
+        """Leave without a word, and let nothing arrive any more: after an error nobody knows what the server says next, or when."""
         connection, self._connection, self._took_one = self._connection, None, False
         if connection is not None:
-            with suppress(smtplib.SMTPException, OSError):
-                connection.quit()
+            abort(connection.sock)
             connection.close()
 
-    def _begin(self, sender: str) -> smtplib.SMTP:
-        """Start a transaction, on a new connection where the old one was dropped while it was idle."""
-        if self._connection is not None:
-            with suppress(smtplib.SMTPServerDisconnected):
-                reply = self._connection.mail(sender)
-                if reply[0] != CLOSING:
-                    self._expect(reply, OK, f"won't have {sender} as sender", Down)
-                    return self._connection
-            self.close()
-        connection = self._open()
-        self._expect(connection.mail(sender), OK, f"won't have {sender} as sender", Down)
+    def _ask(self, what: str, call: Callable[[], T], limit: timedelta | None = None) -> T:
+        """Do one step within its time; when that is over, or the server is gone, so is the connection."""
+        try:
+            with deadline.within(limit or self._settings.deadline, f"{self.target}: {what}"):
+                return call()
+        except (Transient, OSError):
+            self._drop()
+            raise
+
+    def _begin(self, sender: str) -> Smtp:
+        """Start a transaction: on the connection that is there, where it can forget what was before, or else on a new one."""
+        connection, fit = self._connection, False
+        if connection is not None:
+            with suppress(smtplib.SMTPServerDisconnected, Transient):
+                fit = self._ask("RSET", connection.rset, self._at_once)[0] // 10 == OK // 10
+        if connection is None or not fit:
+            self._drop()
+            connection = self._ask("connecting and logging in", self._open)
+        self._expect(self._ask("MAIL", lambda: connection.mail(sender)), OK, f"won't have {sender} as sender", Down)
         return connection
 
-    def _finish(self, connection: smtplib.SMTP) -> Reply:
-        """Send the final dot, which alone makes a message of the content, and wait longer for the reply than for any other."""
-        assert connection.sock is not None, "the server has just answered"
-        connection.sock.settimeout(self._final_timeout)
-        connection.send(b".\r\n")
-        reply = connection.getreply()
-        connection.sock.settimeout(self._timeout)
-        if reply[0] // 10 != OK // 10 and reply[0] // 100 not in {TEMPORARILY, FOR_GOOD}:
-            raise smtplib.SMTPServerDisconnected(f"neither a yes nor a no: {reply[0]} {quoted(reply[1])}")
-        return reply
+    def _finish(self, connection: Smtp, to: str) -> Reply:
+        """Send the final dot, which alone makes a message of the content, and wait longer for the reply than for any other.
 
-    def _open(self) -> smtplib.SMTP:
+        Giving up early means sending twice: filters of the other side take minutes (RFC 5321 section 4.5.3.2.6).
+        """
+
+        def finish() -> Reply:
+            connection.send(b".\r\n")
+            return connection.getreply()
+
+        arrived = f"; the message to {to} may have arrived all the same"
+        try:
+            with self._translated():
+                code, said = self._ask("the answer to the message", finish, self._settings.final_deadline)
+        except BackendError as error:
+            raise Unanswered(f"{error}{arrived}", hint=error.hint) from error.__cause__
+        if code // 10 != OK // 10 and code not in TEMPORARY and code not in PERMANENT:
+            self._drop()
+            raise Unanswered(f"{self.target} said neither yes nor no to it: {code} {quoted(said)}{arrived}")
+        return code, said
+
+    def _open(self) -> Smtp:
         """Connect, with TLS and logged in."""
         settings = self._settings
         if settings.auth != "password" and self._tokens is None:
             self._tokens = TokenLogin(settings, "mail")
-        trust, host = self._trust(), ascii_domain(settings.host)
+        trust, host = trusting(settings.ca, "mail"), ascii_domain(settings.host)
+        # a net where no deadline reaches: in another thread
+        timeout = max(settings.deadline, settings.final_deadline).total_seconds()
         if settings.security == "tls":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(host, settings.port, timeout=self._timeout, context=trust)
+            connection: Smtp = SmtpOverTls(host, settings.port, timeout=timeout, context=trust)
         else:
-            connection = smtplib.SMTP(host, settings.port, timeout=self._timeout)
+            connection = Smtp(host, settings.port, timeout=timeout)
         self._connection = connection
         self._expect(connection.ehlo(), OK, "refused EHLO", Down)
         if settings.security == "starttls":
@@ -164,25 +187,13 @@ class SmtpMailer:
                 raise Down(f"{self.target} offers no STARTTLS", hint='port 465 is for security = "tls", 587 for "starttls"')
             connection.starttls(context=trust)
             self._expect(connection.ehlo(), OK, "refused EHLO", Down)
-        try:
-            if self._tokens is not None:
-                self._log_in_by_token(connection, self._tokens)
-            elif settings.user and settings.password:
-                self._log_in(connection, settings.user, settings.password.reveal(user=settings.user))
-        except Transient:
-            self.close()  # half a login is none: the next message begins anew
-            raise
+        if self._tokens is not None:
+            self._log_in_by_token(connection, self._tokens)
+        elif settings.user and settings.password:
+            self._log_in(connection, settings.user, settings.password.reveal(user=settings.user))
         return connection
 
-    def _trust(self) -> ssl.SSLContext:
-        """Return what certificates are judged by: the system's authorities, or only the one that [mail] ca names."""
-        ca = self._settings.ca
-        try:
-            return ssl.create_default_context(cafile=None if ca is None else str(ca))
-        except OSError as error:
-            raise Down(f"[mail] ca {ca}: {error.strerror or error}", hint="it must be a readable PEM file") from error
-
-    def _log_in(self, connection: smtplib.SMTP, user: str, password: str) -> None:
+    def _log_in(self, connection: Smtp, user: str, password: str) -> None:
         """Log in by PLAIN or else LOGIN, in UTF-8; smtplib's own knows only ASCII, and shows in its error what it can't encode."""
         offered = connection.esmtp_features.get("auth", "").upper().split()
         if "PLAIN" in offered:
@@ -196,14 +207,14 @@ class SmtpMailer:
             raise Down(f"{self.target} offers neither AUTH PLAIN nor LOGIN", hint="basic login may be switched off for this account")
         self._expect_login(reply, user)
 
-    def _log_in_by_token(self, connection: smtplib.SMTP, tokens: TokenLogin) -> None:
+    def _log_in_by_token(self, connection: Smtp, tokens: TokenLogin) -> None:
         """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
         if "XOAUTH2" not in connection.esmtp_features.get("auth", "").upper().split():
             hint = "smtp.office365.com and smtp.gmail.com do, on port 587 with starttls; is [mail] host right?"
             raise Down(f"{self.target} offers no AUTH XOAUTH2", hint=hint)
         response = tokens.response()
         reply = _show(connection, response)
-        if reply[0] >= PERMANENT:
+        if reply[0] in PERMANENT:
             response = tokens.response(fresh=True)
             with suppress(smtplib.SMTPServerDisconnected):  # who hangs up on the second try has said no to the first
                 reply = _show(connection, response)
@@ -212,14 +223,6 @@ class SmtpMailer:
     def _expect_login(self, reply: Reply, user: str, hint: str = "") -> None:
         hint = SWITCHED_OFF if is_switched_off(quoted(reply[1])) else hint
         self._expect(reply, AUTHENTICATED, f"refused the login of {user}", lambda what: Down(what, hint=hint))
-
-    def _wait_for_turn(self) -> None:
-        """Keep an even pace: bursts are what servers punish, and nobody waits a minute for a signal to be heard."""
-        now = self._clock()
-        if now < self._turn:
-            self._sleep(self._turn - now)
-            now = self._turn
-        self._turn = now + 60 / self._settings.per_minute
 
     def _no_to_one(self, what: str) -> BackendError:
         """Tell a no to this message from a no to everything, by what the server took before."""
@@ -232,47 +235,42 @@ class SmtpMailer:
         code, said = reply
         if code // 10 != wanted // 10:
             message = f"{self.target} {what}: {code} {quoted(said)}"
-            raise otherwise(message) if code >= PERMANENT else Transient(message)
+            if code in PERMANENT:
+                raise otherwise(message)
+            if code not in TEMPORARY:
+                self._drop()  # an answer to something else, or none at all: so may be the next
+            raise Transient(message)
 
     @contextmanager
-    def _translated(self, *, lost: str = "") -> Iterator[None]:
-        """Turn what smtplib, ssl and the network raise into our errors, and leave the connection fit for the next message."""
+    def _translated(self) -> Iterator[None]:
+        """Turn what smtplib, ssl and the network raise into our errors; after a no to one message the connection stays."""
         try:
             yield
         except (Refused, Transient):
-            self._reset()
             raise
         except smtplib.SMTPResponseException as error:  # the greeting, or STARTTLS
-            self.close()
+            self._drop()
             message = f"{self.target} is not ready: {error.smtp_code} {quoted(error.smtp_error)}"
-            raise (Down(message) if error.smtp_code >= PERMANENT else Transient(message)) from error
+            raise (Down(message) if error.smtp_code in PERMANENT else Transient(message)) from error
         except ssl.SSLCertVerificationError as error:
-            self.close()
+            self._drop()
             hint = "if the server's certificate is by an authority of your own: [mail] ca = its PEM file; else mind the host's name"
             raise Down(f"{self.target} shows a certificate that can't be trusted: {error.verify_message}", hint=hint) from error
         except UnicodeError as error:
             raise Down(f"[mail] host {self._settings.host!r} is no host name", hint="check its spelling") from error
         except OSError as error:  # smtplib.SMTPServerDisconnected and ssl.SSLError too
-            self.close()
+            self._drop()
             if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
                 hint = 'port 465 is for security = "tls", 587 for "starttls"'
                 raise Down(f"{self.target} speaks no TLS that we understand: {error.reason or error}", hint=hint) from error
             hint = "does the server run, and are [mail] host and port right? the mail is kept and tried again"
-            kind = Unanswered if lost else Transient
-            raise kind(f"{self.target}: {quoted(error.strerror or str(error))}{lost}", hint=hint) from error
+            raise Transient(f"{self.target}: {quoted(error.strerror or str(error))}", hint=hint) from error
         except BaseException:
-            self.close()
+            self._drop()
             raise
 
-    def _reset(self) -> None:
-        """Forget the transaction that failed; a server that can't is left (it said 421, or is gone)."""
-        with suppress(smtplib.SMTPServerDisconnected):
-            if self._connection is not None and self._connection.rset()[0] == OK:
-                return
-        self.close()
 
-
-def _show(connection: smtplib.SMTP, response: bytes) -> Reply:
+def _show(connection: Smtp, response: bytes) -> Reply:
     """Show a token; why it is refused comes in JSON, and the no itself only after an empty line."""
     reply: Reply = connection.docmd("AUTH", "XOAUTH2 " + _base64(response.decode()))
     return connection.docmd("") if reply[0] == CONTINUE else reply
