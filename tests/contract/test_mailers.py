@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import mailbox
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from contextlib import contextmanager
@@ -429,20 +432,37 @@ def test_a_mail_that_somebody_has_read_does_not_come_back_as_new(folder: MailSet
     assert len(maildir(folder)) == 1
 
 
-def test_half_a_file_that_a_crash_left_is_no_mail_and_is_written_over(folder: MailSettings) -> None:
+def test_half_a_file_that_a_crash_left_is_no_mail_and_goes_with_the_next_one(folder: MailSettings) -> None:
     assert folder.path is not None
-    mailer = FolderMailer(folder)
-    mailer.send(letter(), recipient="sanne@voorbeeld.example")
-    (file,) = (folder.path / "new").iterdir()
-    half = folder.path / "tmp" / file.name
-    file.rename(half)
-    half.write_bytes(half.read_bytes()[:100])
+    made = "import os, sys, signal; from pathlib import Path; from beklijf import maildir; box = Path(sys.argv[1]); maildir.make(box)"
+    killed = "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL); maildir.deliver(box, 'a', b'half', at=0)"
+    assert subprocess.run([sys.executable, "-c", f"{made}; {killed}", str(folder.path)], check=False).returncode == -signal.SIGKILL
+    assert len([*(folder.path / "tmp").iterdir()]) == 1
     assert maildir(folder) == []
 
-    mailer.send(letter(), recipient="sanne@voorbeeld.example")
+    FolderMailer(folder).send(letter(), recipient="sanne@voorbeeld.example")
 
     assert maildir(folder) == [letter().as_bytes()]
     assert list((folder.path / "tmp").iterdir()) == []
+
+
+def test_no_mail_is_written_through_a_link(folder: MailSettings, tmp_path: Path) -> None:
+    assert folder.path is not None
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    FolderMailer(folder).send(letter(row="1"), recipient="sanne@voorbeeld.example")
+    (file,) = (folder.path / "new").iterdir()
+    file.unlink()
+    file.symlink_to(elsewhere / "mail")
+
+    FolderMailer(folder).send(letter(row="1"), recipient="sanne@voorbeeld.example")
+    assert not file.is_symlink()
+    (folder.path / "new").rename(folder.path / "old")
+    (folder.path / "new").symlink_to(elsewhere)
+    with pytest.raises(Down):
+        FolderMailer(folder).send(letter(row="2"), recipient="sanne@voorbeeld.example")
+
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_file_carries_the_time_of_its_letter_also_in_a_rehearsal_of_next_year(folder: MailSettings) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from beklijf import files
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, freebusy, ics
 from beklijf.calendars.people import folder_of, safe_name
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
@@ -57,6 +58,7 @@ class FolderCalendar:
         self._title = owner if folder else settings.organizer.name
         self._personal = folder is not None
         self._durable = durable
+        self._tidied = False
         self.target = f"folder {self._folder}"
 
     def of(self, email: str, _calendar: str = "") -> FolderCalendar:
@@ -143,9 +145,10 @@ class FolderCalendar:
 
     def delete(self, stored: Stored) -> None:
         self._unchanged(stored)
-        with self._translated():
-            (self._folder / stored.href).unlink()
-            self._settle()
+        with self._translated(), files.folder(self._folder) as folder:
+            os.unlink(stored.href, dir_fd=folder)
+            if self._durable:
+                os.fsync(folder)
 
     def waiting(self) -> tuple[Waiting, ...]:
         return ()
@@ -210,22 +213,11 @@ class FolderCalendar:
 
     def _write(self, name: str, data: bytes) -> None:
         """Replace the file as a whole: after a power cut there is the old one or the new one."""
-        temporary = self._folder / f".{name}.tmp"
-        with temporary.open("wb") as file:
-            file.write(data)
-            if self._durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(self._folder / name)
-        self._settle()
-
-    def _settle(self) -> None:
-        if self._durable:
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with files.folder(self._folder) as folder:
+            if not self._tidied:
+                files.tidy(folder)
+                self._tidied = True
+            files.write(folder, name, data, mode=files.COMMON, durable=self._durable)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

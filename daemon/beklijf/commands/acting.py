@@ -6,13 +6,12 @@ what an act is about is looked up in the ledger: which event, which link the per
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from beklijf import canonical, words
+from beklijf import canonical, files, maildir, words
 from beklijf.calendars.people import folder_of, safe_name
 from beklijf.commands import by_hand, replies
 from beklijf.commands.naming import called
@@ -270,12 +269,9 @@ class People:
         assert self._engine.config.inbox is not None
         sender, name = ("mailer-daemon@mail.invalid", "Mail Delivery System") if daemon else (act.address, act.person.name)
         envelope = replies.Envelope(sender=sender, name=name, to=self._engine.config.inbox.address, at=act.at, number=number)
-        for place in ("new", "cur", "tmp"):
-            (self._inbox / place).mkdir(parents=True, exist_ok=True)
-        path = self._inbox / "tmp" / f"{int(act.at.timestamp())}.{number}.rehearsal"
-        path.write_bytes(made(envelope))
-        os.utime(path, (act.at.timestamp(), act.at.timestamp()))
-        path.replace(self._inbox / "new" / path.name)
+        maildir.make(self._inbox, durable=False)
+        at = act.at.timestamp()
+        maildir.deliver(self._inbox, f"{int(at)}.{number}.rehearsal", made(envelope), at=at, durable=False)
 
     def _folder(self, found: _Found) -> Path:
         settings = self._engine.config.calendar
@@ -290,7 +286,8 @@ class People:
         return (self._folder(found) / self._name(found)).read_bytes()
 
     def _write(self, found: _Found, data: bytes) -> None:
-        (self._folder(found) / self._name(found)).write_bytes(data)
+        with files.folder(self._folder(found)) as folder:
+            files.write(folder, self._name(found), data, mode=files.COMMON, durable=False)
 
 
 def _start(token: Token) -> datetime:

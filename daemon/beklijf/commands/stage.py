@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, cast
 
+from beklijf import files
 from beklijf.calendars import NOTHING, Changes
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.calendars.owners import Owners
@@ -78,12 +79,12 @@ def empty(into: Path) -> None:
     """Make room for a rehearsal; only an earlier one is thrown away."""
     hint = "name a new folder, or one that an earlier rehearsal made"
     try:
-        if into.is_dir() and any(into.iterdir()) and not (into / MARK).is_file():
-            raise UsageError(f"{into} holds other files", hint=hint)
-        for name in ("calendars", "inbox", "outbox"):
-            if (into / name).exists():
-                shutil.rmtree(into / name)
-        into.mkdir(parents=True, exist_ok=True)
-        (into / MARK).write_text("Made by beklijf rehearse; the next one there replaces it.\n", encoding="utf-8")
+        with files.own(into) as folder:
+            there = files.names(folder)
+            if there and not files.is_file(folder, MARK):
+                raise UsageError(f"{into} holds other files", hint=hint)
+            for name in {"calendars", "inbox", "outbox"} & there:
+                shutil.rmtree(name, dir_fd=folder)
+            files.write(folder, MARK, b"Made by beklijf rehearse; the next one there replaces it.\n", mode=files.COMMON)
     except OSError as error:
         raise UsageError(f"{into}: {error.strerror or error}", hint=hint) from error

@@ -7,6 +7,7 @@ import tomllib
 from datetime import date, timedelta
 from pathlib import Path
 
+from beklijf import files
 from beklijf.errors import UsageError
 
 SOONEST = timedelta(days=21)
@@ -20,9 +21,8 @@ def write_example(directory: Path, today: date) -> Path:
     path = directory / "config.toml"
     text = shifted(_example().read_text(encoding="utf-8"), today)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with files.folder(directory, make=0o777) as folder:
+            files.write(folder, path.name, text.encode(), mode=files.COMMON, anew=True)
     except FileExistsError:
         raise UsageError(f"{path} is there already, and stays as it is", hint="name another folder: beklijf init DIR") from None
     except OSError as error:

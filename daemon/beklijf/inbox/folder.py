@@ -18,6 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beklijf import files, maildir
 from beklijf.errors import Down
 from beklijf.inbox import AT_ONCE, LARGEST, News, Received
 from beklijf.inbox.envelopes import HEADER, content_has_calendar, envelope
@@ -86,12 +87,12 @@ class FolderInbox:
 
     def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
         with self._as_down():
-            _make(self.path)
-            files = {file.key: file for file in self._files(self.path)}
+            maildir.make(self.path)
+            found = {file.key: file for file in self._files(self.path)}
             seen = _unpacked(mark)
             known = seen is not None
-            kept = (seen or frozenset()) & files.keys()
-            unseen = sorted(file for key, file in files.items() if key not in kept)
+            kept = (seen or frozenset()) & found.keys()
+            unseen = sorted(file for key, file in found.items() if key not in kept)
             if known and not unseen:
                 return News(mark=mark)
             mails: list[Received] = []
@@ -114,12 +115,21 @@ class FolderInbox:
     def file(self, ids: Sequence[str]) -> None:
         with self._as_down():
             wanted = set(ids)
-            for file in self._files(self.path) if wanted else ():
-                if file.key.hex() in wanted:
-                    _make(self._filed)
-                    # under a name that no other mail has: somebody may drop "answer.eml" every week
-                    name = file.path.name.replace(file.name, f"{file.name}.{file.key.hex()}", 1)
-                    file.path.replace(self._filed / file.path.parent.name / name)
+            handled = [file for file in self._files(self.path) if file.key.hex() in wanted] if wanted else []
+            if handled:
+                self._file(handled)
+
+    def _file(self, handled: Sequence[_File]) -> None:
+        with files.folder(self.path) as box, files.below(box, self._filed.name, make=0o700) as filed:
+            for place in maildir.PLACES:
+                with files.below(filed, place, make=0o700):
+                    pass
+            for file in handled:
+                place = file.path.parent.name
+                # under a name that no other mail has: somebody may drop "answer.eml" every week
+                name = file.path.name.replace(file.name, f"{file.name}.{file.key.hex()}", 1)
+                with files.below(box, place) as here, files.below(filed, place) as there:
+                    files.move(here, file.path.name, there, name)
 
     def forget(self, before: datetime) -> int:
         with self._as_down():
@@ -185,12 +195,6 @@ def _taken(file: _File, wanted: Callable[[Envelope], bool]) -> Received | None:
         if b"\r\n" not in content:
             content = content.replace(b"\n", b"\r\n")  # a Maildir keeps mail with the system's line ends; a mail has its own
         return Received(id=file.key.hex(), at=file.at, content=content, cut=cut)
-
-
-def _make(folder: Path) -> None:
-    # for this account only: what people answer is nobody else's business
-    for place in (folder, *(folder / name for name in ("tmp", *_PLACES))):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _packed(keys: frozenset[bytes]) -> str:

@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from beklijf import files
 from beklijf.errors import Busy, StateError
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def locked(state: Path, name: str, *, wait: float = 0) -> Iterator[None]:
     """Hold the lock *name* of *state*; raises Busy when another process holds it after *wait* seconds."""
     path = state.with_name(f"{state.name}.{name}.lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with files.folder(path.parent, make=0o777) as folder:
+            handle = os.open(path.name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, files.PRIVATE, dir_fd=folder)
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}", hint="run it as the account that owns the state file") from error
     try:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
+from beklijf import maildir
 from beklijf.errors import Down
 from beklijf.mailers import nothing
 from beklijf.mailers.messages import WIRE, ascii_address
@@ -57,17 +58,10 @@ class FolderMailer:
             self._make()
             if self._was_read(name):
                 return
-            finished = self.path / "tmp" / name
-            with finished.open("wb") as file:
-                file.write(message.as_bytes(policy=BY_LINE_FEED).replace(b"\r\n", b"\n"))  # one that is kept has CRLF in its body
-                file.flush()
-                if self._durable:
-                    os.fsync(file.fileno())
+            content = message.as_bytes(policy=BY_LINE_FEED).replace(b"\r\n", b"\n")  # one that is kept has CRLF in its body
             # mail programs take the time of the file for the time of arrival, and a rehearsal happens in another year
             sent = message["Date"].datetime.timestamp()
-            os.utime(finished, (sent, sent))
-            finished.replace(self.path / "new" / name)
-            self._sync(self.path / "new")
+            maildir.deliver(self.path, name, content, at=sent, durable=self._durable)
 
     def close(self) -> None:
         """Have nothing to close: every message was finished when it was sent."""
@@ -75,26 +69,12 @@ class FolderMailer:
     def _make(self) -> None:
         if self._ready:
             return
-        # for this account only: letters hold what people want to learn
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("tmp", "new", "cur"):
-            (self.path / name).mkdir(mode=0o700, exist_ok=True)
-        self._sync(self.path)
+        maildir.make(self.path, durable=self._durable)
         self._ready = True
 
     def _was_read(self, name: str) -> bool:
         """Look in ``cur``, where readers put a mail under its name and their flags: ``name:2,S``."""
         return any(self.path.joinpath("cur").glob(f"{name}*"))
-
-    def _sync(self, folder: Path) -> None:
-        """Make a rename in the folder last: the name of a file is part of the folder, not of the file."""
-        if not self._durable:
-            return
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def _demand_writable(self, folder: Path) -> None:
         if not folder.is_dir():
