@@ -23,6 +23,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import current_thread, main_thread
+from traceback import clear_frames
 from typing import TYPE_CHECKING
 
 from beklijf.errors import Transient
@@ -88,6 +89,7 @@ def within(limit: timedelta, what: str) -> Iterator[Deadline]:
     except _Over as over:
         if over.deadline is not mine:
             raise
+        clear_frames(over.__traceback__)  # they hold what the library had just opened, which ends with them
         if time.monotonic() >= _last:
             raise Transient(f"{what}: cut short, since beklijf stops") from None
         hint = "does it answer at all, and does nothing on the way hold it up? it is tried again by itself"

@@ -7,7 +7,8 @@
     a date, and no Date beside it               ignored: whose clock it is by, nobody knows
     anything else, or more than a year ahead    ignored: that can't be
 
-How much of it is believed, `reconcile.troubles` says, since not every server asks by this header.
+Exchange says it in milliseconds (BackOffMilliseconds). How much of it is believed, `reconcile.troubles` says, since not every
+server asks by this header.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ def retry_after(asked: str, date: datetime | None) -> float | None:
         until = http_date(asked)
         seconds = max(0.0, (until - date).total_seconds()) if until and date else None
     return None if seconds is None or seconds > _CANT_BE.total_seconds() else seconds
+
+
+def back_off(milliseconds: str) -> float | None:
+    """Return the seconds that an Exchange server asks for."""
+    asked = milliseconds.strip()
+    seconds, rest = retry_after(asked[:-3] or "0", None), retry_after(asked[-3:], None)
+    return None if seconds is None or rest is None else seconds + rest / 1000
 
 
 def http_date(text: str) -> datetime | None:

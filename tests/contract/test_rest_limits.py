@@ -36,7 +36,7 @@ class Tokens:
 @pytest.fixture
 def server() -> Iterator[Stubborn]:
     with stubborn() as made:
-        made.answer = said(b'{"value": []}')
+        made.answer = lambda _: said(b'{"value": []}')
         yield made
 
 

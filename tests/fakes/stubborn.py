@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 STEP = 0.05
 """Seconds that an empty piece stands for."""
@@ -20,10 +20,10 @@ STEP = 0.05
 @dataclass(slots=True)
 class Stubborn:
     url: str
-    acts: list[Iterable[bytes]] = field(default_factory=list)
+    acts: list[Iterable[bytes] | Callable[[bytes], Iterable[bytes]]] = field(default_factory=list)
     """What is sent for each request, in order, piece by piece; afterwards `answer`."""
-    answer: bytes = b""
-    """What a healthy server says."""
+    answer: Callable[[bytes], bytes] = lambda _: b""
+    """What a healthy server says to a request."""
     asked: list[bytes] = field(default_factory=list)
     left: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Raised by one for each connection that the client has ended."""
@@ -33,7 +33,8 @@ class Stubborn:
         with connection, suppress(OSError):
             while request := _request(connection):
                 self.asked.append(request)
-                for piece in self.acts.pop(0) if self.acts else [self.answer]:
+                act = self.acts.pop(0) if self.acts else [self.answer(request)]
+                for piece in act(request) if callable(act) else act:
                     if piece:
                         connection.sendall(piece)
                     elif self.over.wait(STEP) or _is_left(connection):
@@ -52,11 +53,13 @@ def stubborn() -> Iterator[Stubborn]:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         server = Stubborn(f"http://127.0.0.1:{listening.getsockname()[1]}")
         threads: list[threading.Thread] = []
+        connections: list[socket.socket] = []
 
         def accept() -> None:
             with suppress(OSError):
                 while True:
                     connection, _ = listening.accept()
+                    connections.append(connection)
                     threads.append(threading.Thread(target=server.serve, args=[connection]))
                     threads[-1].start()
 
@@ -66,7 +69,9 @@ def stubborn() -> Iterator[Stubborn]:
             yield server
         finally:
             server.over.set()
-            listening.shutdown(socket.SHUT_RDWR)
+            for each in (listening, *connections):
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
             for thread in [accepting, *threads]:
                 thread.join()
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+import weakref
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -44,6 +45,10 @@ def dripping() -> Iterator[socket.socket]:
         finally:
             over.set()
             thread.join()
+
+
+class Opened:
+    """Something that ends with whoever holds it."""
 
 
 def read_forever(connection: socket.socket) -> None:
@@ -93,6 +98,21 @@ def test_a_library_that_catches_everything_is_asked_again() -> None:
     given_up(careless)
 
     assert len(caught) == 1
+
+
+def test_what_a_library_had_just_opened_and_told_nobody_of_ends_with_it() -> None:
+    opened: list[weakref.ref[Opened]] = []
+
+    def opening(connection: socket.socket) -> None:
+        mine = Opened()
+        opened.append(weakref.ref(mine))
+        read_forever(connection)
+
+    with dripping() as server, pytest.raises(Transient) as caught, deadline.within(SHORT, "mail"):
+        opening(server)
+
+    assert caught.value.args  # the error is still there, and is kept for a while as any other
+    assert opened[0]() is None
 
 
 def test_what_ends_in_time_is_left_alone_and_so_is_what_comes_after() -> None:

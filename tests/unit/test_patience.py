@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.patience import http_date, retry_after
+from beklijf.patience import back_off, http_date, retry_after
 
 DATE = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
@@ -72,3 +72,15 @@ def test_no_date_is_an_error(text: str) -> None:
     at = http_date(text)
 
     assert at is None or at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("90000", 90.0), ("1500", 1.5), ("20", 0.02), ("0", 0.0), (" 14400000 ", 14400.0)])
+def test_exchange_says_it_in_milliseconds(asked: str, seconds: float) -> None:
+    assert back_off(asked) == seconds
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "soon", "-5", "-5000", "1e3000", "٣٠٠٠", "9" * 12, "9" * 10_000, "NaN"], ids=lambda asked: asked[:20]
+)
+def test_milliseconds_that_cannot_be_are_ignored(asked: str) -> None:
+    assert back_off(asked) is None

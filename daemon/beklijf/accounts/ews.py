@@ -35,22 +35,24 @@ from exchangelib.autodiscover.protocol import AutodiscoverProtocol  # type: igno
 from exchangelib.errors import ErrorServerBusy, EWSError, ResponseMessageError, TransportError  # type: ignore[import-untyped]
 from exchangelib.folders import Root  # type: ignore[import-untyped]
 from exchangelib.properties import DistinguishedFolderId  # type: ignore[import-untyped]
-from exchangelib.protocol import Protocol  # type: ignore[import-untyped]
 from exchangelib.services.common import EWSService  # type: ignore[import-untyped]
 from exchangelib.util import TNS, is_xml  # type: ignore[import-untyped]
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
-from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from beklijf.accounts import exchange_online
 from beklijf.accounts.ews_errors import STUMBLES, meant, of_status
+from beklijf.accounts.ews_wire import Wire
 from beklijf.credentials import quoted
 from beklijf.errors import Down, Transient
-from beklijf.patience import http_date, retry_after
+from beklijf.patience import back_off, http_date, retry_after
+from beklijf.settings import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from datetime import timedelta
+
+    from exchangelib.protocol import Protocol  # type: ignore[import-untyped]
 
     from beklijf.settings import ExchangeLogin
 
@@ -73,12 +75,25 @@ class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
         """Keep the hint that the library reads in a SOAP fault only."""
         error: Exception = super()._get_exception(code=code, text=text or "", msg_xml=msg_xml, rule_errors=rule_errors)
         if isinstance(error, ErrorServerBusy) and msg_xml is not None:
-            hints = [value.text for value in msg_xml.findall(f"{{{TNS}}}Value") if value.get("Name") == "BackOffMilliseconds"]
-            error.back_off = next((int(hint) / 1000 for hint in hints if hint and hint.isdecimal()), None)
+            error.back_off = _back_off(msg_xml)
         return error
 
     @classmethod
-    def _get_soap_parts(cls, response: Any) -> Any:  # noqa: ANN401  # exchangelib has no types
+    def _raise_soap_errors(cls, fault: Any) -> None:  # noqa: ANN401  # exchangelib has no types
+        """Read the hint here too: the library stumbles over one that is no number, and believes one that can't be."""
+        hint = _back_off(fault)
+        try:
+            super()._raise_soap_errors(fault=fault)
+        except ErrorServerBusy as error:
+            error.back_off = hint
+            raise
+
+    def _get_response(self, payload: Any, api_version: Any) -> Any:  # noqa: ANN401  # exchangelib has no types
+        with self.protocol.within(f"{urlsplit(self.protocol.service_endpoint).netloc}: {self.SERVICE_NAME}"):
+            return super()._get_response(payload=payload, api_version=api_version)
+
+    @classmethod
+    def _get_soap_parts(cls, response: Any) -> Any:  # noqa: ANN401  # as above
         return super()._get_soap_parts(_Whole(response))
 
 
@@ -92,12 +107,24 @@ class _Whole:
         yield self._content
 
 
+def _back_off(xml: Any) -> float | None:  # noqa: ANN401  # exchangelib has no types
+    """Return how many seconds a server asks us to wait, and take that out of what it said."""
+    hints = [value for value in xml.iter(f"{{{TNS}}}Value") if value.get("Name") == "BackOffMilliseconds"]
+    for hint in hints:
+        hint.getparent().remove(hint)
+    return next((back_off(hint.text or "") for hint in hints), None)
+
+
 class Connection:
     """One login at one server, for all mailboxes that it may act in. Opens nothing before the first request."""
 
-    def __init__(self, login: ExchangeLogin, owner: str) -> None:
-        """Take as *owner* the mailbox by which autodiscover finds the server, and whose own failing is everybody's."""
+    def __init__(self, login: ExchangeLogin, owner: str, limit: timedelta = DEADLINE) -> None:
+        """Take as *owner* the mailbox by which autodiscover finds the server, and whose own failing is everybody's.
+
+        A request takes no longer than *limit*, and neither does finding the server.
+        """
         self.login = login
+        self._wire = Wire(login.ca, limit)
         self.owner = owner.casefold()
         self.target = f"{login.user or owner} {login.url or 'autodiscover'}".strip()
         self.server = urlsplit(login.url).netloc or f"the Exchange server of {owner}"
@@ -181,7 +208,7 @@ class Connection:
                 retry_policy=_NoRetry(self.server),
                 max_connections=1,
             )
-            self._protocol = _opened(configuration, self.login.ca)
+            self._protocol = self._wire.protocol(configuration)
         return self._protocol
 
     def _credentials(self) -> tuple[Any, str]:
@@ -193,9 +220,10 @@ class Connection:
     def _discovered(self, credentials: Any) -> str:  # noqa: ANN401  # as above
         """Return the endpoint that autodiscover names for the owner; the library insists on DNS and HTTPS for it."""
         before = AutodiscoverProtocol.HTTP_ADAPTER_CLS
-        AutodiscoverProtocol.HTTP_ADAPTER_CLS = _trusting(self.login.ca)
+        AutodiscoverProtocol.HTTP_ADAPTER_CLS = self._wire.adapter()
         try:
-            response, _ = Autodiscovery(email=self.owner, credentials=credentials).discover()
+            with self._wire.within(f"autodiscover for {self.owner}"):
+                response, _ = Autodiscovery(email=self.owner, credentials=credentials).discover()
         except EWSError as error:
             raise Down(
                 f"autodiscover found no Exchange server for {self.owner} ({quoted(str(error))})",
@@ -260,43 +288,3 @@ def token_address(login: ExchangeLogin) -> str:
     if login.tenant in {"", "adfs"}:
         return f"{authority}/{login.tenant}/oauth2/token".replace("//oauth2", "/oauth2")
     return f"{authority}/{login.tenant}/oauth2/v2.0/token"
-
-
-def _opened(configuration: Configuration, ca: Path | None) -> Protocol:
-    """Return a connection of our own: the library would share one per login in the whole process, and never forget it."""
-
-    class Own(Protocol):  # type: ignore[misc]  # exchangelib has no types
-        HTTP_ADAPTER_CLS = _trusting(ca)
-        RETRY_WAIT = 0  # what it takes for the server's hint where there is none
-        made: Any = None
-
-        def raw_session(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-            self.made = super().raw_session(*arguments, **options)
-            return self.made
-
-        def create_session(self) -> Any:  # noqa: ANN401
-            try:
-                return super().create_session()
-            except Exception:  # no token: the library forgets what it opened to ask for one
-                self.made.close()
-                raise
-
-    made: Protocol = type.__call__(Own, config=configuration)
-    return made
-
-
-def _trusting(ca: Path | None) -> type[HTTPAdapter]:
-    """Return how the library connects, trusting *ca* instead of the system's authorities."""
-    if ca is None:
-        return HTTPAdapter
-
-    class Trusting(HTTPAdapter):
-        def cert_verify(self, conn: Any, url: str, verify: object, cert: Any) -> None:  # noqa: ANN401
-            del verify
-            super().cert_verify(conn=conn, url=url, verify=str(ca), cert=cert)
-
-        def build_connection_pool_key_attributes(self, request: Any, verify: object, cert: Any = None) -> Any:  # noqa: ANN401
-            del verify
-            return super().build_connection_pool_key_attributes(request, str(ca), cert)
-
-    return Trusting

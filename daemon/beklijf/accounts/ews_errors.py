@@ -81,7 +81,7 @@ def meant(error: Exception, *, server: str, about: str, personal: bool) -> Backe
         return _before_exchange(cause, told)
     told = f"{told}: {_said(error)}"
     if isinstance(error, ews.ErrorServerBusy):
-        return Transient(told, retry_after=error.back_off)
+        return Transient(told, retry_after=error.back_off or None)  # the library takes nought for none
     # a code that we know nothing of is a no to this one thing; what isn't even a code may be anything that stands in between
     unknown = Refused if isinstance(error, ews.ResponseMessageError) else Transient
     meaning, hint = _MEANING.get(type(error).__name__, (unknown, ""))

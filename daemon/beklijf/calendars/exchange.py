@@ -38,7 +38,7 @@ class ExchangeCalendar:
 
     def __init__(self, settings: CalendarSettings, owner: str) -> None:
         assert settings.exchange is not None
-        connection = Connection(settings.exchange, owner)
+        connection = Connection(settings.exchange, owner, settings.deadline)
         self._open(connection, owner, settings.name)
 
     def _open(self, connection: Connection, mailbox: str, name: str = "") -> None:

@@ -119,7 +119,7 @@ class ExchangeInbox:
         assert settings.exchange is not None, "config gives the kind its login"
         self._settings = settings
         self._mailbox = ascii_address(settings.address)
-        self._connection = Connection(settings.exchange, self._mailbox)
+        self._connection = Connection(settings.exchange, self._mailbox, settings.deadline)
         self.target = f"exchange {self._connection.target} mailbox {self._mailbox}"
         self._named = f"{self._connection.target} {self._mailbox} {settings.folder}"
         self._folder_id = ""

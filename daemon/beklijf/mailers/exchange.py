@@ -65,7 +65,7 @@ class ExchangeMailer:
         """Open nothing yet; ``sleep`` waits for our turn by the pace."""
         assert settings.exchange is not None, "config gives the kind its login"
         self._sender = ascii_address(settings.sender.email)
-        self._connection = Connection(settings.exchange, self._sender)
+        self._connection = Connection(settings.exchange, self._sender, settings.deadline)
         self.target = f"exchange {self._connection.target} as {self._sender}"
         self._pace = Pace(settings.per_minute, clock=clock, sleep=sleep)
 

@@ -42,9 +42,13 @@ class Site:
         self._opened: list[ExchangeCalendar] = []
         self.calendar = self.open()
 
-    def open(self, **login: Any) -> ExchangeCalendar:  # noqa: ANN401  # whatever the login has
+    @property
+    def login(self) -> ExchangeLogin:
         assert self.settings.exchange is not None
-        settings = replace(self.settings, exchange=replace(self.settings.exchange, **login))
+        return self.settings.exchange
+
+    def open(self, **login: Any) -> ExchangeCalendar:  # noqa: ANN401  # whatever the login has
+        settings = replace(self.settings, exchange=replace(self.login, **login))
         calendar = open_calendar(settings, OWNER)
         assert isinstance(calendar, ExchangeCalendar)
         self._opened.append(calendar)
