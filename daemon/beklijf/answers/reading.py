@@ -9,10 +9,10 @@ own, where our prefilled text has it: letters hold several, and an answer to a l
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from beklijf.addresses import kept_domain
 from beklijf.answers import mime, own_text
 from beklijf.answers.mime import value, values
 from beklijf.calendars import itip
@@ -157,10 +157,9 @@ def sender(headers: Message) -> str:
 
 def address(text: str) -> str:
     """Return an address in the form in which we know it, or nothing when it is none."""
-    local, _, domain = text.strip().strip("<>").casefold().rpartition("@")
-    with suppress(UnicodeError):  # it isn't ASCII, so it is in that form already
-        domain = domain.encode("ascii").decode("idna")
-    return f"{local}@{domain}" if _ADDRESS.fullmatch(f"{local}@{domain}") else ""
+    local, _, domain = text.strip().strip("<>").rpartition("@")
+    found = f"{local}@{kept_domain(domain)}".casefold()
+    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def tokens(subject: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from beklijf.calendars.graph_reading import UID, WEEKDAYS, ZONE, Json, address, attendees, occurrence
 from beklijf.calendars.graph_text import to_html
-from beklijf.calendars.ics_parts import contact
+from beklijf.calendars.ics_parts import contact, mailto
 from beklijf.calendars.ics_reader import plain_text
 from beklijf.canonical import clock, rhythm
 from beklijf.domain import Recurrence, Single
@@ -237,8 +237,7 @@ def _attendee(person: Contact) -> Json:
 
 def wired(email: str) -> str:
     """Return an address as mail servers have it: of domains in ASCII."""
-    local, _, domain = email.rpartition("@")
-    return f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    return mailto(email).removeprefix("mailto:")
 
 
 def _html(content: str) -> Json:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 from icalendar import Alarm, Calendar, Component, vCalAddress, vDDDTypes, vDuration, vRecur, vText
 
+from beklijf.addresses import ascii_domain
 from beklijf.calendars import UNREACHABLE, Agent, timezones
 from beklijf.calendars.ics_reader import WEEKDAYS, Property, address, alarms, attendees, minutes_before, plain_text, text
 from beklijf.domain import Contact
@@ -107,7 +108,7 @@ def _attendee(contact: Contact, *, rsvp: bool) -> vCalAddress:
 def mailto(email: str) -> str:
     """Return an address as calendars write it, an international domain in its ASCII form."""
     local, at, domain = email.rpartition("@")
-    return f"mailto:{local}{at}{domain if domain.isascii() else domain.encode('idna').decode()}"
+    return f"mailto:{local}{at}{domain if domain.isascii() else ascii_domain(domain)}"
 
 
 def _calendar_address(somebody: Contact) -> vCalAddress:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from icalendar import Calendar, Component
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
+from beklijf.addresses import kept_domain, seen
 from beklijf.calendars import Stored
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
@@ -345,12 +346,9 @@ def address(person: Property) -> str:
 
 
 def address_of(value: str) -> str:
-    """Return the address in a ``mailto:``, with an international domain as people type it."""
-    local, at, domain = value.strip().casefold().removeprefix("mailto:").rpartition("@")
-    try:
-        return local + at + domain.encode("ascii").decode("idna")
-    except UnicodeError:
-        return local + at + domain
+    """Return the address in a ``mailto:``, casefolded, in the form in which the config has it."""
+    local, at, domain = re.sub(r"(?i)^mailto:", "", seen(value).strip()).rpartition("@")
+    return local.casefold() + at + kept_domain(domain).casefold()
 
 
 def attendees(component: Component) -> dict[str, Property]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from beklijf.addresses import JOINERS, kept_domain, seen
 from beklijf.config.values import Wrong, text
 from beklijf.domain import Contact
 
@@ -21,11 +22,12 @@ NOBODY = Contact("nobody", "nobody@nowhere.invalid")
 
 
 def address(value: object) -> str:
-    """Take an address as typed; its domain may be international, its local part may not.
+    """Take an address as typed, without signs that nobody sees; its domain may be international, its local part may not.
 
     A non-ASCII local part needs SMTPUTF8 on every server on the way, and calendars have no such thing.
     """
-    given = text(value)
+    typed = text(value)
+    given = seen(typed)
     local, at, domain = given.rpartition("@")
     if not at or not local or not domain:
         raise Wrong(f'is not a mail address: "{given}"', "write it as name@organisation.example")
@@ -33,7 +35,10 @@ def address(value: object) -> str:
         raise Wrong(f'has letters before the @ that mail servers may not take: "{given}"', "only plain letters, digits and signs there")
     if not _LOCAL.fullmatch(local) or len(local) > _LONGEST_LOCAL or not _is_domain(domain):
         raise Wrong(f'is not a mail address: "{given}"', "write it as name@organisation.example")
-    return given
+    if not domain.isascii() and not JOINERS.isdisjoint(typed):
+        raise Wrong(f'has an invisible sign in its domain: "{given}"', "take it out; if it belongs there, write the domain as xn--..")
+    kept = kept_domain(domain)
+    return given if kept == domain.casefold() else f"{local}@{kept}"
 
 
 def _is_domain(domain: str) -> bool:
@@ -47,7 +52,7 @@ def _is_domain(domain: str) -> bool:
 
 def own_domain(value: object) -> str:
     """Take a domain in which the organisation's own people have their addresses."""
-    domain = text(value).casefold()
+    domain = kept_domain(text(value)).casefold()
     if not _is_domain(domain):
         raise Wrong(f'is not a domain: "{domain}"', "write what stands behind the @")
     if is_free_mail(domain):

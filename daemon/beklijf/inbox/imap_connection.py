@@ -27,9 +27,9 @@ from imapclient.exceptions import (  # type: ignore[import-untyped]  # the same
 )
 
 from beklijf.accounts.xoauth2 import TokenLogin
+from beklijf.addresses import ascii_domain
 from beklijf.credentials import quoted
 from beklijf.errors import BackendError, Down, Transient
-from beklijf.mailers.messages import ascii_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -50,6 +50,7 @@ def invitation(
         method   single   recipient          says
         REQUEST  None     in event.people    this is the event now, all its meetings and everybody in it
         REQUEST  instant  in event.people    this one meeting is at another time (or back at its own)
+        REQUEST  either   not in it          the same, with them in it: a calendar has renamed them (an alias of its own, say)
         CANCEL   None     in event.people    there is no such event any more
         CANCEL   None     not in it (left)   you are not in it any more; only they stand in it (RFC 5546 section 3.2.5)
         CANCEL   instant  either             this one meeting does not take place
@@ -62,8 +63,7 @@ def invitation(
     """
     addresses = {contact.email.casefold() for contact in event.people}
     if recipient.email.casefold() not in addresses:
-        assert method == "CANCEL", "who is invited is among the people of the event"
-        event = replace(event, people=(recipient,))
+        event = replace(event, people=(recipient,) if method == "CANCEL" else (*event.people, recipient))
     content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=single, sent_by=sent_by.email if sent_by else "")
     if method == "REQUEST":
         content = _answered(content, {address.casefold() for address in accepted} & addresses)

@@ -7,7 +7,6 @@ after a crash is the same message, and a mail server or client that has it alrea
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.headerregistry import Address, BaseHeader, HeaderRegistry
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from beklijf import foreign
+from beklijf.addresses import ascii_domain
 from beklijf.errors import Refused
 from beklijf.foreign import one_line
 
@@ -188,12 +188,3 @@ def ascii_address(email: str) -> str:
             hint="an address is name@domain; letters outside ASCII before the @ need a mail system that few have",
         )
     return f"{user}@{ascii_domain(domain)}"
-
-
-def ascii_domain(domain: str) -> str:
-    """Return the domain with every label in ASCII by IDNA 2008.
-
-    Not the ``idna`` codec: it is IDNA 2003, which turns straße.example into strasse.example, somebody else's domain.
-    """
-    labels = unicodedata.normalize("NFKC", domain.lower()).split(".")
-    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}" for label in labels)

@@ -36,10 +36,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from beklijf import deadline
 from beklijf.accounts.sockets import abort, trusting
 from beklijf.accounts.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
+from beklijf.addresses import ascii_domain
 from beklijf.credentials import quoted
 from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
 from beklijf.mailers import nothing
-from beklijf.mailers.messages import WIRE, ascii_address, ascii_domain
+from beklijf.mailers.messages import WIRE, ascii_address
 from beklijf.mailers.pace import Pace
 from beklijf.mailers.smtp_wire import Smtp, SmtpOverTls
 

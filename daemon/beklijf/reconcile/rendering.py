@@ -135,7 +135,7 @@ class Rendering:
         organisation = self.config.organisation
         return Person(
             key=address,
-            name=contact.name or contact.email,
+            name=contact.name.strip() or contact.email or "?",  # whom somebody put there by hand may have neither
             email=contact.email,
             language=organisation.language,
             zone=organisation.zone,
