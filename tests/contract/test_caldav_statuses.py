@@ -17,7 +17,7 @@ from beklijf.errors import BackendError, Down, Missing, Refused, Transient
 from beklijf.settings import CalendarSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -185,10 +185,18 @@ def test_a_status_that_is_none_is_no_yes(dav: Dav, calendar: Calendar, line: str
     assert (changes.gone, changes.changed, [*changes.unreadable]) == ((), (), [FIRST])
 
 
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [(500, Transient), (503, Transient), (507, Transient), (423, Transient), (403, Refused), (404, Missing), (410, Missing)],
-)
+MEANING: dict[int, type[BackendError]] = {
+    500: Transient,
+    503: Transient,
+    507: Transient,
+    423: Transient,
+    403: Refused,
+    404: Missing,
+    410: Missing,
+}
+
+
+@pytest.mark.parametrize(("status", "error"), MEANING.items())
 def test_reading_one_event_says_what_the_server_said(dav: Dav, calendar: Calendar, status: int, error: type[BackendError]) -> None:
     _, stored = read(calendar)
     dav.whole[FIRST] = status
@@ -200,6 +208,32 @@ def test_reading_one_event_says_what_the_server_said(dav: Dav, calendar: Calenda
 
     assert type(caught.value) is error
     assert not [path for method, path in dav.asked if method == "PUT"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize(("status", "error"), MEANING.items())
+def test_a_no_inside_of_a_yes_to_a_write_is_a_no(dav: Dav, calendar: Calendar, method: str, status: int, error: type[BackendError]) -> None:
+    _, (stored, *_) = read(calendar)
+    said = f"<d:response><d:href>{FIRST}</d:href><d:status>HTTP/1.1 {status} So</d:status></d:response>"
+    dav.moods.append(lambda asked: asked.command == method and asked.multistatus(said))
+    acts: dict[str, Callable[[], object]] = {
+        "PUT": lambda: calendar.update(stored, replace(ONE, place="Zaal 3"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT),
+        "DELETE": lambda: calendar.delete(stored),
+    }
+
+    with pytest.raises(BackendError) as caught:
+        acts[method]()
+
+    assert type(caught.value) is (Down if status == 507 else error)  # there is no room to write
+
+
+@pytest.mark.parametrize("responses", [[], [f"<d:response><d:href>{FIRST}</d:href><d:status>so</d:status></d:response>"]])
+def test_a_yes_to_a_write_that_says_nothing_is_no_yes(dav: Dav, calendar: Calendar, responses: list[str]) -> None:
+    _, (stored, *_) = read(calendar)
+    dav.moods.append(lambda asked: asked.command == "DELETE" and asked.multistatus(*responses))
+
+    with pytest.raises(BackendError):
+        calendar.delete(stored)
 
 
 def test_nothing_is_asked_again_of_a_server_that_said_everything(dav: Dav, calendar: Calendar) -> None:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from beklijf.accounts.bodies import TooLarge
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
 from beklijf.calendars.dav import PASSING, Answer, Connection, path_of
 from beklijf.calendars.discovery import Place, find, make, schedules
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _BATCH = 100
 """Objects a multiget; servers have limits on the answer, and nobody on the number of requests."""
+_MOST_PAGES = 200
+"""Of a list of changes: servers that have pages put some hundred objects on one, or thousands."""
 _NO_SUCH_TOKEN = frozenset({400, 403, 409, 410, 412})
 """RFC 6578 has 403 or 409 with DAV:valid-sync-token; the others are what servers answer instead."""
 
@@ -213,7 +216,7 @@ class CaldavCalendar:
         etags: dict[str, str] = dict.fromkeys(last.get("again", ()), "") if before else {}
         gone: set[str] = set()
         after = before or ""
-        while True:
+        for pages in range(1, _MOST_PAGES + 1):
             resources = answer.resources()
             for resource in resources:
                 href = path_of(resource.href)
@@ -227,7 +230,7 @@ class CaldavCalendar:
             # RFC 6578 section 3.6: a 507 among the answers says that there is more.
             if not any(resource.status == HTTPStatus.INSUFFICIENT_STORAGE for resource in resources):
                 break
-            if after == page:
+            if after == page or pages == _MOST_PAGES:
                 raise Transient(f"{self.connection.server}: its list of changes has no end")
             answer = self.connection.sync(calendar, after)
         etags.pop(path_of(calendar), None)
@@ -297,7 +300,14 @@ class CaldavCalendar:
 
         By REPORT even for one object: the ETag header of a GET is altered by proxies that compress.
         """
-        answer = self.connection.multiget(calendar, hrefs)
+        try:
+            answer = self.connection.multiget(calendar, hrefs)
+        except TooLarge as error:
+            # One object may be, and the others of its batch are not: half a batch at a time comes to it.
+            if len(hrefs) == 1:
+                return {hrefs[0]: _Object(wrong=error)}
+            half = len(hrefs) // 2
+            return self._multiget(calendar, hrefs[:half]) | self._multiget(calendar, hrefs[half:])
         if answer.status != HTTPStatus.MULTI_STATUS:
             raise Transient(f"{self.connection.server}: objects could not be read ({answer.status})")
         found = {path_of(resource.href): self._object(resource) for resource in answer.resources()}

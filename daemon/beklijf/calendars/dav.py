@@ -6,6 +6,7 @@ where the library's event objects rewrite both. Knows no events.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,17 +16,22 @@ from xml.sax.saxutils import escape
 
 import niquests
 from caldav.davclient import DAVClient
-from caldav.lib.error import AuthorizationError, DAVError, RateLimitError
+from caldav.lib.error import AuthorizationError, RateLimitError
+from lxml import etree
 
 from beklijf import deadline
+from beklijf.accounts import bodies
 from beklijf.calendars import multistatus
+from beklijf.calendars.dav_session import Session
 from beklijf.calendars.multistatus import GONE, NAMES
 from beklijf.calendars.origins import Origins, origin_of
-from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.patience import http_date, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from caldav.response import DAVResponse
     from lxml.etree import _Element
 
     from beklijf.calendars.multistatus import Resource
@@ -38,13 +44,6 @@ OK = frozenset({200, 201, 204, 207})
 PASSING = frozenset({408, 423, 425, 429})
 _MOVED = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS = 5
-
-
-class _Straight(niquests.Session):
-    """A session that follows no redirects by itself: it would send everything on but the body."""
-
-    def get_redirect_target(self, _resp: niquests.Response) -> str | None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,7 @@ class Connection:
                 timeout=TIMEOUT,
                 enable_rfc6764=False,  # it trusts more than `locating` does, and reads without an end
             )
-            # Without revocation checks: they ask other hosts, which a closed network doesn't let through.
-            self._client.session.close()
-            self._client.session = _Straight(revocation_configuration=None, disable_http3=True)
+            self._renew()
 
     def _located(self) -> str:
         """Return the URL of the server of a mail domain."""
@@ -110,12 +107,13 @@ class Connection:
     def tried(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the answer also when that is a 500 or 501: to what a server need not know, some say no in this way."""
         place, before = self.follow(url), set[str]()
-        while place not in before and len(before) < _MOST_REDIRECTS:
-            before.add(place)
-            answer = self._once(method, place, body, headers)
-            if answer.status not in _MOVED or not (onward := answer.headers.get("Location", "")):
-                return answer
-            place = self.follow(onward, place)
+        with deadline.within(self._settings.deadline, f"{self.server}: {method}") as running:
+            while place not in before and len(before) < _MOST_REDIRECTS:
+                before.add(place)
+                answer = self._once(method, place, body, headers, running.received)
+                if answer.status not in _MOVED or not (onward := answer.headers.get("Location", "")):
+                    return answer
+                place = self.follow(onward, place)
         raise Refused(f"{self.server}: {path_of(place)} leads round in a circle")
 
     def follow(self, url: str, base: str = "") -> str:
@@ -125,8 +123,9 @@ class Connection:
         """
         return self._origins.follow(url, base or self.url)
 
-    def _once(self, method: str, url: str, body: str, headers: Mapping[str, str]) -> Answer:
+    def _once(self, method: str, url: str, body: str, headers: Mapping[str, str], received: Callable[[int], object]) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._session.received = received
         with self._translated():
             try:
                 response = self._client.request(url, method, body, named)
@@ -134,11 +133,14 @@ class Connection:
                 if error.status != HTTPStatus.FORBIDDEN:
                     raise
                 return Answer(HTTPStatus.FORBIDDEN, {}, None, tuple(error.preconditions), url)
+            said = _text(response) if response.tree is None and response.status in OK else ""
         if response.status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
             raise Transient(f"{self.server}: {method} failed with {response.status}")
         tree = response.tree
+        if tree is not None and tree.getroottree().docinfo.doctype:  # type: ignore[attr-defined]  # lxml-stubs has it not
+            tree = None  # no answer has a type of its own: entities are a way to make much of little
         found = () if tree is None or response.status in OK else tuple(str(e.tag) for e in tree.iter())
-        return Answer(response.status, response.headers, tree, found, url, "" if tree is not None else response.raw)
+        return Answer(response.status, response.headers, tree, found, url, said)
 
     def propfind(self, url: str, *names: str, depth: int = 0) -> Answer:
         return self.request("PROPFIND", url, asking(names), Depth=str(depth))
@@ -165,6 +167,9 @@ class Connection:
     def refuse(self, answer: Answer, what: str) -> None:
         """Raise what an answer about one object means; returns when it was a yes."""
         status = answer.status
+        if status == HTTPStatus.MULTI_STATUS:  # what it says of each counts (RFC 4918 section 13)
+            told = [resource.trouble() for resource in answer.resources()] or [multistatus.NO_STATUS]
+            status = next((each for each in told if each is not None), HTTPStatus.OK)
         if status in OK:
             return
         said = f"{self.server}: {what} refused with {status}"
@@ -176,36 +181,70 @@ class Connection:
             raise Conflict(f"{self.server}: {what}: changed since it was read")
         if status == HTTPStatus.INSUFFICIENT_STORAGE:
             raise Down(f"{self.server}: the calendar is full", hint="make room on the server")
-        if status in PASSING:
+        if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Transient(said)
         raise Refused(said)
 
     def close(self) -> None:
         self._client.close()
 
+    @property
+    def _session(self) -> Session:
+        session = self._client.session
+        assert isinstance(session, Session)
+        return session
+
+    def _renew(self) -> None:
+        """Begin with a new session, whose sockets are all closed: what was broken off in one must not be read in the next."""
+        self._client.session.close()
+        self._client.session = Session(self.server)
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except RateLimitError as error:
-            raise Transient(f"{self.server}: asks us to slow down", retry_after=error.retry_after_seconds) from error
+            wait = retry_after(error.retry_after or "", http_date(self._session.date))
+            raise Transient(f"{self.server}: asks us to slow down", retry_after=wait) from error
         except AuthorizationError as error:
             hint = "check calendar.user, calendar.password and calendar.auth"
             raise Down(f"{self.server}: the login was refused", hint=hint) from error
-        except niquests.exceptions.SSLError as error:
+        except BaseException as error:
+            self._renew()
+            if isinstance(error, BackendError) or not isinstance(error, Exception):
+                raise
+            raise self._meant(error) from error
+
+    def _meant(self, error: Exception) -> BackendError:
+        """Return what it means that no answer came, whatever the libraries stumbled over."""
+        if isinstance(error, etree.XMLSyntaxError):
+            if error.code == etree.ErrorTypes.ERR_RESOURCE_LIMIT:  # type: ignore[attr-defined]  # as above
+                return bodies.TooLarge(f"{self.server}: an answer with more in one piece than may be ({error.msg})")
+            return Transient(f"{self.server}: an answer broke off in the middle, or is no XML")
+        if isinstance(error, niquests.exceptions.SSLError) and _UNTRUSTED.search(str(error)):
             hint = "check calendar.url; for a certificate of your own authority set calendar.ca to its PEM file"
-            raise Down(f"{self.server}: no trusted TLS connection", hint=hint) from error
-        except (niquests.exceptions.InvalidURL, niquests.exceptions.InvalidSchema, niquests.exceptions.MissingSchema) as error:
-            raise Down(f"{self._settings.url}: is not a URL of a calendar server", hint="check calendar.url") from error
-        except niquests.exceptions.Timeout as error:
-            raise Transient(f"{self.server}: no answer in time", hint=_AWAY) from error
-        except (niquests.exceptions.RequestException, DAVError, OSError) as error:
-            raise Transient(f"{self.server}: no connection ({type(error).__name__})", hint=_AWAY) from error
+            return Down(f"{self.server}: no trusted TLS connection", hint=hint)
+        if isinstance(error, _NO_URL):
+            return Down(f"{self._settings.url}: is not a URL of a calendar server", hint="check calendar.url")
+        if isinstance(error, niquests.exceptions.Timeout):
+            return Transient(f"{self.server}: no answer in time", hint=_AWAY)
+        return Transient(f"{self.server}: no connection ({type(error).__name__})", hint=_AWAY)
 
 
+_UNTRUSTED = re.compile(r"certificate|hostname", re.IGNORECASE)
+"""What OpenSSL says of those; all else of TLS is a connection that broke off."""
+_NO_URL = (niquests.exceptions.InvalidURL, niquests.exceptions.InvalidSchema, niquests.exceptions.MissingSchema)
 _AWAY = "does the server run, and is calendar.url right? it is tried again by itself"
 
 XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
+
+
+def _text(response: DAVResponse) -> str:
+    """Return what came where that is no XML; nothing for what is no text either."""
+    try:
+        return response.raw
+    except UnicodeDecodeError:
+        return ""
 
 
 def path_of(href: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from icalendar import vPeriod
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from icalendar import Calendar, Component
 
 LARGEST = 500_000
-"""Bytes of one file of events; people's own programs write one event a file."""
+"""Of one file of events, or one answer about a person; people's own programs write one event a file."""
 _MOST = 2_000
 """Times that are taken out of one object."""
 _FREE = "FREE"
@@ -64,10 +65,10 @@ def request(organizer: str, people: Iterable[str], start: datetime, end: datetim
 def told(text: str, start: datetime, end: datetime) -> tuple[Busy, ...]:
     """Return the busy times in a VFREEBUSY, whatever sort of busy; read line by line, since the library knows no lists there."""
     found: list[Busy] = []
-    for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
+    for line in re.sub(r"\r?\n[ \t]", "", text[:LARGEST]).splitlines():
         said = _LINE.fullmatch(line)
         if said and f";FBTYPE={_FREE};" not in f"{said[1].upper()};":
-            found += _periods(said[2])
+            found += islice(_periods(said[2]), _MOST - len(found))
     return merged(found, start, end)
 
 

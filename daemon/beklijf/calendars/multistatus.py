@@ -14,6 +14,8 @@ A failure or a silence that is taken for "it isn't there" cancels people's meeti
     an object asked for       nothing at all                 the same trouble
     the collection itself     507 in a sync-collection       there is more (RFC 6578 section 3.6)
     the collection itself     any no in a listing, nothing   the listing says nothing about anybody
+    what was written (PUT,    any no, or nothing             that is the answer, whatever the 207 around it says
+    DELETE) in a 207
     an attendee (free/busy)   no 2.x, or no VFREEBUSY        not known: neither free nor busy
 
 Which of them happen where: multiget has resources and properties, as sync-collection and PROPFIND have; what these two won't say of
@@ -38,7 +40,7 @@ _STATUS_LINE = re.compile(r"\s*HTTP/\S+[ \t]+([0-9]{3})(?![0-9])")
 _YES = range(200, 300)
 _SILENT = 200
 """What no status at all means: the properties are there and say the rest."""
-_NO_STATUS = 0
+NO_STATUS = 0
 """What a status line that is none means: a no."""
 
 
@@ -114,4 +116,4 @@ def _status(line: str | None) -> int:
     if line is None:
         return _SILENT
     code = _STATUS_LINE.match(line)
-    return int(code[1]) if code else _NO_STATUS
+    return int(code[1]) if code else NO_STATUS
