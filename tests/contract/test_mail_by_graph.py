@@ -314,7 +314,7 @@ def test_a_meeting_response_is_read_as_the_answer_that_it_is(inbox: GraphInbox, 
     (one,) = inbox.news("", watching, since=SINCE).mails
 
     assert [(each.calendar, each.content_type) for each in watching.seen] == [(True, "text/calendar")]
-    [said] = reading.read(one.content, also={"u1@beklijf"}).itip
+    [said] = reading.read(one.content, known={"u1@beklijf"}).itip
     assert (said.method, said.uid, said.attendee, said.partstat) == ("REPLY", "u1@beklijf", SANNE, "DECLINED")
 
 

@@ -646,7 +646,63 @@ def test_an_answer_under_the_servers_own_uid_is_about_our_event() -> None:
     content = (CORPUS / "sabre-bare.eml").read_bytes().replace(SERIES.encode(), theirs.encode())
     assert theirs.encode() in content
 
-    found = judge(reading.read(content, also=known.events), known, held=HELD)
+    found = judge(reading.read(content, known=known.events), known, held=HELD)
 
     assert [in_words(each) for each in found.happenings] == [ANSWER]
     assert reading.read(content).itip == ()
+
+
+# -- what a mail may cost ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sender", [KARIM, "secretariaat@voorbeeld.example", OUTSIDE])
+def test_an_answer_that_takes_too_much_goes_to_the_coordinator_whoever_wrote_it(sender: str) -> None:
+    content = (CORPUS / "exchange-customized-zone.eml").read_bytes()
+    content = f"From: {sender}\r\n".encode() + re.sub(rb"(?im)^from:.*\r?\n(?:[ \t].*\r?\n)*", b"", content)
+
+    found = judge(reading.read(content, steps=5), KNOWN)
+
+    assert (found.happenings, found.forward, found.filed) == ((), True, True)
+
+
+def test_an_answer_to_an_event_that_we_do_not_know_costs_nothing() -> None:
+    content = (CORPUS / "exchange-customized-zone.eml").read_bytes()
+
+    assert reading.read(content, known={SERIES}, steps=5).unreadable
+    assert not reading.read(content, known={MEETING}, steps=5).unreadable
+
+
+def test_of_a_flood_of_headers_the_first_ones_are_read() -> None:
+    flood = b"X-A: b\r\n" * mime.MOST_HEADER_LINES
+
+    assert reading.read(HEAD + flood + b"\r\n").sender == KARIM
+    assert reading.read(flood + HEAD + b"\r\n").sender == ""
+
+
+def test_no_answer_is_looked_for_deeper_than_any_program_puts_one() -> None:
+    def wrapped(levels: int) -> bytes:
+        edges = [f"b{n}".encode() for n in range(levels)]
+        opened = b"".join(b"Content-Type: multipart/mixed; boundary=%b\r\n\r\n--%b\r\n" % (edge, edge) for edge in edges)
+        closed = b"".join(b"\r\n--%b--\r\n" % edge for edge in reversed(edges))
+        return HEAD + opened + b"Content-Type: text/calendar; method=REPLY\r\n\r\n" + REPLY + closed
+
+    assert [in_words(each) for each in verdict(wrapped(8)).happenings] == [ANSWER]
+    assert verdict(wrapped(9)).happenings == ()
+    assert verdict(wrapped(9)).forward
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n"])
+@pytest.mark.parametrize(
+    ("raw", "parts"),
+    [
+        (b"--b|one|--b|two|--b--|after", [b"one", b"two"]),
+        (b"before|--b|one|--b--", [b"one"]),
+        (b"before|--b|one", [b"one"]),
+        (b"--b  |one|--bc|two|--b-- |", [b"one|--bc|two"]),
+        (b"--b|--b|two|--b--|", [b"", b"two"]),
+        (b"no boundary", []),
+        (b"", []),
+    ],
+)
+def test_parts_stand_between_lines_that_are_the_boundary(raw: bytes, parts: list[bytes], ending: bytes) -> None:
+    assert mime.split(raw.replace(b"|", ending), b"b") == [part.replace(b"|", ending) for part in parts]

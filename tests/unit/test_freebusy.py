@@ -29,8 +29,8 @@ def event(*lines: str, start: str = "DTSTART:20270105T090000Z", end: str = "DTEN
     return "\r\n".join((*(line for line in said if line), "END:VEVENT", "END:VCALENDAR", "")).encode()
 
 
-def of(data: bytes) -> tuple[Busy, ...]:
-    return freebusy.of_events(data, SANNE, AMSTERDAM, START, END)
+def of(data: bytes, *, most: int = freebusy.MOST_TIMES) -> tuple[Busy, ...]:
+    return freebusy.of_events(data, SANNE, AMSTERDAM, START, END, most=most)
 
 
 NINE = Busy(utc(5, 9), utc(5, 10))
@@ -234,3 +234,53 @@ def test_merged_times_cover_the_same_minutes_once_and_in_order(spans: list[tuple
 
 
 MINUTE = timedelta(minutes=1)
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY",
+        "FREQ=DAILY;INTERVAL=3",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU;WKST=MO",
+        "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYMONTH=1,2",
+        "FREQ=MONTHLY;BYMONTHDAY=5",
+        "FREQ=MONTHLY;BYDAY=1TU",
+        "FREQ=MONTHLY;INTERVAL=3;BYDAY=1TU",
+        "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=3",
+        "FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=5",
+        "FREQ=YEARLY;BYMONTH=1;BYDAY=1TU",
+        "FREQ=YEARLY",
+    ],
+)
+def test_rules_of_meetings_and_birthdays_are_cheap(rule: str) -> None:
+    assert of(event(f"RRULE:{rule}"), most=100)[0] == NINE
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;BYMONTH=13",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=MO",
+        "FREQ=WEEKLY;INTERVAL=2;BYMONTH=1",
+        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=31",
+        "FREQ=MONTHLY;BYDAY=6MO",
+        "FREQ=MONTHLY;BYDAY=1MO;BYSETPOS=2",
+        "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=40",
+        "FREQ=YEARLY;INTERVAL=2;BYMONTH=2;BYMONTHDAY=29",
+        "FREQ=YEARLY;BYWEEKNO=54",
+    ],
+)
+def test_a_search_that_may_never_end_is_not_begun(rule: str) -> None:
+    assert of(event(f"RRULE:{rule}"), most=1_000) == ()
+
+
+def test_what_takes_more_than_all_the_others_may_hides_none_of_them() -> None:
+    good = event().decode().partition("BEGIN:VEVENT")[2].partition("END:VEVENT")[0]
+    data = event("RRULE:FREQ=DAILY", f"END:VEVENT\r\nBEGIN:VEVENT{good.rstrip()}".replace("UID:a@x", "UID:b@x"))
+
+    assert of(data, most=10) == (NINE,)
+    assert len(of(data)) > 20

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.calendars import Agent, ics
+from beklijf.calendars import Agent, Unreadable, ics
 from beklijf.calendars.timezones import NoYearlyRule
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
@@ -297,13 +297,13 @@ def test_what_makes_no_sense_is_unreadable_and_not_a_crash(ours: str, theirs: st
     data = build(SERIES)
     assert ours in data
 
-    with pytest.raises(ics.Unreadable):
+    with pytest.raises(Unreadable):
         read(data.replace(ours, theirs))
 
 
 @given(st.binary(max_size=200))
 def test_noise_is_unreadable_and_not_a_crash(noise: bytes) -> None:
-    with pytest.raises(ics.Unreadable):
+    with pytest.raises(Unreadable):
         ics.read(b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a@beklijf\r\n" + noise)
 
 

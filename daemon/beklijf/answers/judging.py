@@ -9,6 +9,7 @@ In this order; the first that fits decides.
     report, full mailbox or policy (5.7)        -                           yes                  yes
     report, anything else                       -                           -                    yes
     answer to an event (also one marked auto)   see below                   see below            yes
+    ... that can't be read, whoever wrote it    as what else it is          yes                  yes
     absence, of a person of ours                Away                        -                    yes
     token of ours, by its person or a colleague Pressed                     goals: the rest      yes
     token of ours, by anybody else              -                           yes                  yes
@@ -63,6 +64,7 @@ Held: TypeAlias = "Mapping[tuple[str, datetime | None], tuple[datetime, int]]"
 """When meetings are now, and for how many minutes, by UID and place."""
 
 NOWHERE: Held = MappingProxyType({})
+_UNREADABLE = "an answer about an event of ours that can't be understood, or takes too much to read"
 LEFT = Verdict(filed=False, why="not about anything of ours")
 
 
@@ -82,13 +84,14 @@ def judge(mail: Mail, known: Known, *, held: Held = NOWHERE) -> Verdict:
         return Verdict(why="of our own, come back")
     if mail.report:
         return _report(mail, known)
-    return (
+    verdict = (
         _answers(mail, known, held)
         or _absence(mail, known)
         or _token(mail, known)
         or _goals_reply(mail, known)
         or _anything_else(mail, known)
     )
+    return replace(verdict, forward=True, filed=True, why=f"{verdict.why}; {_UNREADABLE}") if mail.unreadable else verdict
 
 
 def message(received: Itip, known: Known, *, held: Held = NOWHERE) -> Verdict:
@@ -246,4 +249,4 @@ def _anything_else(mail: Mail, known: Known) -> Verdict:
         return LEFT
     if mail.auto:
         return Verdict(why="written by a machine")
-    return Verdict(forward=True, why="an answer that can't be understood" if mail.unreadable else "fits nothing")
+    return Verdict(forward=True, why="fits nothing")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_PARTS = 200
 _DEEPEST = 8
 _LARGEST_HEADERS = 100_000
+MOST_HEADER_LINES = 2_000
+"""A mail that came through a company's filters and two others has three hundred."""
 _LONGEST_HEADER = 20_000
 _LONGEST_CONTENT_HEADER = 2_000
 """The library looks through a header once for each semicolon in it."""
@@ -87,7 +89,8 @@ def open_mail(content: bytes) -> Part:
     else:
         end = _BLANK_LINE.search(content)
         head, body = (content[: end.start()], content[end.end() :]) if end else (content, b"")
-    headers = BytesHeaderParser(policy=compat32).parsebytes(head[:_LARGEST_HEADERS].replace(b"\x00", b"") + b"\n\n")
+    lines = head[:_LARGEST_HEADERS].replace(b"\x00", b"").splitlines(keepends=True)[:MOST_HEADER_LINES]
+    headers = BytesHeaderParser(policy=compat32).parsebytes(b"".join(lines) + b"\n\n")
     for name in _CONTENT:
         given = value(headers, name)
         del headers[name]
@@ -107,10 +110,10 @@ def leaves(mail: Part) -> Iterator[Part]:
         if not part.type.startswith("multipart/") or not boundary:
             yield part
         elif depth < _DEEPEST:
-            waiting += [(open_mail(each), depth + 1) for each in reversed(_split(part.raw, boundary))]
+            waiting += [(open_mail(each), depth + 1) for each in reversed(split(part.raw, boundary))]
 
 
-def _split(raw: bytes, boundary: bytes) -> list[bytes]:
+def split(raw: bytes, boundary: bytes) -> list[bytes]:
     """Return what stands between the boundaries; where the last one is missing, the mail's end stands for it."""
     found: list[bytes] = []
     text, delimiter = b"\n" + raw + b"\n", b"\n--" + boundary

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from beklijf.addresses import kept_domain
 from beklijf.answers import mime, own_text
 from beklijf.answers.mime import value, values
-from beklijf.calendars import itip
-from beklijf.calendars.ics_reader import Unreadable
+from beklijf.calendars import Unreadable, itip
+from beklijf.calendars.clocks import MOST_STEPS
 from beklijf.foreign import one_line
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class Mail:
     cut: bool = False
 
 
-def read(content: bytes, *, cut: bool = False, also: Container[str] = frozenset()) -> Mail:
-    """Return what is in a mail; *cut*: its end is missing; *also*: UIDs that servers gave to events of ours."""
+def read(content: bytes, *, cut: bool = False, known: Container[str] | None = None, steps: int = MOST_STEPS) -> Mail:
+    """Return what is in a mail; *cut*: its end is missing; *known* and *steps*: as `itip.read` takes them, for all of it."""
     mail = mime.open_mail(content)
     parts = list(mime.leaves(mail))
     ids = tuple(dict.fromkeys(found for name in ("In-Reply-To", "References") for found in _ids(" ".join(values(mail.headers, name)))))
@@ -117,7 +117,7 @@ def read(content: bytes, *, cut: bool = False, also: Container[str] = frozenset(
     text = _text(parts)
     own = own_text.read(text)
     in_text = own_text.read(text[:LARGEST_TOKEN_TEXT]).token
-    messages, unreadable = _itip(parts, also)
+    messages, unreadable = _itip(parts, known, steps)
     report = [part for part in parts if part.type in _DELIVERY]
     is_report = bool(report) or mail.parameter("report-type").lower() == "delivery-status"
     return Mail(
@@ -171,13 +171,13 @@ def tokens(subject: str) -> tuple[str, ...]:
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def _itip(parts: list[Part], also: Container[str]) -> tuple[tuple[Itip, ...], bool]:
+def _itip(parts: list[Part], known: Container[str] | None, steps: int) -> tuple[tuple[Itip, ...], bool]:
     """Return the answers of all calendar parts, each once: programs send the same one inline and attached."""
     found: dict[object, Itip] = {}
     unreadable = False
     for part in [p for p in parts if p.type in _CALENDARS or p.filename.lower().endswith(".ics")][:_MOST_CALENDARS]:
         try:
-            messages = itip.read(_calendar(part), part.parameter("method"), also=also)
+            messages = itip.read(_calendar(part), part.parameter("method"), known=known, steps=steps)
         except Unreadable:
             unreadable = True
             continue

@@ -17,6 +17,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from beklijf.errors import Refused
 from beklijf.extras import named, needed
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 NO_STAMP = datetime(2026, 1, 1, tzinfo=UTC)
 """DTSTAMP where the caller has no clock: the same event then gives the same bytes."""
+
+
+class Unreadable(Refused):
+    """The object says nothing that we could act on; it counts as unchanged."""
 
 
 class Agent(StrEnum):

@@ -19,9 +19,9 @@ from exchangelib.services import DeleteItem, GetFolder, GetItem, SyncFolderItems
 from exchangelib.services.sync_folder_hierarchy import SyncFolder  # type: ignore[import-untyped]
 
 from beklijf.accounts.ews import Service
+from beklijf.calendars import Unreadable
 from beklijf.calendars.exchange_reading import quietly
 from beklijf.calendars.exchange_times import readable
-from beklijf.calendars.ics_reader import Unreadable
 from beklijf.errors import Transient
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from exchangelib.recurrence import EndDatePattern, NumberedPattern, WeeklyPatter
 
 from beklijf import canonical
 from beklijf.accounts.ews_errors import STUMBLES
-from beklijf.calendars.ics_reader import FOREVER, WEEKDAYS, Unreadable
+from beklijf.calendars import Unreadable
+from beklijf.calendars.ics_reader import FOREVER, WEEKDAYS
 from beklijf.domain import Contact, Event, Recurrence, Single
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ Anybody may have written what is read here. What can't be understood is left out
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from icalendar import vPeriod
 
-from beklijf.calendars import NO_STAMP
+from beklijf.calendars import NO_STAMP, Unreadable
 from beklijf.calendars.ics_parts import mailto
-from beklijf.calendars.ics_reader import Property, Unreadable, address, parse
+from beklijf.calendars.ics_reader import LIMITS, Limits, Property, address, clock_of, parse
 from beklijf.conversation import Busy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import tzinfo
     from zoneinfo import ZoneInfo
 
@@ -30,8 +31,16 @@ LARGEST = 500_000
 _MOST = 2_000
 """Times that are taken out of one object."""
 _FREE = "FREE"
-_SLOW = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
+_PERIODS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
+"""Days; what recurs faster is no meeting."""
 _OLDEST = 1990
+MOST_TIMES = 100_000
+"""That the rules in one object may come to, from their beginning to the end of the window: 35 years of ten meetings a day take a second."""
+_LAST_WEEK = 5
+_COMMON_YEAR = 2027
+_UNTIL_THE_END = 8_000 * 365
+"""Days from now to the year 9999, where a search for a date that never comes ends."""
+_TIMES = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
 _LINE = re.compile(r"FREEBUSY((?:;[^:]*)?):(.*)", re.IGNORECASE)
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ArithmeticError, RecursionError, Unreadable)
 """What the libraries raise for values that make no sense."""
@@ -72,7 +81,16 @@ def told(text: str, start: datetime, end: datetime) -> tuple[Busy, ...]:
     return merged(found, start, end)
 
 
-def of_events(data: bytes, addresses: frozenset[str], zone: ZoneInfo, start: datetime, end: datetime) -> tuple[Busy, ...]:
+def of_events(
+    data: bytes,
+    addresses: frozenset[str],
+    zone: ZoneInfo,
+    start: datetime,
+    end: datetime,
+    *,
+    limits: Limits = LIMITS,
+    most: int = MOST_TIMES,
+) -> tuple[Busy, ...]:
     """Return when the events in *data* keep the person with *addresses* busy; what is shown as free, cancelled or declined doesn't.
 
     Whole days, and times without a zone, are meant in *zone*. Data that makes no sense keeps nobody busy.
@@ -80,8 +98,8 @@ def of_events(data: bytes, addresses: frozenset[str], zone: ZoneInfo, start: dat
     if len(data) > LARGEST or b"BEGIN:VEVENT" not in data.upper():
         return ()
     try:
-        calendar = parse(data)
-        _leave_out_endless(calendar)
+        calendar = parse(data, limits=limits)
+        _leave_out_endless(calendar, end, most)
         return merged(_times(calendar, addresses, zone, start, end), start, end)
     except _WRONG:
         return ()
@@ -116,33 +134,82 @@ def _period(value: str) -> tuple[datetime, datetime | timedelta]:
     return _instant(start, UTC), end if isinstance(end, timedelta) else _instant(end, UTC)
 
 
-def _leave_out_endless(calendar: Calendar) -> None:
-    """Drop series that would keep us busy ourselves: by the hour or finer, or from long ago. No meeting is like that."""
-    calendar.subcomponents = [c for c in calendar.subcomponents if c.name != "VEVENT" or _is_sane(c)]
+def _leave_out_endless(calendar: Calendar, end: datetime, most: int) -> None:
+    """Drop what would keep us busy ourselves: series by the hour or finer, or from long ago, or more of them than *most* times.
+
+    What stays has clocks that are ours, or worked out for the years that are asked about.
+    """
+    kept: list[Component] = []
+    for component in calendar.subcomponents:
+        if component.name == "VEVENT":
+            try:
+                _set_clocks(calendar, component)
+                most -= (cost := _cost(component, end))
+            except _WRONG:
+                continue
+            if most < 0:
+                most += cost
+                continue
+        kept.append(component)
+    calendar.subcomponents = kept
 
 
-def _is_sane(event: Component) -> bool:
-    start: Property = event.get("DTSTART")
-    if start is None or isinstance(start, list):
-        return False
+def _set_clocks(calendar: Calendar, event: Component) -> None:
+    """Give the times of a zone that only its VTIMEZONE explains their clock, which the library doesn't know any more."""
+    for name in _TIMES:
+        values: Property = event.get(name, [])
+        for value in values if isinstance(values, list) else [values]:
+            tzid = str(value.params.get("TZID", ""))
+            for each in getattr(value, "dts", [value]):
+                if tzid and isinstance(each.dt, datetime) and each.dt.tzinfo is None:
+                    each.dt = each.dt.replace(tzinfo=clock_of(calendar, tzid))
+
+
+def _cost(event: Component, end: datetime) -> int:
+    """Return how many times there are to look at; raises `Unreadable` for rules that get nowhere."""
+    start: Property = event["DTSTART"]
     rules: Property = event.get("RRULE", [])
     rules = rules if isinstance(rules, list) else [rules]
-    return not rules or (start.dt.year >= _OLDEST and all(map(_ends, rules)))
+    if isinstance(start, list) or (rules and start.dt.year < _OLDEST):
+        raise Unreadable("a series from long ago")
+    begins = start.dt if isinstance(start.dt, datetime) else datetime.combine(start.dt, time())
+    days = max(0, (end.replace(tzinfo=None) - begins.replace(tzinfo=None)).days)
+    return 1 + sum(_count(rule, days) for rule in rules)
 
 
-def _ends(rule: Property) -> bool:
-    """Tell whether the rule gets anywhere.
+def _count(rule: Property, days: int) -> int:
+    """Return how many times a rule comes to within so many days, or a little more; a long search for the next one is counted too."""
+    given = {name.upper(): [str(each).upper() for each in values] for name, values in rule.items() if name.upper() != "UNTIL"}
+    period, interval = _PERIODS.get(given["FREQ"][0], 0), int(given.get("INTERVAL", ["1"])[0])
+    if not period or interval < 1 or any(len(given.get(name, [])) > 1 for name in ("FREQ", "BYHOUR", "BYMINUTE", "BYSECOND")):
+        raise Unreadable("a rule by the hour, or one that stands still")
+    steps = (days if _is_plain(given, interval) else _UNTIL_THE_END) // (period * interval) + 1
+    if "COUNT" in given and _is_plain(given, interval):
+        steps = min(steps, int(given["COUNT"][0]))
+    return steps * min(max(1, len(given.get("BYDAY", []))) * max(1, len(given.get("BYMONTHDAY", []))), 31)
 
-    A step of nothing stands still for ever; by the day or week, looking for a date that never comes goes on until the year
-    9999; and a list of minutes and seconds makes thousands of meetings a day.
+
+def _is_plain(given: Mapping[str, list[str]], interval: int) -> bool:
+    """Say whether the next time is never far away; else a search for a date that never comes goes on until the year 9999.
+
+    FREQ              what it may have beside BYMONTH, BYDAY and one hour, every time      every second time or less
+    DAILY             -                                                                    nothing
+    WEEKLY            -                                                                    BYDAY
+    MONTHLY, YEARLY   BYMONTHDAY, or BYSETPOS among days of the week                       BYDAY; BYMONTHDAY to the 28th, or with its month
     """
-    steps = {str(frequency).upper() for frequency in rule.get("FREQ", [])}
-    rare = any(name in rule for name in ("BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"))
-    return (
-        steps <= (_SLOW - {"DAILY", "WEEKLY"} if rare else _SLOW)
-        and all(int(step) > 0 for step in rule.get("INTERVAL", [1]))
-        and all(len(rule.get(name, [])) <= 1 for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
-    )
+    months, monthdays = [int(n) for n in given.get("BYMONTH", [])], [int(n) for n in given.get("BYMONTHDAY", [])]
+    ordinals, places = [int(d[:-2] or 0) for d in given.get("BYDAY", [])], [int(n) for n in given.get("BYSETPOS", [])]
+    frequency = given["FREQ"][0]
+    if not set(months) <= set(range(1, 13)) or any(abs(n) > _LAST_WEEK for n in ordinals) or {"BYYEARDAY", "BYWEEKNO"} & given.keys():
+        return False
+    if places and (monthdays or not ordinals or any(ordinals) or any(not 0 < abs(n) < _LAST_WEEK for n in places)):
+        return False
+    lengths = [monthrange(_COMMON_YEAR, month)[1] for month in months] or [28 if interval > 1 else 31]
+    if monthdays and not any(0 < abs(n) <= length for n in monthdays for length in lengths):
+        return False
+    if frequency in {"DAILY", "WEEKLY"}:
+        return not monthdays and not places and (interval == 1 or not (months or (ordinals and frequency == "DAILY")))
+    return interval == 1 or (not places and not (monthdays and ordinals) and (not months or frequency == "YEARLY"))
 
 
 def _times(calendar: Calendar, addresses: frozenset[str], zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Busy]:

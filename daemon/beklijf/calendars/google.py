@@ -24,11 +24,10 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
-from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, google_reading, google_writing
+from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, Unreadable, google_reading, google_writing
 from beklijf.calendars.google_api import Account, Api
 from beklijf.calendars.google_busy import ask_busy
 from beklijf.calendars.google_reading import BRIEF, FIELDS, UID, Held, event_id, is_own, uid_of
-from beklijf.calendars.ics_reader import Unreadable
 from beklijf.domain import Contact
 from beklijf.errors import Conflict, Exists, Missing, Refused
 

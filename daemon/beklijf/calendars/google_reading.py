@@ -17,9 +17,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from beklijf.calendars import Stored
+from beklijf.calendars import Stored, Unreadable
 from beklijf.calendars.google_text import to_text
-from beklijf.calendars.ics_reader import Unreadable, address_of, is_ours, plain_text, read
+from beklijf.calendars.ics_reader import address_of, is_ours, plain_text, read
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event
 from beklijf.errors import Missing

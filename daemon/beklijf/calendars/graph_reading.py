@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from beklijf.calendars import Stored
+from beklijf.calendars import Stored, Unreadable
 from beklijf.calendars.graph_text import to_text
 from beklijf.calendars.ics_parts import contact
-from beklijf.calendars.ics_reader import FOREVER, Unreadable, address_of, is_ours, plain_text
+from beklijf.calendars.ics_reader import FOREVER, address_of, is_ours, plain_text
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
 from beklijf.errors import Missing

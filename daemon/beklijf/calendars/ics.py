@@ -17,7 +17,6 @@ from beklijf.calendars import Agent, Stored, timezones
 from beklijf.calendars import ics_parts as parts
 from beklijf.calendars.ics_reader import (
     Reading,
-    Unreadable,
     is_cancelled,
     is_ours,
     length,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Reading",
-    "Unreadable",
     "build",
     "cancelled",
     "canonical",

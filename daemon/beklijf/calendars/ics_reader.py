@@ -9,23 +9,26 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from icalendar import Calendar, Component
+from icalendar.parser import Contentlines
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from beklijf.addresses import kept_domain, seen
-from beklijf.calendars import Stored
+from beklijf.calendars import Stored, Unreadable
+from beklijf.calendars.clocks import MOST_STEPS, Budget, Clock
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.errors import Missing, Refused
+from beklijf.errors import Missing
 from beklijf.foreign import ACTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import tzinfo
 
 Property: TypeAlias = Any
 """A property as the library has it; its thirty classes share no base with a value and parameters."""
@@ -37,8 +40,20 @@ _MOST_STEPS = 520
 _PERIODS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
 
 
-class Unreadable(Refused):
-    """The object says nothing that we could act on; it counts as unchanged."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an object may have; a series of a year in which everything was changed has a tenth of it."""
+
+    lines: int = 20_000
+    components: int = 5_000
+    depth: int = 5
+    values: int = 5_000
+    """Of EXDATE and RDATE, those of time zones included."""
+    steps: int = MOST_STEPS
+    """To work out the clocks of its zones."""
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,39 +88,13 @@ def uid_of(data: bytes) -> str:
 def read(data: bytes) -> Reading:
     """Return what *data* means; raises `Unreadable`."""
     try:
-        return reading(parse(_lean(data)))
+        return reading(parse(data, lean=True))
     except Unreadable:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError) as error:
         # The library raises all of these for malformed values, most of them only when a value is looked at; OSError comes of a
         # TZID that is a folder of tzdata, or longer than a file's name may be.
         raise Unreadable(f"{uid_of(data) or 'an event'}: cannot be read ({error})") from error
-
-
-def _lean(data: bytes) -> bytes:
-    """Leave out the VTIMEZONEs of zones that tzdata knows: a third of an object, and reading goes by the name anyway."""
-    kept: list[bytes] = []
-    begins, zone = -1, b""
-    for line in data.splitlines(keepends=True):
-        if line.startswith(b"BEGIN:VTIMEZONE"):
-            begins, zone = len(kept), b""
-        kept.append(line)
-        if line.startswith(b"TZID:"):
-            zone = zone or line.removeprefix(b"TZID:").strip()
-        elif line.startswith(b"END:VTIMEZONE") and begins >= 0:
-            if _is_known(zone.decode("utf-8", "replace")):
-                del kept[begins:]
-            begins = -1
-    return b"".join(kept)
-
-
-@cache
-def _is_known(zone: str) -> bool:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def stored(data: bytes, *, href: str, etag: str) -> Stored:
@@ -125,13 +114,69 @@ def stored(data: bytes, *, href: str, etag: str) -> Stored:
     )
 
 
-def parse(data: bytes) -> Calendar:
+def parse(data: bytes, *, limits: Limits = LIMITS, budget: Budget | None = None, lean: bool = False) -> Calendar:
+    """Return the object with each VTIMEZONE as it came, and the clock that it describes beside it: not yet worked out.
+
+    *lean* leaves out the zones that are known by name: a third of an object, and reading goes by the name anyway. One *budget*
+    may be for several objects.
+    """
+    content = "\r\n".join(_lines(data, limits, lean=lean))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guessed zones of vendors: `_in_zone` decides about them
-        calendar = Calendar.from_ical(data)
+        calendar = Calendar.from_ical(content)
     if not isinstance(calendar, Calendar):
         raise Unreadable("no VCALENDAR")
+    steps = budget or Budget(limits.steps)
+    for zone in calendar.walk("VTIMEZONE"):
+        described: Property = zone
+        described.clock = Clock(zone, steps)
     return calendar
+
+
+def _lines(data: bytes, limits: Limits, *, lean: bool) -> list[str]:
+    """Return the unfolded lines, within *limits*.
+
+    At the end of a VTIMEZONE the library would work out all of it, for as long as that takes, and keep it for the life of the
+    process. It goes by the last line, and takes any END for the end of what was begun.
+    """
+    kept: list[str] = []
+    depth = components = values = 0
+    zone, tzid = -1, ""
+    for line in Contentlines.from_ical(data):  # type: ignore[no-untyped-call]  # it has none there
+        named, _, value = line.partition(":")
+        name = named.partition(";")[0].upper()
+        if name == "BEGIN":
+            depth, components = depth + 1, components + 1
+            if value.strip().upper() == "VTIMEZONE":
+                zone, tzid = len(kept), ""
+        elif name == "END":
+            depth -= 1
+            if line.upper().rstrip().endswith("VTIMEZONE"):
+                if lean and zone >= 0 and named_clock(tzid):
+                    del kept[zone:]
+                    zone = -1
+                    continue
+                zone, line = -1, "END:ZONE"  # noqa: PLW2901  # the same line, as the library is to see it
+        elif name == "TZID":
+            tzid = tzid or value.strip()
+        elif name in {"EXDATE", "RDATE"}:
+            values += 1 + value.count(",")
+        kept.append(line)
+        if depth > limits.depth or components > limits.components or values > limits.values or len(kept) > limits.lines:
+            raise Unreadable("an object with more in it than an event has")
+    return kept
+
+
+@lru_cache(maxsize=1024)
+def named_clock(tzid: str, location: str = "") -> ZoneInfo | None:
+    """Return the clock that a zone has by its name: tzdata's or Windows', with what some programs put before it or beside it."""
+    parts = tzid.strip("/").split("/")
+    for name in (location, WINDOWS_TO_OLSON.get(tzid, ""), *("/".join(parts[n:]) for n in range(len(parts)))):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return None
 
 
 def members(calendar: Calendar) -> tuple[Component, dict[datetime, Component]]:
@@ -194,25 +239,26 @@ def moment(calendar: Calendar, component: Component, name: str) -> datetime:
 def _in_zone(calendar: Calendar, value: object, tzid: str) -> datetime:
     """Return *value* with a clock that we trust: tzdata's where the name leads to one, else the object's own VTIMEZONE.
 
-    The library keeps one clock per TZID for the whole process, so that two events with a "Customized Time Zone" of different
-    rules would share the first one's; therefore the object's own is made here.
+    The library would keep one clock per TZID for the whole process, so that two events with a "Customized Time Zone" of
+    different rules shared the first one's; therefore the object's own is made here.
     """
     if not isinstance(value, datetime):
         raise Unreadable("a whole day where a time was expected")
     if isinstance(value.tzinfo, ZoneInfo):
         return value
+    return value.replace(tzinfo=clock_of(calendar, tzid))
+
+
+def clock_of(calendar: Calendar, tzid: str) -> tzinfo:
+    """Return the clock of a TZID in *calendar*; raises `Unreadable` where it has none."""
     own: Property = next((z for z in calendar.walk("VTIMEZONE") if str(z.get("TZID")) == tzid), None)
-    location = str(own.get("X-LIC-LOCATION", "")) if own is not None else ""
-    parts = tzid.strip("/").split("/")
-    for name in (location, WINDOWS_TO_OLSON.get(tzid, ""), *("/".join(parts[n:]) for n in range(len(parts)))):
-        try:
-            return value.replace(tzinfo=ZoneInfo(name))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-    if own is not None:
-        clock: tzinfo = own.to_tz(lookup_tzid=False)
-        return value.replace(tzinfo=clock)
-    raise Unreadable(f"a time without a known time zone ({tzid or 'none'})")
+    found = named_clock(tzid, str(own.get("X-LIC-LOCATION", "")) if own is not None else "")
+    if found is not None:
+        return found
+    if own is None:
+        raise Unreadable(f"a time without a known time zone ({tzid or 'none'})")
+    clock: tzinfo = own.clock
+    return clock
 
 
 def length(calendar: Calendar, component: Component) -> int:

@@ -9,11 +9,12 @@ dropped before anything looks at it.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from beklijf.calendars import ics_reader
-from beklijf.calendars.ics_reader import Property, Unreadable
+from beklijf.calendars import Unreadable, ics_reader
+from beklijf.calendars.clocks import MOST_STEPS, Budget
 from beklijf.conversation import Itip
 
 if TYPE_CHECKING:
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
     from icalendar import Calendar, Component
 
+    from beklijf.calendars.ics_reader import Property
+
 MOST = 60
 """Answers that are taken out of one message: a series of half a year has 13 meetings."""
 
 _LARGEST = 1_000_000
 _LONGEST_LINE = 2_000
 _MOST_LINES = 500
+_LONGEST_ZONE = 5_000
+"""Lines: Morocco's changes up to 2087, or Amsterdam's since 1892, written one by one, are a thousand."""
 _MOST_ZONES = 20
 _DEEPEST = 5
 _HIGHEST_SEQUENCE = 2**31 - 1
@@ -47,35 +52,43 @@ _KEPT: dict[tuple[str, ...], set[str]] = {
     (*_ZONE_PATH, "STANDARD"): _ONSET,
     (*_ZONE_PATH, "DAYLIGHT"): _ONSET,
 }
+_FOLD = re.compile(r"\r?\n[ \t]")
+_UID = re.compile(r"(?:^|\n)UID[;:][^\r\n]*", re.IGNORECASE)
 _NAME = re.compile(r"([A-Za-z0-9-]+)[ \t]*[;:]")
-_YEARLY = re.compile(r"RRULE:(?:(?:FREQ=YEARLY|(?:BYDAY|BYMONTHDAY|BYMONTH|INTERVAL|WKST|UNTIL|COUNT)=[A-Z0-9+-]+);?){1,6}", re.IGNORECASE)
-"""What zones are made of; a rule by the second would be a way to keep us busy."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
 _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]{1,64}@[^\s<>@,;:\"()\[\]\\]{1,255}")
 _PARTSTAT = re.compile(r"[A-Z0-9-]{1,40}")
 
 
-def read(data: bytes, method: str = "", *, also: Container[str] = frozenset()) -> tuple[Itip, ...]:
+_WRONG = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError)
+"""As in ics_reader: the library raises all of these, most of them only when a value is looked at; OSError for a TZID that is no
+file name, or a folder's."""
+
+
+def read(data: bytes, method: str = "", *, known: Container[str] | None = None, steps: int = MOST_STEPS) -> tuple[Itip, ...]:
     """Return what *data* says about events of ours; nothing when it is no answer, or about other people's events.
 
     *method* is the parameter of the MIME part, for messages that don't say it themselves (RFC 6047 section 2.4: what is
-    inside decides). *also* are UIDs that servers gave to events of ours. Raises `Unreadable` when it is an answer about an
-    event of ours and not one VEVENT can be understood.
+    inside decides). *known* are the UIDs of our events, those that servers gave to them included; without it each that looks
+    like ours is one. Raises `Unreadable` when it is an answer about an event of ours and not one VEVENT can be understood, or
+    its time zones take more than *steps* to work out.
     """
-    said, zones, events = _lean(_text(data), also)
+    text = _FOLD.sub("", _text(data))
+    if not any(_is_ours(line.partition(":")[2].strip(), known) for line in _UID.findall(text)):
+        return ()
+    said, zones, events = _lean(text, known)
     kind = _METHODS.get((said or method).strip().upper())
     if kind is None:
         return ()
+    clocks = _clocks(zones, events, Budget(steps))
     found: list[Itip] = []
     trouble: Unreadable | None = None
     for event in events:
         try:
-            found += _message(kind, event, zones)
+            found += _message(kind, event, clocks)
         except Unreadable as error:
             trouble = error
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError) as error:
-            # As in ics_reader: the library raises all of these, most of them only when a value is looked at; OSError for
-            # a TZID that is no file name, or a folder's.
+        except _WRONG as error:
             trouble = Unreadable(f"an answer that cannot be read ({error})")
             trouble.__cause__ = error
     if trouble is not None and not found:
@@ -95,7 +108,11 @@ def _text(data: bytes) -> str:
     raise AssertionError("unreachable")
 
 
-def _lean(text: str, also: Container[str]) -> tuple[str, dict[str, list[str]], list[list[str]]]:
+def _is_ours(uid: str, known: Container[str] | None) -> bool:
+    return ics_reader.is_ours(uid) if known is None else uid in known
+
+
+def _lean(text: str, known: Container[str] | None) -> tuple[str, dict[str, list[str]], list[list[str]]]:
     """Return the first object's METHOD, its zones by TZID, and its first `MOST` events that are ours, as lines."""
     method = ""
     zones: dict[str, list[str]] = {}
@@ -105,11 +122,10 @@ def _lean(text: str, also: Container[str]) -> tuple[str, dict[str, list[str]], l
         if path in _BLOCKS and name == "BEGIN":
             block = []
         elif path == _EVENT_PATH and name == "END":
-            uid = _value(block, "UID")
-            events += [block] if (ics_reader.is_ours(uid) or uid in also) and len(events) < MOST else []
+            events += [block] if _is_ours(_value(block, "UID"), known) and len(events) < MOST else []
         elif path == _ZONE_PATH and name == "END":
-            zones |= {_value(block, "TZID"): block} if _is_sane(block) and len(zones) < _MOST_ZONES else {}
-        elif name in _KEPT.get(path, ()) and len(block) <= _MOST_LINES:
+            zones |= {_value(block, "TZID"): block} if len(block) <= _LONGEST_ZONE and len(zones) < _MOST_ZONES else {}
+        elif name in _KEPT.get(path, ()) and len(block) <= (_MOST_LINES if path == _EVENT_PATH else _LONGEST_ZONE):
             block.append(line)
         elif path == ("VCALENDAR",) and name == "METHOD":
             method = method or line.partition(":")[2]
@@ -119,7 +135,7 @@ def _lean(text: str, also: Container[str]) -> tuple[str, dict[str, list[str]], l
 def _walk(text: str) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield each line of the first object with its name and where it stands; BEGIN and END stand inside what they enclose."""
     path: tuple[str, ...] = ()
-    for raw in re.sub(r"\r?\n[ \t]", "", text).split("\n"):
+    for raw in text.split("\n"):
         match = _NAME.match(raw)
         if match is None:
             continue
@@ -142,24 +158,29 @@ def _value(block: Iterable[str], name: str) -> str:
     return next((line.partition(":")[2].strip() for line in block if line.upper().startswith((f"{name}:", f"{name};"))), "")
 
 
-def _is_sane(block: list[str]) -> bool:
-    """Say whether a zone has only rules by the year, and no endless lists; one that hasn't is nobody's clock."""
-    return len(block) < _MOST_LINES and all(
-        len(line) <= _LONGEST_LINE and (not line.upper().startswith("RRULE") or _YEARLY.fullmatch(line)) for line in block
-    )
+def _clocks(zones: dict[str, list[str]], events: list[list[str]], budget: Budget) -> list[Component]:
+    """Return the zones that our events name and that no name explains, each read once; none that can't be read."""
+    found: list[Component] = []
+    for tzid, zone in zones.items():
+        if tzid and not ics_reader.named_clock(tzid) and any(tzid in line for event in events for line in event):
+            with suppress(Unreadable, *_WRONG):
+                budget.spend(len(zone))
+                found += ics_reader.parse(_object("VTIMEZONE", zone), budget=budget).subcomponents
+    return found
+
+
+def _object(kind: str, lines: list[str]) -> bytes:
+    return "\r\n".join(["BEGIN:VCALENDAR", f"BEGIN:{kind}", *lines, f"END:{kind}", "END:VCALENDAR", ""]).encode()
 
 
 # -- one event ---------------------------------------------------------------------------------------------------------
 
 
-def _message(method: Literal["REPLY", "COUNTER", "REFRESH"], block: list[str], zones: dict[str, list[str]]) -> list[Itip]:
+def _message(method: Literal["REPLY", "COUNTER", "REFRESH"], block: list[str], clocks: list[Component]) -> list[Itip]:
     if len(block) > _MOST_LINES or any(len(line) > _LONGEST_LINE for line in block):
         raise Unreadable(f"{_value(block, 'UID')}: an answer without end")
-    named = [lines for tzid, lines in zones.items() if tzid and any(tzid in line for line in block)]
-    lines = ["BEGIN:VCALENDAR"]
-    for kind, each in (*(("VTIMEZONE", zone) for zone in named), ("VEVENT", block)):
-        lines += [f"BEGIN:{kind}", *each, f"END:{kind}"]
-    calendar = ics_reader.parse("\r\n".join([*lines, "END:VCALENDAR", ""]).encode())
+    calendar = ics_reader.parse(_object("VEVENT", block))
+    calendar.subcomponents += clocks
     event = calendar.walk("VEVENT")[0]
     if any(name not in _DISPENSABLE for name, _ in event.errors):
         raise Unreadable(f"{_value(block, 'UID')}: an answer with a line that is none")  # lost, it would mean something else

@@ -103,7 +103,7 @@ class Listener:
         handled = []
         with self.ledger.write():
             for mail in news.mails:
-                read = reading.read(mail.content, cut=mail.cut, also=known().events)
+                read = reading.read(mail.content, cut=mail.cut, known=known().events)
                 verdict = judging.judge(read, known(), held=held())
                 log.info("a mail: %s", verdict.why or "not for us")
                 for happening in verdict.happenings:
