@@ -75,7 +75,8 @@ def one_by_one(name: str) -> str:
 
 def by_icalendar(name: str) -> str:
     """One part for each offset, with a list of dates."""
-    return icalendar.Timezone.from_tzid(name).to_ical().decode()
+    written: str = icalendar.Timezone.from_tzid(name).to_ical().decode()
+    return written
 
 
 def by_vobject(name: str) -> str:
