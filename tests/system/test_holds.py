@@ -430,6 +430,23 @@ def test_an_approval_counts_though_the_power_fails_in_the_tick_that_carries_it_o
     assert town.holds() == ()
 
 
+def test_an_approval_counts_though_the_power_fails_before_the_first_of_it_is_done(town: Town) -> None:
+    name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
+    town.mails()
+
+    def stop() -> bool:
+        raise Crash  # it is asked before each change, and after everything was noted
+
+    with pytest.raises(Crash):
+        town.engine.tick(town.now, approve=[name], patient=False, stop=stop)
+    town.start()
+    outcome = town.tick()
+
+    assert outcome.plan is not None
+    assert outcome.plan.held == ()
+    assert len(town.invitations()) == 16
+
+
 def test_an_approval_by_a_decision_counts_through_any_number_of_crashes(town: Town) -> None:
     name = town.edit(place="Zaal 2").plan.id  # type: ignore[union-attr]  # nothing else ticks
     town.mails()

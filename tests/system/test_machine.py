@@ -29,11 +29,13 @@ from beklijf.calendars.folder import FolderCalendar
 from beklijf.domain import Recurrence, Single
 from beklijf.errors import ConfigError, Conflict, Down, Refused, Transient, Unanswered
 from beklijf.ledger import Ledger
+from beklijf.ledger.holds import HoldKind, Holds
 from beklijf.letters import Letters
 from beklijf.mailers import messages, nothing
 from beklijf.mailers.folder import FolderMailer
 from beklijf.reconcile import merge
 from beklijf.reconcile.engine import Engine
+from beklijf.reconcile.plan import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -379,7 +381,15 @@ class Machine(RuleBasedStateMachine):
         calendar = FaultyCalendar(real, self.calendar_faults)
         self.engine = Engine(settings, ledger=self.ledger, calendar=calendar, mailer=mailer, letters=LETTERS, inbox=self.inbox(settings))
 
+    def held(self) -> set[str]:
+        """Return what may not go on in the next tick: nobody has approved it, and the config is the one that it was held under."""
+        if any(decision.kind == "approve" for decision in self.ledger.decisions()):
+            return set()
+        holds = [h for h in Holds(self.ledger).standing() if h.kind in {HoldKind.WISH, HoldKind.QUESTION} and not h.approved]
+        return {change.ref for hold in holds if hold.config == self.engine.config.digest for change in hold.changes}
+
     def tick(self) -> Outcome | None:
+        held = self.held()
         try:
             outcome = self.engine.tick(self.now)
         except Crash:
@@ -391,6 +401,7 @@ class Machine(RuleBasedStateMachine):
             self.restart()
             return self.tick()
         self.good = self.words
+        assert {change.ref for change in outcome.done if change.cause is Cause.CHANGE} & held == set()
         return outcome
 
     @rule(later=st.one_of(st.integers(1, 60), st.integers(60, 3 * 24 * 60), st.integers(3 * 24 * 60, 12 * 24 * 60)))

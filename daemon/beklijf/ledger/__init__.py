@@ -174,7 +174,7 @@ class Ledger:
 
     def instant(self, name: str) -> datetime | None:
         value = self.get(name)
-        return None if value is None else datetime.fromisoformat(value)
+        return datetime.fromisoformat(value) if value else None
 
     # -- events ------------------------------------------------------------------------------------------------------
 

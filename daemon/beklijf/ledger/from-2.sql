@@ -27,6 +27,7 @@ CREATE TABLE outbox (
 INSERT INTO outbox SELECT *, 0 FROM outbox_2;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);
+CREATE INDEX outbox_retry ON outbox (retry_at) WHERE retry_at IS NOT NULL;
 
 CREATE TABLE letter (
     ref TEXT NOT NULL,

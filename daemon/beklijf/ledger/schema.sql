@@ -91,6 +91,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);
+CREATE INDEX outbox_retry ON outbox (retry_at) WHERE retry_at IS NOT NULL;
 
 CREATE TABLE trouble (              -- targets that refused: retried with back-off, named in status
     target TEXT PRIMARY KEY,

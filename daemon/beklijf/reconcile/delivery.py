@@ -22,6 +22,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from beklijf.errors import BeklijfError, Down, Problem, Refused, Transient, Unanswered
+from beklijf.ledger.instants import LONGEST_WAIT
 from beklijf.letters.links import Links
 from beklijf.mailers import messages
 from beklijf.reconcile.rendering import Rendering
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("beklijf")
 
 FIRST_RETRY = timedelta(minutes=5)
-LAST_RETRY = timedelta(hours=4)
+LAST_RETRY = LONGEST_WAIT
 STOPPED = "beklijf was stopped in the middle of handing it over"
 PERHAPS = "ask whether it came, or look for its Message-ID in the log of the mail server"
 SAME_FOR_ALL = 3

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
 from beklijf.ledger import stamp
 from beklijf.ledger.conversation import Conversation
+from beklijf.ledger.instants import set_right, set_waits_right
 from beklijf.ledger.outbox import Outbox
 from beklijf.reconcile.apply import Applier
 from beklijf.reconcile.delivery import Delivered, Delivery
@@ -117,6 +118,7 @@ class Engine:
         )
         self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles)
         self._settled: tuple[int, datetime | None] | None = None
+        self._set_right = False
 
     def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
         """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick."""
@@ -137,8 +139,9 @@ class Engine:
         Raises ConfigError and StateError before anything is done. Servers that fail are in the outcome.
         """
         outcome = Outcome()
+        clock = self._look_at_the_clock(now)
         changes = self._read(now, outcome, patient=patient)
-        heard = self._listen(now, changes, outcome, patient=patient)
+        heard = not clock and self._listen(now, changes, outcome, patient=patient)
         if self._nothing_new(changes, now) and not heard and not approve:
             later = [outcome.next, self._settled[1] if self._settled else None]
             outcome.next = min((at for at in later if at is not None), default=None)
@@ -146,7 +149,7 @@ class Engine:
         survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
         outcome.plan = survey.plan
         outcome.problems += survey.plan.problems
-        if survey.plan.held:
+        if survey.plan.held or clock:
             self.reader.again()  # now: whatever breaks off this tick, the next one sees it again
         note(
             self.ledger,
@@ -168,6 +171,17 @@ class Engine:
             self._deliver(survey, outcome, pace)
         self._conclude(survey, changes, now, outcome, stopped=stop())
         return outcome
+
+    def _look_at_the_clock(self, now: datetime) -> str:
+        """Return why the clock can't be trusted; once it can, what one that was ahead wrote down is set right."""
+        clock = self.surveyor.distrust(now)
+        mended = set_waits_right(self.ledger, now)
+        if not clock and not self._set_right:
+            mended = set_right(self.ledger, now) or mended
+        self._set_right = not clock
+        if mended:
+            self._settled = None
+        return clock
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -314,7 +328,7 @@ class Engine:
         later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
         busy = outcome.done or outcome.delivered.sent or outcome.errors or plan.adopted or plan.records or survey.heard
-        clean = not (busy or stopped or changes is None)
+        clean = not (busy or stopped or plan.clock or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
 
 

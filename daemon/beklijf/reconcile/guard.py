@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 from beklijf import canonical
 from beklijf.errors import Problem
 from beklijf.ledger.holds import HoldKind
+from beklijf.ledger.instants import SLACK
 from beklijf.reconcile import holding, telling
 from beklijf.reconcile.holding import identify
 from beklijf.reconcile.plan import Action, Cause, Change, Current, Draft, Held, Plan, Resend, Withdraw
@@ -47,13 +48,10 @@ if TYPE_CHECKING:
     from beklijf.reconcile.holding import Matched
     from beklijf.settings import GuardSettings
 
-__all__ = ["Watch", "guard", "identify", "look_for_faults"]
+__all__ = ["Watch", "distrust", "guard", "identify", "look_for_faults"]
 
 SILENCE = timedelta(days=7)
 """Without a tick for longer, nobody knows what else is out of date: a person looks first."""
-
-BACKWARDS = timedelta(minutes=5)
-"""A clock may be corrected by so much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +140,7 @@ def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
     """Split a draft into what goes on and what is held."""
     if not watch.enforced:
         return _plan(draft, (), {}, (), watch)
-    clock, changes = _clock(watch), draft.changes
+    clock, changes = distrust(watch.now, watch.last_tick), draft.changes
     # what the clock held is looked at as usual once the clock is right, but for what was approved
     remembered = [h for h in watch.holds if h.kind is not HoldKind.FAULT and (clock or h.approved or h.kind is not HoldKind.CLOCK)]
     known = holding.match(changes, remembered, config=watch.config, now=watch.now)
@@ -160,10 +158,13 @@ def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
         [*watch.remembered(HoldKind.FAULT), *remembered],
         approved=approved,
         resting=draft.resting,
+        certain=not clock,
         config=watch.config,
         now=watch.now,
     )
-    return _plan(draft, faults, stopped, holds, watch)
+    accepted = any(hold.kind is HoldKind.CLOCK and hold.approved == watch.now for hold in holds)
+    distrusted = "" if accepted and not any(each.clock for each in stopped.values()) else clock
+    return replace(_plan(draft, faults, stopped, holds, watch), clock=distrusted)
 
 
 def _in(hold: Hold, change: Change) -> Held:
@@ -204,14 +205,14 @@ def _approved_first(held: Iterable[Held]) -> frozenset[str]:
     return frozenset(each.hold for each in faults or [each for each in every if each.clock] or every)
 
 
-def _clock(watch: Watch) -> str:
+def distrust(now: datetime, last_tick: datetime | None) -> str:
     """Return why the clock, or we, can't be trusted to know what is due."""
-    if watch.last_tick is None:
+    if last_tick is None:
         return ""
-    if watch.now < watch.last_tick - BACKWARDS:
-        return f"the clock went back: the last tick was {watch.last_tick:%a %-d %b %Y %H:%M} UTC"
-    if watch.now - watch.last_tick > SILENCE:
-        return f"nothing ran for {(watch.now - watch.last_tick).days} days, since {watch.last_tick:%a %-d %b %Y}"
+    if now < last_tick - SLACK:
+        return f"the clock went back: the last tick was {last_tick:%a %-d %b %Y %H:%M} UTC"
+    if now - last_tick > SILENCE:
+        return f"nothing ran for {(now - last_tick).days} days, since {last_tick:%a %-d %b %Y}"
     return ""
 
 

@@ -195,17 +195,24 @@ def kept(
     *,
     approved: Container[str],
     resting: frozenset[Ref],
+    certain: bool,
     config: str,
     now: datetime,
 ) -> tuple[Hold, ...]:
-    """Return the holds as the ledger should have them after this tick; *held* includes what passes because it was approved."""
+    """Return the holds as the ledger should have them after this tick; *held* includes what passes because it was approved.
+
+    Nothing drops out unless that is *certain*: by a clock that is ahead everything has passed.
+    """
     before = {(hold.id, hold.training, hold.reason): hold for hold in known}
     found: defaultdict[tuple[str, HoldKind, str, str], list[HeldChange]] = defaultdict(list)
     for each in held:
         found[each.hold, each.kind, each.change.training, each.reason].append(spell(each.change, now))
     drafted = {each.ref for changes in found.values() for each in changes}
-    wanted = [hold for hold in known if hold.kind is not HoldKind.FAULT]  # the calendar says what is wrong with it, whatever rests
-    unseen = [replace(h, changes=left) for h in wanted if (left := tuple(c for c in h.changes if c.ref in resting - drafted))]
+    unseen = []
+    for hold in known:
+        rests = resting if hold.kind is not HoldKind.FAULT else ()  # the calendar says what is wrong with it
+        left = tuple(c for c in hold.changes if c.ref not in drafted and (c.ref in rests or not certain))
+        unseen += [replace(hold, changes=left)] if left else []
     holds = {(hold.id, hold.training, hold.reason): hold for hold in unseen}
     for (name, kind, training, reason), changes in found.items():
         key = (name, training, reason)

@@ -21,6 +21,7 @@ from beklijf.config.addresses import is_free_mail
 from beklijf.conversation import TokenKind
 from beklijf.ledger import stamp
 from beklijf.reconcile import hearing
+from beklijf.reconcile.forgetting import is_time, over_since
 from beklijf.reconcile.heeding import Heeding
 
 if TYPE_CHECKING:
@@ -133,11 +134,11 @@ class Listener:
 
     def _forget(self, inbox: Inbox, now: datetime) -> None:
         """Delete handled mail once it is old enough; once a day is often enough to look."""
-        last = self.ledger.instant("forgot")
-        if last is None or not timedelta(0) <= now - last < timedelta(days=1):
-            inbox.forget(now - self.config.answers.keep)
+        if is_time(self.ledger, "forgot", now):
+            if since := over_since(self.ledger, "forgot", now):
+                inbox.forget(since - self.config.answers.keep)
             with self.ledger.write():
-                self.ledger.set("forgot", now.isoformat())
+                self.ledger.set("forgot", stamp(now))
 
     def _persons(self) -> dict[str, str]:
         return {address: person.key for person in self.config.persons for address in person.addresses}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from beklijf.ledger.holds import HoldKind, Holds
 from beklijf.reconcile import responses
 from beklijf.reconcile.apply import sender_seen
 from beklijf.reconcile.deciding import read_pause
+from beklijf.reconcile.forgetting import JUMPED, is_time, over_since
 from beklijf.reconcile.notices import Notices
 from beklijf.reconcile.plan import Action
 
@@ -48,8 +49,14 @@ def note(
     *,
     may_schedule: bool,
 ) -> None:
-    """Write down what needs no doing: who joined, hours chosen or moved, humans' changes and answers, decisions taken up."""
+    """Write down what needs no doing: who joined, hours chosen or moved, humans' changes and answers, decisions taken up.
+
+    By a clock that can't be trusted nothing is noted that carries a time: it is found again once the clock is right.
+    """
     with ledger.write():
+        if survey.plan.clock:
+            _distrust(ledger, outbox, config, survey, changes)
+            return
         if survey.decisions and changes is not None:  # taken up without a calendar, an approval would approve nothing
             _take_up(ledger, survey)
             _take_up_pauses(outbox, conversation, config, survey)
@@ -71,6 +78,17 @@ def note(
             _record(ledger, conversation, row, survey)
         _know_trainings(ledger, survey)
         _hold(ledger, outbox, config, survey)
+
+
+def _distrust(ledger: Ledger, outbox: Outbox, config: Config, survey: Survey, changes: Changes | None) -> None:
+    """Note that the clock jumped, what is held for it, and what was approved of that; what else was decided waits."""
+    ledger.set(JUMPED, stamp(survey.now))
+    if changes is None:
+        return
+    for decision in survey.decisions:
+        if decision.kind == "approve":
+            ledger.taken_up(decision, survey.now)
+    _hold(ledger, outbox, config, survey)
 
 
 def _adopt(ledger: Ledger, outbox: Outbox, survey: Survey, changes: Changes, sender: str | None, *, may_schedule: bool) -> None:
@@ -181,20 +199,22 @@ def _tell_of_silence(ledger: Ledger, notices: Notices, survey: Survey) -> None:
 
 def _erase(ledger: Ledger, conversation: Conversation, config: Config, survey: Survey) -> None:
     """Forget what people said about tracks that are over long enough; once a day is often enough to look."""
-    last = ledger.instant("erased")
-    if last is not None and timedelta(0) <= survey.now - last < timedelta(days=1):
+    if not is_time(ledger, "erased", survey.now):
+        return
+    since = over_since(ledger, "erased", survey.now)
+    ledger.set("erased", stamp(survey.now))
+    if since is None:
         return
     ends = {key: end for key, track in survey.programme.tracks.items() if (end := end_of(track))}
-    if gone := conversation.erase(ends, config.answers.keep, survey.now):
+    if gone := conversation.erase(ends, config.answers.keep, since):
         log.info("forgot %d things that people said about tracks that are over", gone)
     told = json.loads(ledger.get("told_silent") or "[]")
-    if over := [key for key in told if key not in ends or ends[key] < survey.now - config.answers.keep]:
+    if over := [key for key in told if key not in ends or ends[key] < since - config.answers.keep]:
         ledger.set("told_silent", json.dumps([key for key in told if key not in over]))
     known = {mentorship.key for training in config.trainings for mentorship in training.mentorships}
     addresses = {address for person in config.persons for address in person.addresses}
-    if pairs := forget_pairs(ledger, known, addresses, survey.now - config.answers.keep):
+    if pairs := forget_pairs(ledger, known, addresses, since - config.answers.keep):
         log.info("forgot %d pairs that left the config", pairs)
-    ledger.set("erased", stamp(survey.now))
 
 
 def end_of(track: Track) -> datetime | None:
@@ -237,6 +257,7 @@ def _hold(ledger: Ledger, outbox: Outbox, config: Config, survey: Survey) -> Non
     for name in dict.fromkeys(held.hold for held in plan.held if held.hold not in known):
         _tell_of_hold(outbox, config, name, survey)
     if any(h.kind is HoldKind.CLOCK and h.approved == survey.now for h in plan.holds) and not any(h.clock for h in plan.held):
+        ledger.set(JUMPED, "")
         ledger.set("last_tick", stamp(survey.now))  # somebody looked: from here on the clock is right, even if the power fails now
 
 

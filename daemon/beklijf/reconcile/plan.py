@@ -225,5 +225,7 @@ class Plan:
     next: datetime | None
     holds: tuple[Hold, ...] = ()
     """What the ledger should have of holds after this tick: what stands, and what was approved and isn't done."""
+    clock: str = ""
+    """Why the clock can't be trusted; empty where it can, or somebody approved that it is right."""
     approvable: frozenset[str] = frozenset()
     """Under these names something that is held can be approved now: of all of it, of each hold."""

@@ -258,6 +258,10 @@ class Surveyor:
             pauses=facts.pauses,
         )
 
+    def distrust(self, now: datetime) -> str:
+        """Return why the clock can't be trusted; in a rehearsal it jumps from one thing to the next."""
+        return guard.distrust(now, self.ledger.instant("last_tick")) if self.enforced else ""
+
     def watch(self, now: datetime, trainings: Mapping[str, Training], approved: Iterable[str]) -> guard.Watch:
         return guard.Watch(
             settings=self.config.guard,
