@@ -109,6 +109,11 @@ def hurry(seconds: float | None) -> None:
     _arm()
 
 
+def hurrying() -> bool:
+    """Say whether somebody asked us to stop: what isn't done then says nothing about a server."""
+    return _last != float("inf")
+
+
 def after_each(call: Callable[[], None] | None) -> None:
     """Have *call* called when an operation has ended, well or not: whoever watches us may know that we live."""
     global _after  # noqa: PLW0603  # one process, one watcher

@@ -766,7 +766,7 @@ class TestImap(InboxContract):
 
 @contextmanager
 def reading(settings: InboxSettings, *, timeout: float = 10) -> Iterator[ImapInbox]:
-    inbox = ImapInbox(settings, timeout=timeout)
+    inbox = ImapInbox(replace(settings, deadline=timedelta(seconds=timeout)))
     try:
         yield inbox
     finally:

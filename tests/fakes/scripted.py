@@ -63,6 +63,7 @@ class Line:
     sock: socket.socket
     script: Script
     heard: list[bytes] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     ended: Event = field(default_factory=Event)
     """The client has closed it, or we have."""
     _buffer: bytes = b""
@@ -134,7 +135,8 @@ class Script:
     port: int = 0
 
     def answer(self, word: str) -> Answer:
-        return next(answers[key] for answers, key in ((self.answers, word), (self.healthy, word), (self.answers, "else")) if key in answers)
+        said = {**self.healthy, **self.answers}
+        return said[word] if word in said else said["else"]
 
     def serve(self, listening: socket.socket) -> None:
         threads: list[Thread] = []
@@ -218,4 +220,52 @@ def smtp(line: Line) -> None:
                 pass
             line.act(script.answer("."))
         if word == "QUIT":
+            raise Left
+
+
+IMAP_MAILS = {uid: b"From: sanne@voorbeeld.example\r\nSubject: Re: %d\r\n\r\nHoi\r\n" % uid for uid in (1, 2, 3)}
+IMAP_CAPABILITIES = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN MOVE UIDPLUS\r\n"
+
+IMAP_HEALTHY: Mapping[str, Answer] = {
+    "greeting": (b"* OK ready\r\n",),
+    "CAPABILITY": (IMAP_CAPABILITIES + b"TAG OK done\r\n",),
+    "STARTTLS": (b"TAG OK done\r\n", TLS),
+    "AUTHENTICATE": (b"+ \r\n", Word("listen"), IMAP_CAPABILITIES + b"TAG OK done\r\n"),
+    "EXAMINE": (b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 4]\r\nTAG OK [READ-ONLY]\r\n",),
+    "SELECT": (b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 4]\r\nTAG OK [READ-WRITE]\r\n",),
+    "SEARCH": (b"* SEARCH 1 2 3\r\nTAG OK done\r\n",),
+    "FETCH": (Word("envelopes"), b"TAG OK done\r\n"),
+    "BODY": (Word("content"), b"TAG OK done\r\n"),
+    "LIST": (b'* LIST () "/" beklijf\r\nTAG OK done\r\n',),
+    "LOGOUT": (b"* BYE\r\nTAG OK done\r\n",),
+    "else": (b"TAG OK done\r\n",),
+}
+
+
+def imap(line: Line) -> None:
+    """Talk IMAP about three mails: an answer a command, ``BODY`` where a FETCH asks for the content; TAG is the command's tag."""
+    line.act(line.script.answer("greeting"))
+    while True:
+        tag, _, command = line.readline().partition(b" ")
+        words = command.upper().split(b" ")
+        word = (words[1] if words[0] == b"UID" else words[0]).decode("latin-1")
+        if word == "FETCH" and b"BODY.PEEK[]" in command:
+            word = "BODY"
+        line.commands.append(word)
+        uids = [int(uid) for uid in words[2].split(b",")] if word in {"FETCH", "BODY"} else []
+        for each in line.script.answer(word):
+            match each:
+                case Word("listen"):
+                    line.readline()
+                case Word("envelopes"):
+                    for uid in uids:
+                        header = IMAP_MAILS[uid].partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+                        known = b'UID %d RFC822.SIZE %d INTERNALDATE "29-Nov-2026 12:00:00 +0000"' % (uid, len(IMAP_MAILS[uid]))
+                        line.act((b"* %d FETCH (%b BODY[HEADER.FIELDS (FROM)]<0> {%d}\r\n%b)\r\n" % (uid, known, len(header), header),))
+                case Word("content"):
+                    for uid in uids:
+                        line.act((b"* %d FETCH (UID %d BODY[]<0> {%d}\r\n%b)\r\n" % (uid, uid, len(IMAP_MAILS[uid]), IMAP_MAILS[uid]),))
+                case _:
+                    line.act((each,), tag=tag)
+        if word == "LOGOUT":
             raise Left

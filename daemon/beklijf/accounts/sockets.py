@@ -36,6 +36,15 @@ def trusting(ca: Path | None, section: str) -> ssl.SSLContext:
     return context
 
 
+def host_name(host: str, section: str) -> str:
+    """Return *host* if it can be looked up at all."""
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise Down(f"[{section}] host {host!r} is no host name", hint="check its spelling") from error
+    return host
+
+
 def abort(sock: socket.socket | None) -> None:
     """Leave at once: nothing that the other side hasn't taken yet is sent after this."""
     if sock is not None:

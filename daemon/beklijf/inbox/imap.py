@@ -1,35 +1,30 @@
 """A mailbox read over IMAP (RFC 3501): what is new by UID, filed by MOVE, without marking anything as seen.
 
-Judges nothing. Work is bounded whatever arrives: a call looks at `LOOKED_AT` mails at most, and takes in `AT_ONCE`.
+Judges nothing. Work is bounded whatever arrives: a call makes `SEARCHES` searches at most, looks at `LOOKED_AT` mails, takes in
+`AT_ONCE`, and begins nothing that can wait once the deadline of one command has passed since it began.
 One mail can't stop the reading: what the server, the library or we can't make sense of is taken for what is known of it, and a
-mail over which the server hangs up is passed by. Only where nothing can be read any more is it an error.
+mail over which the server hangs up, or thinks for ever, is passed by. Only where nothing can be read any more is it an error.
 """
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from beklijf import deadline
 from beklijf.errors import Down, Transient
 from beklijf.inbox import AT_ONCE, LARGEST, News, Received
 from beklijf.inbox.envelopes import HEADER, envelope, structure_has_calendar
-from beklijf.inbox.imap_connection import (
-    LOST,
-    TIMEOUT,
-    UNREADABLE,
-    Connection,
-    IMAPClientError,
-    is_passing,
-    said_in,
-)
+from beklijf.inbox.imap_connection import LOST, Connection, IMAPClientError, ProtocolError, is_passing, said_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from beklijf.inbox import Envelope
-    from beklijf.inbox.imap_connection import IMAPClient
+    from beklijf.inbox.imap_connection import Selected
     from beklijf.settings import InboxSettings
 
 LOOKED_AT = 500
@@ -42,7 +37,13 @@ _BATCH = 100
 """Mails a command."""
 
 _WINDOW = 50_000
-"""UIDs a search: its answer is one line, and the library takes no line over a million bytes."""
+"""Numbers that one search may find: its answer is one line, and the library takes no line over a million bytes."""
+
+SEARCHES = 20
+"""A call; the next one goes on where it ended."""
+
+FORGOTTEN = 5_000
+"""Mails that one call deletes."""
 
 _LOSSES = 3
 """Connections that a call may lose over single mails before it leaves the rest for the next call."""
@@ -66,19 +67,20 @@ _UNKNOWN = _Found(envelope(b"", size=0), None, b"")
 class ImapInbox:
     """One folder of one account, and the folder beside it for what was handled."""
 
-    def __init__(self, settings: InboxSettings, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, settings: InboxSettings) -> None:
         """Open nothing yet."""
         self._settings = settings
-        self._connection = Connection(settings, timeout=timeout)
+        self._connection = Connection(settings)
         self.target = self._connection.target
         self._validity = 0
         self._losses = 0
+        self._ends = 0.0
 
     def check(self) -> str:
         self.close()
         with self._connection.translated():
             selected = self._connection.select(self._settings.folder, readonly=True)
-            filed = self._filed(self._connection.client)
+            filed = self._filed()
             will_be = "" if filed else ", which will be made"
         self.close()
         there = f"{self._settings.folder} has {selected.mails} mails"
@@ -88,12 +90,12 @@ class ImapInbox:
         with self._connection.translated():
             selected = self._connection.select(self._settings.folder, readonly=True)
             self._validity, self._losses = selected.validity, 0
+            self._begin()
             validity, start = _numbers(mark)
-            known = validity == selected.validity
+            known = validity == selected.validity and start <= selected.next  # numbers never go back (RFC 3501 section 2.3.1.1)
             # The server's day may be another one than ours: a day more, and then by the hour.
             criteria: list[object] = ["UNDELETED"] if known else ["UNDELETED", "SINCE", (since - timedelta(days=1)).date()]
-            searches = self._searches(start if known else 1, selected.next, criteria)
-            uids, stop = next(((uids, stop) for uids, stop in searches if uids), ([], selected.next))
+            uids, stop = self._first(start if known else 1, selected, criteria)
             news = self._read(uids, stop, wanted, since, everything=known)
             return replace(news, more=news.more or stop < selected.next)
 
@@ -102,43 +104,62 @@ class ImapInbox:
             return
         with self._connection.translated():
             selected = self._connection.select(self._settings.folder, readonly=False)
-            client = self._connection.client
             uids = [uid for validity, uid in map(_numbers, ids) if validity == selected.validity]
             for some in _batches(uids):
                 # Asked first: not every server takes a number that is gone for nothing to do. Deleted: filed without UIDPLUS.
-                if there := self._connection.search(["UID", ",".join(map(str, some)), "UNDELETED"]):
-                    self._move(client, there, self._filed(client) or self._make_filed(client))
+                found = self._connection.search(["UID", ",".join(map(str, some)), "UNDELETED"])
+                if there := [uid for uid in found if uid in some]:  # whatever else a server names is not ours to move
+                    self._move(there, self._filed() or self._make_filed())
 
     def forget(self, before: datetime) -> int:
         gone = 0
         with self._connection.translated():
             self._connection.select(self._settings.folder, readonly=True)  # is the connection still good?
-            filed = self._filed(self._connection.client)
+            filed = self._filed()
             if filed is None:
                 return 0
-            upcoming, client = self._connection.select(filed, readonly=False).next, self._connection.client
-            for uids, _ in self._searches(1, upcoming, ["BEFORE", (before + timedelta(days=2)).date()]):
-                for some in _batches(uids):
-                    answer = client.fetch(some, ["INTERNALDATE"])
-                    old = [uid for uid, said in answer.items() if (at := _instant(said)) and at < before]
-                    if old:
-                        client.add_flags(old, [rb"\Deleted"], silent=True)
-                        # without UIDPLUS all that is flagged goes, which in this folder is handled mail too
-                        client.uid_expunge(old) if client.has_capability("UIDPLUS") else client.expunge()
-                    gone += len(old)
+            selected, ask = self._connection.select(filed, readonly=False), self._connection.ask
+            self._begin()
+            uids, _ = self._first(1, selected, ["BEFORE", (before + timedelta(days=2)).date()])
+            for some in _batches(uids[:FORGOTTEN]):
+                if self._late and gone:
+                    break
+                answer = ask("fetch", some, ["INTERNALDATE"])
+                old = [uid for uid, said in answer.items() if (at := _instant(said)) and at < before]
+                if old:
+                    ask("add_flags", old, [rb"\Deleted"], silent=True)
+                    # without UIDPLUS all that is flagged goes, which in this folder is handled mail too
+                    ask("uid_expunge", old) if ask("has_capability", "UIDPLUS") else ask("expunge")
+                gone += len(old)
         return gone
 
     def close(self) -> None:
         self._connection.close()
 
-    def _searches(self, start: int, upcoming: int, criteria: list[object]) -> Iterator[tuple[list[int], int]]:
-        """Yield the numbers that fit, in order, and where the search ended: one window after the other.
+    def _begin(self) -> None:
+        self._ends = time.monotonic() + self._settings.deadline.total_seconds()
 
-        The upper end is never ``*``, which names the last mail also when its number is lower than the first.
+    @property
+    def _late(self) -> bool:
+        """Whether the call has lasted so long that what can wait is left for the next one."""
+        return time.monotonic() >= self._ends
+
+    def _first(self, start: int, selected: Selected, criteria: list[object]) -> tuple[list[int], int]:
+        """Return the first numbers that fit, in order, and where the search ended.
+
+        One search where there are so few mails that it can find no more than a line holds; else one window of numbers after the
+        other. The upper end is never ``*``, which names the last mail also when its number is lower than the first.
         """
-        for low in range(start, upcoming, _WINDOW):
-            stop = min(low + _WINDOW, upcoming)
-            yield self._connection.search(["UID", f"{low}:{stop - 1}", *criteria]), stop
+        stop = selected.next
+        size = _WINDOW if selected.mails > _WINDOW else max(stop - start, 1)
+        for low in range(start, selected.next, size)[:SEARCHES]:
+            stop = min(low + size, selected.next)
+            found = self._connection.search(["UID", f"{low}:{stop - 1}", *criteria])
+            if uids := [uid for uid in found if low <= uid < stop]:  # a server that names others would lead us back and forth
+                return uids, stop
+            if self._late:
+                break
+        return [], stop
 
     def _read(self, uids: list[int], stop: int, wanted: Callable[[Envelope], bool], since: datetime, *, everything: bool) -> News:
         """Look at mails in their order, and take the wanted ones in, until there is enough; the mark is the first that is left."""
@@ -147,7 +168,7 @@ class ImapInbox:
             found = self._described(batch, _ALL) or {}
             for uid in batch:
                 full = len(mails) >= AT_ONCE or sum(len(mail.content) for mail in mails) >= MOST_BYTES
-                if full or self._losses >= _LOSSES:
+                if full or (self._late and uid != uids[0]) or self._losses >= _LOSSES:
                     return News(mark=f"{self._validity}:{uid}", mails=tuple(mails), more=True)
                 one = found.get(uid) or self._single(uid)
                 if one is None or not (everything or one.at is None or one.at >= since) or not wanted(one.envelope):
@@ -190,59 +211,63 @@ class ImapInbox:
             if selected.validity != self._validity:
                 raise Transient(f"{self.target}: {self._settings.folder} was made anew while it was read")
         try:
-            answer: Mapping[int, Mapping[bytes, Any]] = self._connection.client.fetch(uids, items)
-        except UNREADABLE:
+            answer: Mapping[int, Mapping[bytes, Any]] = self._connection.ask("fetch", uids, items)
+        except ProtocolError:
             return None
-        except (*LOST, IMAPClientError) as error:
+        except (*LOST, IMAPClientError, Transient) as error:
             # what is lost may quote the mail, which may say anything
-            if not isinstance(error, LOST) and is_passing(error):
+            if isinstance(error, Transient):
+                if deadline.hurrying():  # it is us who can't wait
+                    raise
+            elif not isinstance(error, LOST) and is_passing(error):
                 raise
             self._losses += 1
             self._connection.drop()
             return None
         return answer
 
-    def _move(self, client: IMAPClient, uids: list[int], folder: str) -> None:
-        if client.has_capability("MOVE"):
-            client.move(uids, folder)
+    def _move(self, uids: list[int], folder: str) -> None:
+        ask = self._connection.ask
+        if ask("has_capability", "MOVE"):
+            ask("move", uids, folder)
             return
-        client.copy(uids, folder)
-        client.add_flags(uids, [rb"\Deleted"], silent=True)
-        if client.has_capability("UIDPLUS"):
-            client.uid_expunge(uids)
+        ask("copy", uids, folder)
+        ask("add_flags", uids, [rb"\Deleted"], silent=True)
+        if ask("has_capability", "UIDPLUS"):
+            ask("uid_expunge", uids)
         # Else it stays flagged: EXPUNGE would take along what others have flagged here, and may want back.
 
-    def _filed(self, client: IMAPClient) -> str | None:
+    def _filed(self) -> str | None:
         """Return the name that the folder for handled mail has on this server, if it is there."""
-        for name in self._names(client):
-            for flags, _, found in client.list_folders("", name):
+        for name in self._names():
+            for flags, _, found in self._connection.ask("list_folders", "", name):
                 if found == name and not {rb"\Noselect", rb"\NonExistent"} & set(flags):
                     return name
         return None
 
-    def _make_filed(self, client: IMAPClient) -> str:
+    def _make_filed(self) -> str:
         refused: list[str] = []
-        for name in self._names(client):
+        for name in self._names():
             try:
-                client.create_folder(name)
-            except LOST:
+                self._connection.ask("create_folder", name)
+            except (*LOST, ProtocolError):
                 raise
             except IMAPClientError as error:
                 refused.append(f"{name}: {said_in(error)}")
                 continue
             with suppress(IMAPClientError):  # else many mail programs don't show it; not every server knows of it
-                client.subscribe_folder(name)
+                self._connection.ask("subscribe_folder", name)
             return name
         raise Down(f"{self.target} makes no folder {'; '.join(refused)}", hint="make it by hand, or choose another name in [inbox] filed")
 
-    def _names(self, client: IMAPClient) -> Iterator[str]:
+    def _names(self) -> Iterator[str]:
         """Yield the name of the configuration, and what it is where all folders of an account are beneath INBOX (RFC 2342)."""
-        filed = self._settings.filed
+        filed, ask = self._settings.filed, self._connection.ask
         yield filed
-        if client.has_capability("NAMESPACE"):
-            prefix = (client.namespace().personal or (("", ""),))[0][0]
+        if ask("has_capability", "NAMESPACE"):
+            prefix = (ask("namespace").personal or (("", ""),))[0][0]
         else:
-            prefix = "INBOX" + next((separator.decode() for _, separator, _ in client.list_folders("", "") if separator), ".")
+            prefix = "INBOX" + next((separator.decode() for _, separator, _ in ask("list_folders", "", "") if separator), ".")
         if prefix and not filed.startswith(prefix):
             yield prefix + filed
 
@@ -262,7 +287,7 @@ def _instant(said: Mapping[bytes, Any]) -> datetime | None:
     at = said.get(b"INTERNALDATE")
     try:
         return at.astimezone(UTC) if isinstance(at, datetime) else None
-    except OverflowError:  # the first or the last day that there is
+    except (OverflowError, ValueError):  # the first or the last day that there is, or a zone beyond all zones
         return None
 
 

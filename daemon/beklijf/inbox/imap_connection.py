@@ -3,7 +3,8 @@
 Knows nothing of mails. The sorting of errors:
 
     where                    said                                means
-    connect, any command     nothing, too late, BYE, cut off     Transient
+    connect, any command     nothing, too late, too much, BYE,   Transient, and the connection is left: each has its deadline
+                             cut off, what can't be read
     TLS                      not offered, or not to be trusted   Down: nothing was sent, not even the user's name
     any command              NO [UNAVAILABLE] and the like       Transient (RFC 5530)
     login, folder, others    NO, BAD                             Down, with what the server said
@@ -15,10 +16,10 @@ import re
 import ssl
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
-from imapclient.exceptions import (  # type: ignore[import-untyped]  # the same
+from imapclient.exceptions import (  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
     IMAPClientAbortError,
     IMAPClientError,
     IMAPClientReadOnlyError,
@@ -26,23 +27,26 @@ from imapclient.exceptions import (  # type: ignore[import-untyped]  # the same
     ProtocolError,
 )
 
+from beklijf import deadline
+from beklijf.accounts.sockets import abort, host_name, trusting
 from beklijf.accounts.xoauth2 import TokenLogin
 from beklijf.addresses import ascii_domain
 from beklijf.credentials import quoted
 from beklijf.errors import BackendError, Down, Transient
+from beklijf.inbox.imap_wire import LARGEST_NUMBER, Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from beklijf.settings import InboxSettings
 
-__all__ = ["LOST", "TIMEOUT", "UNREADABLE", "Connection", "IMAPClient", "IMAPClientError", "Selected", "is_passing", "said_in"]
+__all__ = ["LOST", "Connection", "IMAPClientError", "ProtocolError", "Selected", "is_passing", "said_in"]
 
-TIMEOUT = 30.0
-"""Seconds for each step."""
+GOODBYE = timedelta(seconds=10)
+"""How long LOGOUT may take: whoever is there has nothing to think about."""
 
-UNREADABLE = (ProtocolError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What the library raises over an answer that it can't make sense of; the connection is in order after it."""
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What the library raises over an answer that it can't make sense of, besides its own ProtocolError."""
 
 LOST = (IMAPClientAbortError, OSError)
 """What is raised when there is no connection any more, and when the server's lines don't fit together."""
@@ -69,19 +73,31 @@ class Selected:
 class Connection:
     """Opened by the first `select`, and again by the next one after an error."""
 
-    def __init__(self, settings: InboxSettings, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, settings: InboxSettings) -> None:
         self.target = f"imap {settings.user} {settings.host}:{settings.port}"
         self._settings = settings
-        self._timeout = timeout
-        self._client: IMAPClient | None = None
+        self._client: Client | None = None
         self._tokens: TokenLogin | None = None
 
-    @property
-    def client(self) -> IMAPClient:
-        """The library's client, connected and logged in."""
+    def ask(self, command: str, *arguments: object, limit: timedelta | None = None, **options: object) -> Any:  # noqa: ANN401  # untyped
+        """Do what the library calls *command*, connected and logged in, within its time; over means that the connection is left.
+
+        After a ProtocolError it is in order: the answer was there, and nobody could read it.
+        """
         if self._client is None:
-            self._client = self._open()
-        return self._client
+            with self._within(None, "connecting and logging in"):
+                self._open()
+        with self._within(limit, command.replace("_", " ")), _readable():
+            return getattr(self._client, command)(*arguments, **options)
+
+    @contextmanager
+    def _within(self, limit: timedelta | None, what: str) -> Iterator[None]:
+        try:
+            with deadline.within(limit or self._settings.deadline, f"{self.target}: {what}"):
+                yield
+        except Transient:
+            self.drop()
+            raise
 
     @property
     def is_open(self) -> bool:
@@ -91,22 +107,22 @@ class Connection:
         """Open a folder: what comes next is about it. A connection that the server dropped while idle is made anew."""
         if self._client is not None:
             with suppress(*LOST):
-                return self._select(self._client, folder, readonly=readonly)
+                return self._select(folder, readonly=readonly)
             self.drop()
-        return self._select(self.client, folder, readonly=readonly)
+        return self._select(folder, readonly=readonly)
 
-    def _select(self, client: IMAPClient, folder: str, *, readonly: bool) -> Selected:
+    def _select(self, folder: str, *, readonly: bool) -> Selected:
         try:
-            said = client.select_folder(folder, readonly=readonly)
+            said = self.ask("select_folder", folder, readonly=readonly)
         except IMAPClientReadOnlyError as error:
             hint = "this account must be allowed to move and delete mails there"
             raise Down(f"{self.target}: {folder} can only be read", hint=hint) from error
-        except LOST:
+        except (*LOST, ProtocolError):
             raise
         except IMAPClientError as error:
             if is_passing(error):
                 raise
-            there = ", ".join(sorted(name for flags, _, name in client.list_folders() if rb"\Noselect" not in flags)[:10])
+            there = ", ".join(sorted(name for flags, _, name in self.ask("list_folders") if rb"\Noselect" not in flags)[:10])
             hint = f"[inbox] folder and filed are names as the server has them; there are: {quoted(there)}"
             raise Down(f"{self.target}: {folder} can't be opened: {said_in(error)}", hint=hint) from error
         validity = said.get(b"UIDVALIDITY")
@@ -114,81 +130,74 @@ class Connection:
             raise Down(f"{self.target}: {folder} has no UIDVALIDITY", hint="this server can't be used for reading answers")
         mails, upcoming = int(said.get(b"EXISTS") or 0), said.get(b"UIDNEXT")
         if not isinstance(upcoming, int):  # it may be left out (RFC 3501 section 6.3.1)
-            upcoming = max(_search(client, ["UID", "*"]), default=0) + 1 if mails else 1
+            upcoming = max(self.search(["UID", "*"]), default=0) + 1 if mails else 1
+        if not 0 < validity <= LARGEST_NUMBER or not 0 < upcoming <= LARGEST_NUMBER + 1:
+            raise Transient(f"{self.target}: {folder} has numbers that can't be: UIDVALIDITY {validity}, UIDNEXT {upcoming}")
         return Selected(validity, upcoming, mails)
 
     def search(self, criteria: Sequence[object]) -> list[int]:
         """Return the UIDs that fit, in order."""
-        return _search(self.client, criteria)
+        return sorted(set(self.ask("search", criteria)))
 
     def drop(self) -> None:
-        """Leave without a word: after an error nobody knows what the server would say next."""
+        """Leave without a word, and let nothing arrive any more: after an error nobody knows what the server says next, or when."""
         client, self._client = self._client, None
         if client is not None:
+            abort(client.socket())
             with suppress(*LOST):
                 client.shutdown()
 
     def close(self) -> None:
-        """Say goodbye; a server that is gone already needs none."""
+        """Say goodbye; a server that is gone already, or thinks about it, needs none."""
         if self._client is not None:
-            with suppress(IMAPClientError, OSError):
-                self._client.logout()
+            with suppress(IMAPClientError, OSError, Transient):
+                self.ask("logout", limit=min(GOODBYE, self._settings.deadline))
         self.drop()
 
-    def _open(self) -> IMAPClient:
+    def _open(self) -> None:
         settings = self._settings
         if settings.auth != "password" and self._tokens is None:
             self._tokens = TokenLogin(settings, "inbox")
-        trust, host, implicit = self._trust(), ascii_domain(settings.host), settings.security == "tls"
-        try:
-            client = IMAPClient(host, settings.port, ssl=implicit, ssl_context=trust if implicit else None, timeout=self._timeout)
-        except UnicodeError as error:
-            raise Down(f"[inbox] host {settings.host!r} is no host name", hint="check its spelling") from error
+        trust, host, implicit = trusting(settings.ca, "inbox"), host_name(ascii_domain(settings.host), "inbox"), settings.security == "tls"
+        net = settings.deadline.total_seconds()  # where no deadline reaches: in another thread
+        with _readable():
+            client = Client(host, settings.port, ssl=implicit, ssl_context=trust if implicit else None, timeout=net)
         self._client = client  # what goes wrong from here on leaves a connection to close
         client.normalise_times = False
         if not implicit:
-            if not client.has_capability("STARTTLS"):
+            if not self.ask("has_capability", "STARTTLS"):
                 raise Down(f"{self.target} offers no STARTTLS", hint='port 993 is for security = "tls", 143 for "starttls"')
-            client.starttls(ssl_context=trust)
+            self.ask("starttls", ssl_context=trust)
         if self._tokens is not None:
-            self._log_in_by_token(client, self._tokens)
+            self._log_in_by_token(self._tokens)
         else:
-            self._log_in(client)
-        return client
+            self._log_in()
 
-    def _trust(self) -> ssl.SSLContext:
-        """Return what certificates are judged by: the system's authorities, or only the one that [inbox] ca names."""
-        ca = self._settings.ca
-        try:
-            return ssl.create_default_context(cafile=None if ca is None else str(ca))
-        except OSError as error:
-            raise Down(f"[inbox] ca {ca}: {error.strerror or error}", hint="it must be a readable PEM file") from error
-
-    def _log_in(self, client: IMAPClient) -> None:
+    def _log_in(self) -> None:
         """Log in by a mechanism that takes UTF-8; the plain LOGIN takes ASCII, and the library puts the user in it unquoted."""
         user, password = self._settings.user, self._settings.password.reveal(user=self._settings.user) if self._settings.password else ""
         hint = "check [inbox] user and password; login by password may be switched off for this account"
         try:
-            if client.has_capability("AUTH=PLAIN"):
-                client.sasl_login("PLAIN", lambda _: f"\0{user}\0{password}".encode())
-            elif client.has_capability("AUTH=LOGIN"):
+            if self.ask("has_capability", "AUTH=PLAIN"):
+                self.ask("sasl_login", "PLAIN", lambda _: f"\0{user}\0{password}".encode())
+            elif self.ask("has_capability", "AUTH=LOGIN"):
                 answers = iter((user.encode(), password.encode()))
-                client.sasl_login("LOGIN", lambda _: next(answers, None))
-            elif client.has_capability("LOGINDISABLED"):
+                self.ask("sasl_login", "LOGIN", lambda _: next(answers, None))
+            elif self.ask("has_capability", "LOGINDISABLED"):
                 raise Down(f"{self.target} offers no login by password", hint=hint)
             elif not (user + password).isascii() or not (user + password).isprintable() or " " in user:
                 raise Down(f"{self.target} takes only ASCII letters for a login", hint="give the account such a user and password")
             else:
-                client.login(user, password)
+                self.ask("login", user, password)
         except LoginError as error:
             # the library says so of a lost connection too
             if isinstance(error.__context__, LOST) or is_passing(error):
                 raise IMAPClientAbortError(said_in(error)) from None
             raise Down(f"{self.target} refused the login: {said_in(error)}", hint=hint) from None
 
-    def _log_in_by_token(self, client: IMAPClient, tokens: TokenLogin) -> None:
+    def _log_in_by_token(self, tokens: TokenLogin) -> None:
         """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
-        if not client.has_capability("AUTH=XOAUTH2"):
+        if not self.ask("has_capability", "AUTH=XOAUTH2"):
             hint = "outlook.office365.com and imap.gmail.com do, on port 993; is [inbox] host right?"
             raise Down(f"{self.target} offers no login by XOAUTH2", hint=hint)
         refused: list[str] = []
@@ -197,7 +206,7 @@ class Connection:
             # the second answer is to why it is refused, in JSON: the no itself comes only after an empty line
             answers = iter((response, b""))
             try:
-                client.sasl_login("XOAUTH2", lambda _, answers=answers: next(answers, None))
+                self.ask("sasl_login", "XOAUTH2", lambda _, answers=answers: next(answers, None))
             except LoginError as error:
                 if not isinstance(error.__context__, LOST) and not is_passing(error):
                     refused.append(said_in(error))
@@ -226,6 +235,9 @@ class Connection:
                 raise Down(f"{self.target} speaks no TLS that we understand: {error.reason or error}", hint=hint) from error
             hint = "does the server run, and are [inbox] host and port right? it is tried again"
             raise Transient(f"{self.target}: {said_in(error)}", hint=hint) from error
+        except ProtocolError as error:
+            self.drop()
+            raise Transient(f"{self.target}: an answer that can't be read: {said_in(error)}") from error
         except IMAPClientError as error:
             self.drop()
             said = said_in(error)
@@ -236,11 +248,15 @@ class Connection:
             raise
 
 
-def _search(client: IMAPClient, criteria: Sequence[object]) -> list[int]:
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Give what the library stumbles over one name; around its own calls only, so that no defect of ours hides in it."""
     try:
-        return sorted(client.search(criteria))
-    except ValueError as error:  # not numbers
-        raise ProtocolError(f"the search was answered in a way that can't be read: {error}") from error
+        yield
+    except LOST:  # a certificate that isn't trusted is a ValueError too
+        raise
+    except _UNREADABLE as error:
+        raise ProtocolError(f"{type(error).__name__}: {error}") from error
 
 
 def is_passing(error: Exception) -> bool:

@@ -34,7 +34,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from beklijf import deadline
-from beklijf.accounts.sockets import abort, trusting
+from beklijf.accounts.sockets import abort, host_name, trusting
 from beklijf.accounts.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
 from beklijf.addresses import ascii_domain
 from beklijf.credentials import quoted
@@ -174,7 +174,7 @@ class SmtpMailer:
         settings = self._settings
         if settings.auth != "password" and self._tokens is None:
             self._tokens = TokenLogin(settings, "mail")
-        trust, host = trusting(settings.ca, "mail"), ascii_domain(settings.host)
+        trust, host = trusting(settings.ca, "mail"), host_name(ascii_domain(settings.host), "mail")
         # a net where no deadline reaches: in another thread
         timeout = max(settings.deadline, settings.final_deadline).total_seconds()
         if settings.security == "tls":
@@ -257,8 +257,6 @@ class SmtpMailer:
             self._drop()
             hint = "if the server's certificate is by an authority of your own: [mail] ca = its PEM file; else mind the host's name"
             raise Down(f"{self.target} shows a certificate that can't be trusted: {error.verify_message}", hint=hint) from error
-        except UnicodeError as error:
-            raise Down(f"[mail] host {self._settings.host!r} is no host name", hint="check its spelling") from error
         except OSError as error:  # smtplib.SMTPServerDisconnected and ssl.SSLError too
             self._drop()
             if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import smtplib
 from typing import TYPE_CHECKING, Any
 
-from beklijf.accounts.sockets import connected
+from beklijf.accounts.sockets import abort, connected
 
 if TYPE_CHECKING:
     import io
@@ -47,6 +47,7 @@ class Smtp(smtplib.SMTP):
         try:
             return super().connect(*arguments, **named)
         except BaseException:
+            abort(self.sock)
             self.close()
             raise
 
