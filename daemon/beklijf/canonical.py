@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from beklijf.domain import Contact, Event, Recurrence, Single
 
+_UTC = ZoneInfo("UTC")
+
 
 def dump(event: Event) -> str:
     """Return the one spelling of *event*; wall time and zone are kept, since a rhythm lives in wall time."""
@@ -92,9 +94,9 @@ def meetings(event: Event) -> tuple[datetime, ...]:
     return tuple(sorted(at.astimezone(UTC) for at in places if at is not None))
 
 
-def clock(at: datetime) -> ZoneInfo:
-    """Return the zone in whose wall time *at* is kept."""
-    return at.tzinfo if isinstance(at.tzinfo, ZoneInfo) else ZoneInfo("UTC")
+def clock(at: datetime, own: ZoneInfo = _UTC) -> ZoneInfo:
+    """Return the zone in whose wall time *at* is kept; *own*, the pair's, where a program wrote UTC, which is nobody's wall time."""
+    return at.tzinfo if isinstance(at.tzinfo, ZoneInfo) and at.tzinfo.key != _UTC.key else own
 
 
 def spelt(at: datetime) -> list[str]:

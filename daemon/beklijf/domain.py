@@ -124,6 +124,11 @@ class Mentorship:
     """None: nobody chose an hour; planning proposes one, and the ledger keeps it."""
     goals: tuple[str, ...]
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clock that the pair's hours are on."""
+        return self.meets.zone if self.meets else self.mentee.zone
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf import words
+from beklijf.canonical import clock
 from beklijf.domain import Contact, Kind, Role
 from beklijf.letters import markup
 from beklijf.letters.links import Links, Replies
@@ -165,7 +166,9 @@ def meeting(item: Item, programme: Programme, language: str, *, brief: bool) -> 
 def invitation(event: Event, item: Item | None, single: Single | None, reader: Person, programme: Programme) -> Values:
     """Return the values of the mail around an invitation; what the calendar holds counts, not what planning wanted."""
     language, zone = reader.language, reader.zone
-    here = event.start.tzinfo
+    pair = programme.tracks.get(item.mentorships[0]) if item else None
+    here = clock(event.start, pair.mentorship.zone if pair else programme.organisation.zone)
+    start = event.start.astimezone(here)
     values: Values = common(programme, language) | {
         "reader": contact(reader),
         "you": _side(item, reader),
@@ -178,8 +181,8 @@ def invitation(event: Event, item: Item | None, single: Single | None, reader: P
         "reminder": event.free,
         "series": event.recurrence is not None and single is None,
         "single": single is not None,
-        "start": words.moment(event.start, zone, language),
-        "when": words.span(event.start, event.minutes, zone, language),
+        "start": words.moment(start, zone, language),
+        "when": words.span(start, event.minutes, zone, language),
         "rhythm": "",
         "last": "",
         "was": "",

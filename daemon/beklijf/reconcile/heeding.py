@@ -119,7 +119,8 @@ class Heeding:
         if told or not self._has_say(invited.mentorships[0], key):
             return
         self._note(Said.PROPOSED, proposed.uid, proposed.place, proposed.who, now, source)
-        zone = canonical.clock(canonical.load(row.seen).start) if row else ZoneInfo("UTC")
+        own = next((m.zone for t in self.config.trainings for m in t.mentorships if m.key in invited.mentorships), ZoneInfo("UTC"))
+        zone = canonical.clock(canonical.load(row.seen).start, own) if row else own
         proposal = Proposal(
             id=0,
             at=now,

@@ -118,9 +118,9 @@ def _hindrance(world: World, proposal: Proposal, event: Event) -> Hindrance | No
 
 def _move(world: World, proposal: Proposal, row: Row, event: Event, pair: Mentorship) -> Change:
     who, other = _sides(pair, proposal)
-    start = proposal.start.astimezone(canonical.clock(event.start))
+    start = proposal.start.astimezone(canonical.clock(event.start, pair.zone))
     # moved before the power failed: what it was stands in the ledger alone
-    before = canonical.load(row.seen) if _hour(event, proposal) == start else event
+    before = canonical.load(row.seen) if _hour(event, proposal, pair) == start else event
     minutes = proposal.minutes or event.minutes
     if proposal.place is None:
         moved, fields = replace(event, start=start, minutes=minutes), frozenset({"time"})
@@ -179,6 +179,7 @@ def _series(world: World, proposal: Proposal, track: Track, row: Row | None) -> 
     if why := world.times().hindrance(proposal.mentorship, None, None, proposal.start, proposal.minutes, now=world.now):
         return _respond(world, proposal, who, response, why=why)
     start = _first(world, proposal, event)
+    start = start.astimezone(canonical.clock(start, pair.zone))
     meets = Meets(weekday=start.weekday(), at=start.time(), minutes=proposal.minutes or 60, zone=canonical.clock(start))
     ref = row.ref if row else Ref(f"{pair.key}/{world.programme.trainings[pair.training].method.series.id}")
     return Change(
@@ -259,7 +260,7 @@ def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other:
     """Return the answer about a proposal, without what depends on its outcome."""
     was: datetime | None = None
     if event is not None:
-        was = _hour(event, proposal)
+        was = _hour(event, proposal, pair)
     return Response(
         about=about,
         mentorship=pair.key,
@@ -274,7 +275,7 @@ def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other:
     )
 
 
-def _hour(event: Event, proposal: Proposal) -> datetime:
+def _hour(event: Event, proposal: Proposal, pair: Mentorship) -> datetime:
     """Return when the meeting that is meant is held, in wall time."""
     at = canonical.held(event, proposal.place) or proposal.place if proposal.place else event.start
-    return at.astimezone(canonical.clock(event.start))
+    return at.astimezone(canonical.clock(event.start, pair.zone))

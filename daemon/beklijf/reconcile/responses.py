@@ -94,7 +94,9 @@ def _unseen(world: World, heard: Heard, pair: Mentorship) -> bool:
 def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who: Person) -> Iterator[tuple[Response, str, str]]:
     """Offer the mentee other hours, whoever declined, and let the mentor know."""
     pair, series = track.mentorship, row.kind is Kind.SERIES
-    start = next((at for at in canonical.meetings(event) if at > world.now), event.start).astimezone(canonical.clock(event.start))
+    start = next((at for at in canonical.meetings(event) if at > world.now), event.start).astimezone(
+        canonical.clock(event.start, pair.zone)
+    )
     other = "" if who.key == pair.mentee.key else who.key
     for about, to in ((About.HOURS, pair.mentee), (About.HOURS_MENTOR, pair.mentor)):
         name = f"answer hours {row.uid} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {to.key}"
@@ -122,7 +124,7 @@ def _note(
     world: World, track: Track, row: Row, event: Event, heard: Heard, at: datetime, who: Person, other: Person
 ) -> tuple[Response, str, str]:
     """Tell the other one, who can't see it where we invite; the mentee gets times to choose from."""
-    pair, start = track.mentorship, at.astimezone(canonical.clock(event.start))
+    pair, start = track.mentorship, at.astimezone(canonical.clock(event.start, track.mentorship.zone))
     name = f"answer declined {row.uid} {heard.place or ''} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
     offers: tuple[Offer, ...] = ()
     if other.key == pair.mentee.key and name not in world.answered:
@@ -178,7 +180,7 @@ def _gone(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple
 def _ahead(world: World, key: MentorshipKey, rows: Mapping[str, Row]) -> Iterator[datetime]:
     """Yield the meetings that stand in calendars and lie ahead, in wall time, in order."""
     found = {
-        at.astimezone(canonical.clock(event.start))
+        at.astimezone(canonical.clock(event.start, world.programme.tracks[key].mentorship.zone))
         for row in rows.values()
         if row.state == "live" and key in row.mentorships
         for event in (_event(world, row),)

@@ -313,8 +313,10 @@ def as_held(programme: Programme, rows: Mapping[str, Row]) -> Programme:
         }
         for mentorship in row.mentorships:
             if track := tracks.get(mentorship):
-                meetings = (real.get(at.astimezone(UTC), at) for at in track.meetings)
-                tracks[mentorship] = replace(track, meetings=tuple(sorted(at for at in meetings if at is not None)))
+                meetings = ((real.get(at.astimezone(UTC), at), at.tzinfo) for at in track.meetings)
+                # in the zone that the meeting was planned in: a letter says the pair's hour beside the reader's, and UTC is neither
+                held = sorted(at.astimezone(zone) for at, zone in meetings if at is not None)
+                tracks[mentorship] = replace(track, meetings=tuple(held))
     return replace(programme, tracks=tracks)
 
 
