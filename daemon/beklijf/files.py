@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ PRIVATE = 0o600
 COMMON = 0o666
 """As the account's umask has it."""
 
-_ASIDE = ".beklijf-"
+ASIDE = ".beklijf-"
 _HERE = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -63,7 +64,7 @@ def own(path: Path) -> Iterator[int]:
         above = os.fstat(parent)
         if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
             raise PermissionError(errno.EPERM, "anybody may replace it there", str(path))
-        if path.name and stat.S_ISLNK(_status(parent, path.name)):
+        if path.name and stat.S_ISLNK(mode_of(parent, path.name)):
             raise PermissionError(errno.ELOOP, "is a link, which somebody else may have made", str(path))
         with below(parent, path.name or ".", make=0o700) as descriptor:
             found = os.fstat(descriptor)
@@ -88,7 +89,7 @@ def write(  # one call a file, each part of it named
     *aside* is the folder in which it is made (a Maildir's ``tmp``), *modified* the time that it bears.
     """
     made = into if aside is None else aside
-    temporary = f"{_ASIDE}{token_hex(16)}"
+    temporary = f"{ASIDE}{token_hex(16)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=made)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, no path
@@ -118,7 +119,7 @@ def _rename_anew(made: int, temporary: str, into: int, name: str) -> None:
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
             raise
-        if _status(into, name):  # a file system without hard links (FAT): not exclusive to the instant, and all there is
+        if mode_of(into, name):  # a file system without hard links (FAT): not exclusive to the instant, and all there is
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
         os.rename(temporary, name, src_dir_fd=made, dst_dir_fd=into)
     else:
@@ -131,7 +132,7 @@ def move(source: int, name: str, into: int, to: str) -> None:
 
 def is_file(parent: int, name: str) -> bool:
     """Say whether there is a file of that name that is no link."""
-    return stat.S_ISREG(_status(parent, name))
+    return stat.S_ISREG(mode_of(parent, name))
 
 
 def names(descriptor: int) -> set[str]:
@@ -141,13 +142,16 @@ def names(descriptor: int) -> set[str]:
 def tidy(descriptor: int) -> None:
     """Take away what was being made when a process was killed; whoever writes there has a lock, so nothing is being made now."""
     for name in names(descriptor):
-        if name.startswith(_ASIDE):
+        if name.startswith(ASIDE):
             with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=descriptor)
+                if stat.S_ISDIR(mode_of(descriptor, name)):
+                    shutil.rmtree(name, dir_fd=descriptor)
+                else:
+                    os.unlink(name, dir_fd=descriptor)
 
 
-def _status(parent: int, name: str) -> int:
-    """Return the mode of what has that name; 0 for nothing."""
+def mode_of(parent: int, name: str) -> int:
+    """Return the mode of what has that name, be it a link; 0 for nothing."""
     try:
         return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:

@@ -433,6 +433,78 @@ def test_a_damaged_state_file_is_error_74_too(running: Path, capsys: pytest.Capt
     assert "restore it from a backup" in capsys.readouterr().err
 
 
+def test_an_empty_state_file_and_a_foreign_wal_are_74_before_anything_is_sent(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state, outbox = running / "var/beklijf.sqlite3", running / "var/outbox/new"
+    backup, sent = state.read_bytes(), len(list(outbox.iterdir()))
+    due(running)
+    script = "import os, signal, sys; from pathlib import Path; from beklijf.ledger import Ledger; ledger = Ledger(Path(sys.argv[1]))\n"
+    script += "with ledger.write(): ledger.set('a', 'b')\nos.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", script, str(state)], check=False)
+    state.write_bytes(backup)
+    for words in ("do not belong together", "is empty"):
+        capsys.readouterr()
+        for command in ("plan", "status", "apply", "check", "run"):
+            assert cli.main([command]) == 74
+            assert words in capsys.readouterr().err
+        state.with_name(f"{state.name}-wal").unlink(missing_ok=True)
+        state.write_bytes(b"")
+
+    assert len(list(outbox.iterdir())) == sent
+
+
+def test_the_ledger_of_another_installation_is_74_and_names_both(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(running, r"organizer = \{.*?\}", 'organizer = { name = "Ander", email = "ander@elders.example" }')
+    text = (running / "config.toml").read_text(encoding="utf-8")
+    (running / "config.toml").write_text(re.sub(r'(?m)^id = "(.*)"', r'id = "elders-\1"', text), encoding="utf-8")
+
+    for command in ("plan", "apply"):
+        assert cli.main([command]) == 74
+
+    said = capsys.readouterr().err
+    assert "is the ledger of mentor@voorbeeld.example, not of ander@elders.example" in said
+    assert 'installation = "mentor@voorbeeld.example" in [service]' in said
+
+
+def test_another_name_for_the_same_trainings_is_no_other_installation(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(running, r"\[service\]\n", '[service]\ninstallation = "nieuw"\n')
+
+    assert cli.main(["plan"]) in {0, 2, 3}
+    assert "the ledger of" not in capsys.readouterr().err
+
+
+def test_a_back_up_that_was_put_back_is_said_to_be_one_and_changes_no_exit_code(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = running / "var/beklijf.sqlite3"
+    backup = state.read_bytes()
+    due(running)
+    state.write_bytes(backup)
+
+    assert cli.main(["check"]) == 0
+    assert "beklijf.sqlite3 is older than what was here last" in capsys.readouterr().err
+    assert cli.main(["apply"]) in {0, 3}
+    capsys.readouterr()
+    assert cli.main(["check"]) == 0
+    assert "is older" not in capsys.readouterr().err
+
+
+def test_check_names_a_password_that_others_can_read_and_the_exit_code_stays(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = folder / "password"
+    secret.write_text("tulpen", encoding="utf-8")
+    edit(
+        folder,
+        r"\[mail\]\nkind = \"folder\"\n.*?\n",
+        '[mail]\nkind = "smtp"\nhost = "127.0.0.1"\nport = 9\nuser = "m"\npassword = { file = "password" }\n',
+    )
+    said, codes = [], []
+    for mode in (0o644, 0o600):
+        secret.chmod(mode)
+        codes.append(cli.main(["check"]))
+        said.append(capsys.readouterr().err)
+
+    assert "warning: mail.password: password can be read by everybody" in said[0]
+    assert "can be read" not in said[1]
+    assert codes[0] == codes[1]
+
+
 def test_a_calendar_that_refuses_is_told_and_the_letters_go_out_all_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     due(folder)
     edit(folder, r'path = "var/calendars"', 'path = "config.toml/calendars"')

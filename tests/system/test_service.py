@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -493,6 +494,22 @@ def test_the_journal_gets_a_priority_and_no_time_a_line(place: Place, start: Cal
     assert len(lines) > 4
     assert all(line.startswith("<6>") for line in lines)
     assert "2026" not in lines[0]
+
+
+def test_the_start_names_secrets_others_can_read_and_folders_it_cannot_write(place: Place, start: Callable[..., Service]) -> None:
+    inbox = '[inbox]\nkind = "imap"\nhost = "127.0.0.1"\nuser = "m"\npassword = { file = "password" }\n'
+    place.config.write_text(config_of(1) + inbox, encoding="utf-8")
+    (place.folder / "password").write_text("tulpen", encoding="utf-8")
+    (place.folder / "password").chmod(0o644)
+    (place.folder / "var").mkdir()
+    (place.folder / "var/outbox").write_text("no folder", encoding="utf-8")
+
+    service = start()
+    service.hears("READY")
+
+    assert re.search(r"(?m)^<4>inbox\.password: .*password can be read by everybody", service.log())
+    assert re.search(r"(?m)^<3>mail\.path: .*/outbox can't be written", service.log())
+    assert "tulpen" not in service.log()
 
 
 def test_no_letter_and_no_goal_is_in_the_log(place: Place, start: Callable[..., Service]) -> None:

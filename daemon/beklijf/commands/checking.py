@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from beklijf.calendars import open_calendar
 from beklijf.calendars.owners import Owners
+from beklijf.commands import rights
 from beklijf.commands.report import counted
 from beklijf.config.check import answers_problems, programme_problems
-from beklijf.errors import BeklijfError, ConfigError, Problem, Refused
+from beklijf.errors import BeklijfError, ConfigError, Problem, Refused, StateError
 from beklijf.inbox import open_inbox
 from beklijf.letters import Letters, proof
 from beklijf.letters.specimens import OFFERS, Setting
 from beklijf.mailers import open_mailer
 from beklijf.planning import plan_tracks
-from beklijf.reconcile.opening import opened, organizers
+from beklijf.reconcile.opening import OLDER_HINT, older, opened, organizers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Looked:
 
 def look(config: Config, now: datetime) -> Iterator[Looked]:
     """Yield what is found in the config, the templates, the programme, the calendar, the mail and the inbox."""
-    for part in (_config, _templates, _programme, _whereabouts, _calendar, _mail, _inbox):
+    for part in (_config, _secrets, _templates, _state, _programme, _whereabouts, _calendar, _mail, _inbox):
         try:
             yield part(config, now)
         except BeklijfError as error:
@@ -53,6 +54,18 @@ def _config(config: Config, _now: datetime) -> Looked:
         problems=(*unchosen, *config.warnings),
         exit_code=ConfigError.exit_code if unchosen else 0,
     )
+
+
+def _secrets(config: Config, _now: datetime) -> Looked:
+    return Looked(problems=tuple(rights.exposed(config)))
+
+
+def _state(config: Config, _now: datetime) -> Looked:
+    """Say whether the ledger can be written; the folders of calendar, mail and inbox are looked at with these."""
+    wrong = tuple(problem for problem in rights.unwritable(config) if problem.where == "service.state")
+    with opened(config, read_only=True) as engine:
+        old = (Problem(what=older(config), hint=OLDER_HINT, warning=True),) if engine.ledger.older else ()
+    return Looked(problems=(*wrong, *old), exit_code=StateError.exit_code if wrong else 0)
 
 
 def _contents(config: Config) -> str:

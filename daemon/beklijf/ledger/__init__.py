@@ -7,8 +7,9 @@ The outbox lives in the same file, so that an event and its mails are recorded t
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from beklijf.domain import Kind, Meets, MentorshipKey, Ref
 from beklijf.errors import Busy, StateError
 from beklijf.ledger.facts import spell
+from beklijf.ledger.safekeeping import DAMAGED, Hold, hold, marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,40 +97,47 @@ class Ledger:
     def __init__(self, path: Path | None, *, read_only: bool = False, durable: bool = True) -> None:
         """Open *path*; None is a ledger that lives as long as the object (rehearse), as is reading one that isn't there yet."""
         self.path = path
+        self.older = False
+        """Whether more had been committed here than this ledger knows: a back-up was put back."""
         self._read_only = read_only
-        if path is None or (read_only and not path.exists()):
-            self.db = sqlite3.connect(":memory:", isolation_level=None)
+        self._hold = Hold(None, None)
+        if path is None or (read_only and not os.path.lexists(path)):
+            self.db = _new()
         else:
             with translated(path):
-                if not read_only:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+                self._hold = hold(path, read_only=read_only, image=_image)
+                uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
                 self.db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
         self.db.row_factory = sqlite3.Row
-        with translated(path):
-            self.db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
-            if not read_only:  # only now: the mode is written into the file, and it might have been another program's
-                self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        try:
+            with translated(path):
+                self._prepare(durable=durable)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, *, durable: bool) -> None:
+        self.db.execute("PRAGMA foreign_keys = ON")
+        self._migrate()
+        if not self._read_only:  # only now: the mode is written into the file, and it might have been another program's
+            self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        here, there = marks(self.db), self._hold.noted()
+        self.older = bool(here and there and here.lineage == there.lineage and here.commits < there.commits)
+        if here and not self._read_only:
+            self._hold.note(here)
 
     def _migrate(self) -> None:
         (application,) = self.db.execute("PRAGMA application_id").fetchone()
         (version,) = self.db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not tables:
-            script = SCHEMA.read_text(encoding="utf-8")
-            self.db.executescript(
-                f"BEGIN IMMEDIATE; {script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
-            )
-        elif application != APPLICATION_ID:
+        if application != APPLICATION_ID:
             raise StateError(f"{self.path} is a database of another program", hint="point [service] state at a file of its own")
-        elif version > VERSION:
+        if version > VERSION:
             raise StateError(
                 f"{self.path} was written by a newer beklijf (state version {version}; this one knows {VERSION})",
                 hint="install the newer version again, or restore the state file from before the upgrade",
             )
-        elif version < VERSION:
+        if version < VERSION:
             self._upgrade(version)
 
     def _upgrade(self, version: int) -> None:
@@ -145,6 +154,7 @@ class Ledger:
 
     def close(self) -> None:
         self.db.close()
+        self._hold.close()
 
     @contextmanager
     def write(self) -> Iterator[None]:
@@ -156,7 +166,11 @@ class Ledger:
             except BaseException:
                 self.db.execute("ROLLBACK")
                 raise
+            self.db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'commits'")
+            now = marks(self.db)
             self.db.execute("COMMIT")
+            if now:
+                self._hold.note(now)
 
     def foreign_revision(self) -> int:
         """Return a number that changes when another process wrote the ledger (a decision, say)."""
@@ -268,6 +282,10 @@ class Ledger:
         """Give the pair's hour back to the config."""
         self.db.executemany("DELETE FROM slot WHERE kind = 'moved' AND mentorship = ?", [(key,) for key in mentorships])
 
+    def trainings(self) -> frozenset[str]:
+        """Return the ids of all trainings that it has ever known."""
+        return frozenset(row[0] for row in self.db.execute("SELECT id FROM training UNION SELECT training FROM event"))
+
     # -- trainings, trouble, decisions -----------------------------------------------------------------------------------
 
     def known_trainings(self) -> dict[str, Known]:
@@ -315,6 +333,22 @@ class Ledger:
         self.db.execute("UPDATE decision SET done = ? WHERE id = ?", (stamp(now), decision.id))
 
 
+def _new() -> sqlite3.Connection:
+    """Return a new ledger, in memory."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    script = SCHEMA.read_text(encoding="utf-8")
+    db.executescript(f"BEGIN; {script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;")
+    return db
+
+
+def _image() -> bytes:
+    """Return a new ledger as the bytes of its file, in the WAL mode that it is used in (sqlite.org/fileformat.html, 1.3.3)."""
+    with closing(_new()) as db:
+        content = bytearray(db.serialize())
+    content[18:20] = b"\2\2"
+    return bytes(content)
+
+
 @contextmanager
 def translated(path: Path | None) -> Iterator[None]:
     """Turn SQLite's errors into ours: locked is 'later', everything else is a state file that needs a person."""
@@ -327,9 +361,7 @@ def translated(path: Path | None) -> Iterator[None]:
             f"{path}: {error}", hint="check that the account that runs beklijf may write there, and that the disk isn't full"
         ) from error
     except sqlite3.DatabaseError as error:
-        raise StateError(
-            f"{path}: {error}", hint="restore it from a backup, or move it away: the calendar's own events are recognised again"
-        ) from error
+        raise StateError(f"{path}: {error}", hint=DAMAGED) from error
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}", hint="check the rights on that folder") from error
 

@@ -54,3 +54,6 @@ CREATE TABLE hold (                 -- what waits until somebody approves it, or
     approved TEXT,                  -- its changes pass since then, until the last of them is done
     PRIMARY KEY (id, training, reason)
 ) STRICT;
+
+-- Which ledger this is, and how many transactions it has seen: by these a -wal is known to be its own (safekeeping.py).
+INSERT OR IGNORE INTO meta VALUES ('lineage', lower(hex(randomblob(16)))), ('commits', '0');

@@ -177,3 +177,6 @@ CREATE TABLE bounced (              -- addresses that don't exist: nothing more 
     at TEXT NOT NULL,
     note TEXT NOT NULL
 ) STRICT;
+
+-- Which ledger this is, and how many transactions it has seen: by these a -wal is known to be its own (safekeeping.py).
+INSERT OR IGNORE INTO meta VALUES ('lineage', lower(hex(randomblob(16)))), ('commits', '0');

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.calendars import open_calendar
+from beklijf.errors import StateError
+from beklijf.events import mark
 from beklijf.inbox import open_inbox
 from beklijf.ledger import Ledger, translated
 from beklijf.letters import Letters
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     from beklijf.domain import Person
     from beklijf.settings import Config
 
+log = logging.getLogger("beklijf")
+
 _SENDERS: Mapping[str, Literal["server", "mail", "none"]] = {"server": "server", "mail": "mail", "none": "none"}
 
 
 @contextmanager
 def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet."""
-    ledger = Ledger(config.service.state, read_only=read_only)
+    ledger = _ledger(config, read_only=read_only)
     ours = config.calendar.organizer.email
     with translated(config.service.state):
         calendar = open_calendar(config.calendar, ours, organizers(config), others=ledger.has_others(ours))
@@ -44,6 +49,55 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
             inbox.close()
         calendar.close()
         ledger.close()
+
+
+def _ledger(config: Config, *, read_only: bool) -> Ledger:
+    """Open the ledger of this installation; raises StateError for that of another one."""
+    ledger = Ledger(config.service.state, read_only=read_only)
+    try:
+        with translated(config.service.state):
+            _demand_own(ledger, config)
+            if not read_only and ledger.get("installation") != config.service.installation:
+                with ledger.write():
+                    ledger.set("installation", config.service.installation)
+    except BaseException:
+        ledger.close()
+        raise
+    if ledger.older:
+        log.warning("%s; %s", older(config), OLDER_HINT)
+    return ledger
+
+
+def _demand_own(ledger: Ledger, config: Config) -> None:
+    """Tell another installation's ledger from this one's under another name.
+
+    the name in it     its trainings     means
+    ours, or none yet  any               ours
+    another            some are ours     ours: somebody gave it another organizer, which is the guard's to hold
+    another            none is ours      another's: a path that was copied along with a config
+    """
+    name = ledger.get("installation")
+    ours = config.service.installation
+    if name is None:
+        uids = ledger.rows()
+        named = not uids or any(uid.endswith(mark(ours)) for uid in uids)
+    else:
+        named = name.casefold() == ours.casefold()
+    trainings = ledger.trainings()
+    if named or not trainings or trainings & {training.id for training in config.trainings}:
+        return
+    way = f'if it is meant: installation = "{name}" in [service]' if name else "if it is meant: set [service] installation to what it was"
+    raise StateError(
+        f"{ledger.path} is the ledger of {name or 'another installation'}, not of {ours}",
+        hint=f"point [service] state at this installation's own file; {way}",
+    )
+
+
+OLDER_HINT = "what was made since is recognised in the calendar; letters and invitations since then may go out once more"
+
+
+def older(config: Config) -> str:
+    return f"{config.service.state} is older than what was here last: a back-up that was put back, it seems"
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from schedule import Scheduler
 
 from beklijf import config as configuration
 from beklijf import deadline, foreign
-from beklijf.commands import overview
+from beklijf.commands import overview, rights
 from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.ledger.locks import locked
 from beklijf.reconcile.opening import opened
@@ -121,6 +121,7 @@ class Service:
         self._heartbeat.every(int(config.service.every.total_seconds())).seconds.do(self._beat)
         if config.warnings:
             log.warning("the config is worth a look: beklijf check has %d warnings", len(config.warnings))
+        _log([*rights.exposed(config), *rights.unwritable(config)])
         if config.answers.read is None:
             log.warning("nobody has chosen yet whether answers may be read ([answers] read); until then they are not")
 
