@@ -341,6 +341,28 @@ def test_a_home_that_lists_nothing_is_no_home_without_calendars(dav: Dav, calend
     assert "MKCALENDAR" not in {method for method, _ in dav.asked}
 
 
+@pytest.mark.parametrize("status", [403, 404, 500, 507])
+@pytest.mark.parametrize("name", ["d:resourcetype", ""])
+def test_one_persons_calendar_that_is_refused_is_theirs_alone(dav: Dav, settings: CalendarSettings, status: int, name: str) -> None:
+    theirs = {email: f"/dav/people/{email.partition('@')[0]}/" for email in ("sanne@voorbeeld.example", "noor@voorbeeld.example")}
+    dav.props |= {(path, "d:resourcetype"): "<d:collection/><c:calendar/>" for path in theirs.values()}
+    if name:
+        dav.parts["/dav/people/sanne/", name] = status
+    else:
+        dav.whole["/dav/people/sanne/"] = status
+    people = [
+        Person(key=email, name="x", email=email, language="nl", zone=ZoneInfo("Europe/Amsterdam"), works=frozenset()) for email in theirs
+    ]
+    pattern = f"{dav.url}dav/people/{{local}}/"
+    calendar = open_calendar(replace(settings, organized_by="mentee", people=pattern), ORGANIZER.email, people)
+
+    changes = calendar.changes(None)
+    calendar.close()
+
+    assert [*changes.away] == ["sanne@voorbeeld.example"]
+    assert [s.href for s in changes.changed] == [FIRST, SECOND]
+
+
 # -- free and busy, and what waits -------------------------------------------------------------------------------------
 
 PERIOD = "BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nFREEBUSY:20270105T090000Z/20270105T100000Z\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"

@@ -198,7 +198,7 @@ class Dav:
         token = etree.fromstring(asked.body).findtext("d:sync-token", "", NAMES)
         since = int(token.rpartition("/")[2]) if token else 0
         until = min(since + self.page, len(self._history)) if self.page else len(self._history)
-        changed = list(dict.fromkeys(self._history[since:until]))
+        changed = [path for path in dict.fromkeys(self._history[since:until]) if path.startswith(asked.path)]
         responses = [self.response(path, "d:getetag") for path in changed if token or path in self.objects]
         if until < len(self._history):
             responses.append(f"<d:response><d:href>{CALENDAR}</d:href><d:status>HTTP/1.1 507 More</d:status></d:response>")

@@ -185,8 +185,6 @@ def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Pe
     answer = connection.tried("PROPFIND", url, asking(_WHOSE), Depth="0")
     here = next(iter(answer.resources()), None) if answer.status in OK else None
     status = answer.status if here is None else here.trouble("d:resourcetype")
-    if here is not None and status is not None and not 400 <= status < 500:  # noqa: PLR2004
-        raise Transient(f"{connection.server}: says {status} of {url}")
     if here is None or status is not None:
         raise Refused(f"{connection.server}: {_NOT_OURS.get(status or 0, 'nothing can be read')} at {url} ({status})")
     if not here.has("d:resourcetype", "c:calendar"):

@@ -41,7 +41,7 @@ class PersonalCalendar(CaldavCalendar):
         try:
             self._place()
         except Refused as error:
-            return str(error)
+            return "; ".join(filter(None, (str(error), error.hint)))
         return f"{self.connection.server}: {self._at} may be read, but not written" if self._writable is False else ""
 
     def delete(self, stored: Stored) -> None:
