@@ -17,6 +17,7 @@ from html.entities import codepoint2name
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from beklijf import contents
 from beklijf.errors import ConfigError, Problem
 from beklijf.foreign import one_line
 
@@ -66,7 +67,7 @@ class Secret:
         *user* is whose it is: base64 of both is what goes over the wire.
         """
         try:
-            value = os.environ[self.name] if self.kind == "env" else self._path().read_text(encoding="utf-8").rstrip("\r\n")
+            value = os.environ[self.name] if self.kind == "env" else contents.read(self._path()).decode().rstrip("\r\n")
         except (OSError, KeyError, UnicodeDecodeError) as error:
             reason = "is not set" if self.kind == "env" else getattr(error, "strerror", None) or "is not UTF-8 text"
             hint = {

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from beklijf import files
+from beklijf import contents, files
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, freebusy, ics
 from beklijf.calendars.people import folder_of, safe_name
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _RACY = 2_000_000_000
 """Nanoseconds after a write in which another one may get the same time stamp (FAT; the kernel's own tick is 4 ms)."""
 _MOST_FILES = 20_000
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class _Seen:
     digest: str
     """Of the content, for a file that was so new that its time stamp proves nothing; otherwise empty."""
     ours: bool
+
+
+_UNKNOWN = _Seen("", "", ours=True)
+"""Of a file that was never read; if it goes, an event of ours may have gone with it."""
 
 
 class FolderCalendar:
@@ -70,7 +75,9 @@ class FolderCalendar:
             place = next(p for p in (self._folder, *self._folder.parents) if p.exists())
         if not os.access(place, os.W_OK | os.X_OK):
             raise Down(f"{place}: may not be written", hint="make it writable for the account that runs beklijf")
-        return f"{self.target}: {len(self._listing())} files"
+        listing, wrong = self._listing()
+        named = "; not read: " + ", ".join(f"{name} ({said})" for name, said in sorted(wrong.items())[:_NAMED]) if wrong else ""
+        return f"{self.target}: {len(listing)} files{named}{' and others' if len(wrong) > _NAMED else ''}"
 
     def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
         """Compare the folder with what the token remembers of it; a quiet reading opens no file.
@@ -79,27 +86,26 @@ class FolderCalendar:
         about what comes next, so the token keeps such a file's digest, and the next reading opens it once more.
         """
         before = None if token is None else _unpack(token)
-        listing = self._listing()
-        if self._personal and not listing and (known or before) and not self._folder.is_dir():
+        listing, wrong = self._listing()
+        if self._personal and not (listing or wrong) and (known or before) and not self._folder.is_dir():
             raise Missing(f"{self._folder}: the folder is gone")  # with its owner, perhaps; nobody deleted those events one by one
         recently = time.time_ns() - _RACY  # the file system's clock, not the programme's: how far its stamps can be trusted
         now: dict[str, _Seen] = {}
         changed: list[Stored] = []
-        gone = [name for name, seen in (before or {}).items() if seen.ours and name not in listing]
-        unreadable: dict[str, str] = {}
+        gone = [name for name, seen in (before or {}).items() if seen.ours and name not in listing and name not in wrong]
+        unreadable = {name: f"{name}: {said}" for name, said in wrong.items()}
         unchanged: set[str] = set()
         for name, (state, modified) in listing.items():
             seen = before.get(name) if before else None
             if seen and seen.state == state and not seen.digest and modified < recently:
                 now[name] = seen
                 continue
-            data = self._read(name)
+            data = self._tried(name, unreadable)
             if data is None:
-                if seen and seen.ours:
-                    gone.append(name)
+                gone += [name] if seen and seen.ours and name not in unreadable else []
                 continue
             uid, digest = ics.uid_of(data), _digest(data)
-            ours = ics.is_ours(uid) and not (name != _file_name(uid) and _file_name(uid) in listing)
+            ours = ics.is_ours(uid) and not (name != _file_name(uid) and (_file_name(uid) in listing or _file_name(uid) in wrong))
             now[name] = _Seen(state, digest if modified >= recently else "", ours)
             if seen and seen.state == state and seen.digest == digest:
                 continue
@@ -109,6 +115,8 @@ class FolderCalendar:
                 _sort(name, data, changed=changed, gone=gone, unreadable=unreadable)
             elif seen and seen.ours:
                 gone.append(name)
+        # What can't be read counts as it was, and is looked at each time; whose it is, only its name could tell.
+        now |= {name: (before or {}).get(name) or _UNKNOWN for name in unreadable if name not in now}
         same = before is not None and now == before
         return Changes(
             token=token if same and token is not None else _pack(now),
@@ -179,25 +187,45 @@ class FolderCalendar:
     def close(self) -> None:
         pass
 
-    def _listing(self) -> dict[str, tuple[str, int]]:
-        """Return the state and time stamp of every event file by name; what vdir readers ignore, so do we."""
-        found = {}
+    def _listing(self) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
+        """Return the state and time stamp of every event file by name, and of what is none what it is.
+
+        What vdir readers ignore, so do we.
+        """
+        found: dict[str, tuple[str, int]] = {}
+        wrong: dict[str, str] = {}
         with self._translated():
             if not self._folder.is_dir():
-                return {}
+                return found, wrong
             with os.scandir(self._folder) as entries:
                 for entry in entries:
                     if entry.name.endswith(".ics") and not entry.name.startswith("."):
-                        stat = entry.stat()
-                        found[entry.name] = (f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}", stat.st_mtime_ns)
-        return found
+                        try:
+                            status = contents.status(self._folder / entry.name)
+                        except FileNotFoundError:  # gone since it was listed
+                            continue
+                        except contents.NoContent as error:
+                            wrong[entry.name] = str(error.strerror)
+                            continue
+                        found[entry.name] = (f"{status.st_mtime_ns:x}.{status.st_size:x}.{status.st_ino:x}", status.st_mtime_ns)
+        return found, wrong
 
     def _read(self, name: str) -> bytes | None:
+        """Return what is in a file, None if it is gone; raises `Refused` for one that is not to be read."""
         with self._translated():
             try:
-                return (self._folder / name).read_bytes()
-            except (FileNotFoundError, IsADirectoryError):
+                return contents.read(self._folder / name)
+            except FileNotFoundError:
                 return None
+            except contents.NoContent as error:
+                raise Refused(f"{name}: {error.strerror}") from error
+
+    def _tried(self, name: str, unreadable: dict[str, str]) -> bytes | None:
+        try:
+            return self._read(name)
+        except Refused as error:
+            unreadable[name] = str(error)
+            return None
 
     def _existing(self, href: str) -> bytes:
         data = self._read(href)
@@ -239,8 +267,8 @@ def _busy(folder: Path, person: Person, start: datetime, end: datetime) -> tuple
         return None
     for path in paths[:_MOST_FILES]:
         try:
-            if path.is_file() and path.stat().st_size <= freebusy.LARGEST:
-                found += freebusy.of_events(path.read_bytes(), person.addresses, person.zone, start, end)
+            data = contents.read(path, largest=freebusy.LARGEST)
+            found += freebusy.of_events(data, person.addresses, person.zone, start, end)
         except OSError:
             continue
     return freebusy.merged(found, start, end)

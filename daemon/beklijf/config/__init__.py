@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +108,8 @@ def _matching(pattern: str, config: Path) -> list[Path]:
         files = list(Path(anchor or config.parent).glob(pattern.removeprefix(anchor)))
     except (ValueError, IndexError):  # pathlib's words for a pattern that it can't make sense of
         return []
-    return [file for file in files if file.resolve() != config.resolve()]
+    # not Path.resolve(), which raises where a link leads in a circle
+    return [file for file in files if os.path.realpath(file) != os.path.realpath(config)]
 
 
 def _organisation(table: Table) -> Organisation:

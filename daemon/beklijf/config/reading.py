@@ -12,6 +12,7 @@ import tomllib
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from beklijf import contents
 from beklijf.config.toml_lines import lines_of
 from beklijf.config.values import Wrong, day, did_you_mean, in_words, listed, tabled
 from beklijf.domain import Span
@@ -171,7 +172,7 @@ def _parsed(name: str, text: str) -> dict[str, object]:
 def open_document(path: Path, *, hint: str = "") -> tuple[Document, bytes]:
     """Read a file, and return its bytes too (for digests); raises ConfigError. *hint* helps whose file isn't there."""
     try:
-        data = path.read_bytes()
+        data = contents.read(path)
     except FileNotFoundError:
         raise ConfigError([Problem(file=str(path), what="there is no such file", hint=hint)]) from None
     except OSError as error:

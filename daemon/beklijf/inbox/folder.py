@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf import files, maildir
+from beklijf import contents, files, maildir
 from beklijf.errors import Down
 from beklijf.inbox import AT_ONCE, LARGEST, News, Received
 from beklijf.inbox.envelopes import HEADER, content_has_calendar, envelope
@@ -180,7 +181,8 @@ class FolderInbox:
 
 def _taken(file: _File, wanted: Callable[[Envelope], bool]) -> Received | None:
     """Return the mail if it is wanted."""
-    with file.path.open("rb") as opened:
+    # of whatever size: only as much is read as is wanted
+    with contents.opened(file.path, largest=sys.maxsize, links=False) as opened:
         content = opened.read(HEADER)
         header = _END_OF_HEADER.split(content, maxsplit=1)[0]
         known = envelope(header, size=file.size)

@@ -19,7 +19,7 @@ from jinja2.ext import Extension
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from beklijf import words
+from beklijf import contents, words
 from beklijf.conversation import Response
 from beklijf.domain import Kind
 from beklijf.errors import ConfigError, Problem
@@ -81,6 +81,8 @@ class Letters:
 
     def __init__(self, overrides: Path | None = None) -> None:
         self.folders = (*((overrides,) if overrides else ()), bundled_templates())
+        if overrides:
+            _check_files(overrides)
         self._environment = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader([str(folder) for folder in self.folders], encoding="utf-8-sig"),
             undefined=StrictUndefined,
@@ -303,6 +305,18 @@ class Letters:
     def _wrong(self, name: str, line: int, what: str, hint: str) -> ConfigError:
         found = next((folder / name for folder in self.folders if (folder / name).is_file()), Path(name))
         return ConfigError([Problem(file=str(found), line=line, what=what, hint=hint)])
+
+
+def _check_files(overrides: Path) -> None:
+    """Refuse files among the organisation's own that can't be read: one of ours would be sent in its place, in silence."""
+    problems = []
+    for path in sorted(overrides.rglob("*.j2")):
+        try:
+            contents.read(path)
+        except OSError as error:
+            problems.append(Problem(file=str(path), what=f"cannot be read: {error.strerror}"))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _html(source: str, **styles: str) -> Markup:
