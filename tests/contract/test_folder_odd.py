@@ -211,6 +211,7 @@ def test_a_mailbox_is_read_past_what_is_no_mail(tmp_path: Path, odd: str) -> Non
 
     assert [b"hallo" in mail.content for mail in news.mails] == [True]
     assert not news.more
+    assert ("passed over: 2.mail" in inbox.check()) is (odd != "much")
 
 
 @odd_files

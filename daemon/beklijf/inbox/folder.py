@@ -43,6 +43,7 @@ _LATEST = 253_402_300_799 * 10**9
 """The end of the year 9999; a file may say it is later."""
 
 _PLACES = ("new", "cur")
+_NAMED = 5
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 
 
@@ -84,7 +85,9 @@ class FolderInbox:
             for folder in (self.path, *(self.path / place for place in _PLACES), self._filed):
                 if folder.exists():
                     self._demand(folder)
-            return f"Maildir {self.path}: {len(self._files(self.path))} mails; {handled}"
+            odd = sorted(entry.name for entry, _, status in self._entries(self.path) if not stat.S_ISREG(status.st_mode))
+            passed_over = f"; passed over: {', '.join(odd[:_NAMED])}{' and others' if len(odd) > _NAMED else ''}" if odd else ""
+            return f"Maildir {self.path}: {len(self._files(self.path))} mails{passed_over}; {handled}"
 
     def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
         with self._as_down():
@@ -144,7 +147,14 @@ class FolderInbox:
 
     def _files(self, folder: Path) -> list[_File]:
         """Return the mails in a Maildir that nobody has marked as deleted."""
-        found: list[_File] = []
+        return [
+            _File(min(status.st_mtime_ns, _LATEST), name, status.st_size, Path(entry.path))
+            for entry, name, status in self._entries(folder)
+            if stat.S_ISREG(status.st_mode)
+        ]
+
+    def _entries(self, folder: Path) -> Iterator[tuple[os.DirEntry[str], str, os.stat_result]]:
+        """Yield what is in it, under which name without flags; what is no file (a link, a FIFO) is no mail."""
         for place in (folder / name for name in _PLACES):
             if not place.exists():
                 continue
@@ -154,12 +164,9 @@ class FolderInbox:
                     if name.startswith(".") or "T" in flags:
                         continue
                     try:
-                        status = entry.stat(follow_symlinks=False)
+                        yield entry, name, entry.stat(follow_symlinks=False)
                     except FileNotFoundError:  # moved by a mail program since it was listed
                         continue
-                    if stat.S_ISREG(status.st_mode):
-                        found.append(_File(min(status.st_mtime_ns, _LATEST), name, status.st_size, Path(entry.path)))
-        return found
 
     def _demand(self, folder: Path) -> None:
         if not folder.is_dir():
