@@ -332,6 +332,15 @@ def test_another_calendar_never_takes_the_place_of_the_one_that_the_url_names(
     calendar.close()
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_what_is_no_calendar_may_have_a_name_that_is_not_told(dav: Dav, settings: CalendarSettings, status: int) -> None:
+    dav.parts[INBOX, "d:displayname"] = status
+    calendar = open_calendar(replace(settings, name="Another"), ORGANIZER.email)
+
+    assert "will be made" in calendar.check()
+    calendar.close()
+
+
 def test_a_home_that_lists_nothing_is_no_home_without_calendars(dav: Dav, calendar: Calendar) -> None:
     dav.moods.append(lambda asked: asked.headers.get("Depth") == "1" and asked.multistatus())
 

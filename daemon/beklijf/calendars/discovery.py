@@ -159,10 +159,12 @@ def _named(connection: Connection, home: str, name: str) -> str | None:
     if not any(resource.has("d:resourcetype", "d:collection") for resource in resources):
         raise Transient(f"{connection.server}: lists nothing at {home}, not even that itself")
     for resource in resources:
-        if (status := resource.trouble("d:resourcetype", "d:displayname")) is not None and not resource.is_gone:
+        is_calendar = resource.has("d:resourcetype", "c:calendar")
+        status = resource.trouble("d:resourcetype", *(["d:displayname"] if is_calendar and name else []))
+        if status is not None and not resource.is_gone:
             unknown[resource.href] = status
         takes_events = not resource.has(components, "c:comp") or resource.has(components, "c:comp[@name='VEVENT']")
-        if resource.has("d:resourcetype", "c:calendar") and takes_events and name in {"", resource.text("d:displayname")}:
+        if is_calendar and takes_events and name in {"", resource.text("d:displayname")}:
             return urljoin(home, path_of(resource.href))
     for href, status in unknown.items():
         # It may be ours: without it, all events would count as deleted, and another calendar would be made.
