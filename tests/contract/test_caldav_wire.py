@@ -334,6 +334,23 @@ def test_whatever_a_server_asks_for_as_a_login_is_an_error_of_ours(dav: Dav, set
         calendar.check()
 
 
+def test_a_digest_login_is_the_next_step_after_a_no_of_limited_size(dav: Dav, settings: CalendarSettings) -> None:
+    challenge = {"WWW-Authenticate": 'Digest realm="dav", nonce="n1", qop="auth"'}
+    content = [b"no"]
+    dav.moods.append(
+        lambda asked: not asked.headers.get("Authorization", "").startswith("Digest ") and asked.say(401, content[0], challenge)
+    )
+    digest = replace(settings, auth="digest", deadline=timedelta(seconds=20))
+
+    with closing(open_calendar(digest, ORGANIZER.email)) as calendar:
+        assert [s.event for s in calendar.changes(None).changed] == [ONE]
+    content[0] = b" " * (bodies.LARGEST + 1)
+    with closing(open_calendar(digest, ORGANIZER.email)) as calendar, pytest.raises(Transient, match="more than"):
+        calendar.changes(None)
+
+    assert not [headers for headers in dav.headers if "mentorpw" in headers.get("Authorization", "")]
+
+
 RAW = {
     "not HTTP": b"220 smtp.voorbeeld.example ESMTP\r\n",
     "another version": b"HTTP/9.9 200 OK\r\n\r\n",
