@@ -9,55 +9,31 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from beklijf.accounts.bodies import TooLarge
-from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, ics
-from beklijf.calendars.dav import PASSING, Answer, Connection, path_of
+from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, caldav_objects, ics
+from beklijf.calendars.dav import Answer, Connection, path_of
 from beklijf.calendars.discovery import Place, find, make, schedules
 from beklijf.calendars.multistatus import GONE
 from beklijf.calendars.people import url_of
 from beklijf.calendars.schedule import Scheduling
-from beklijf.errors import Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.errors import Conflict, Down, Exists, Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from beklijf.calendars.multistatus import Resource
     from beklijf.calendars.personal import PersonalCalendar
     from beklijf.conversation import Busy, Waiting
     from beklijf.domain import Event, Person
-    from beklijf.errors import BackendError
     from beklijf.settings import CalendarSettings
 
-_BATCH = 100
-"""Objects a multiget; servers have limits on the answer, and nobody on the number of requests."""
 _MOST_PAGES = 200
 """Of a list of changes: servers that have pages put some hundred objects on one, or thousands."""
 _NO_SUCH_TOKEN = frozenset({400, 403, 409, 410, 412})
 """RFC 6578 has 403 or 409 with DAV:valid-sync-token; the others are what servers answer instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    """What the server says of one object: its content, that it is gone, or what is wrong with it."""
-
-    data: bytes = b""
-    etag: str = ""
-    wrong: BackendError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Objects:
-    read: tuple[Stored, ...]
-    away: frozenset[str]
-    unreadable: Mapping[str, str]
-    again: tuple[str, ...]
-    """Those of the unreadable ones that the server had no content of: it may have it the next time, under the same ETag."""
 
 
 class CaldavCalendar:
@@ -237,7 +213,7 @@ class CaldavCalendar:
         if not after:
             return None
         unchanged = frozenset() if before else frozenset(href for href, etag in etags.items() if etag and known.get(href) == etag)
-        objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in unchanged})
+        objects = caldav_objects.read(self.connection, calendar, {href: etag for href, etag in etags.items() if href not in unchanged})
         now = {"sync": after, "again": list(objects.again)}
         return Changes(
             token=token if token and now == last else _pack(now),
@@ -257,7 +233,7 @@ class CaldavCalendar:
         etags = _etags(answer, calendar)
         last = known if before is None else before
         same = frozenset(href for href, etag in etags.items() if etag and last.get(href) == etag)
-        objects = self._objects(calendar, {href: etag for href, etag in etags.items() if href not in same})
+        objects = caldav_objects.read(self.connection, calendar, {href: etag for href, etag in etags.items() if href not in same})
         etags |= dict.fromkeys(objects.again, "")
         gone = ((before or {}).keys() - etags.keys()) | objects.away
         return Changes(
@@ -275,57 +251,8 @@ class CaldavCalendar:
             f"{self.connection.server}: the calendar cannot be read any more ({answer.status})", hint="check calendar.url and its rights"
         )
 
-    def _objects(self, calendar: str, etags: Mapping[str, str]) -> _Objects:
-        """Read those of the objects that are ours."""
-        read: list[Stored] = []
-        away: set[str] = set()
-        unreadable: dict[str, str] = {}
-        again: list[str] = []
-        hrefs = sorted(etags)
-        for n in range(0, len(hrefs), _BATCH):
-            for href, found in self._multiget(calendar, hrefs[n : n + _BATCH]).items():
-                try:
-                    data, etag = _content(found)
-                    if ics.is_ours(ics.uid_of(data)):
-                        read.append(ics.stored(data, href=href, etag=etag or etags[href]))
-                except Missing:
-                    away.add(href)
-                except (Refused, Transient) as error:
-                    unreadable[href] = str(error)
-                    again += [] if found.wrong is None else [href]
-        return _Objects(tuple(read), frozenset(away), unreadable, tuple(again))
-
-    def _multiget(self, calendar: str, hrefs: list[str]) -> dict[str, _Object]:
-        """Return what the server says of each of the objects.
-
-        By REPORT even for one object: the ETag header of a GET is altered by proxies that compress.
-        """
-        try:
-            answer = self.connection.multiget(calendar, hrefs)
-        except TooLarge as error:
-            # One object may be, and the others of its batch are not: half a batch at a time comes to it.
-            if len(hrefs) == 1:
-                return {hrefs[0]: _Object(wrong=error)}
-            half = len(hrefs) // 2
-            return self._multiget(calendar, hrefs[:half]) | self._multiget(calendar, hrefs[half:])
-        if answer.status != HTTPStatus.MULTI_STATUS:
-            raise Transient(f"{self.connection.server}: objects could not be read ({answer.status})")
-        found = {path_of(resource.href): self._object(resource) for resource in answer.resources()}
-        # Silence is not the same as gone: taking it for that would tell people that their meeting is cancelled.
-        return {href: found.get(href) or _Object(wrong=Transient(f"{self.connection.server}: said nothing about {href}")) for href in hrefs}
-
-    def _object(self, resource: Resource) -> _Object:
-        if resource.is_gone:
-            return _Object(wrong=Missing(f"{self.connection.server}: {resource.href} is not there"))
-        if (status := resource.trouble("d:getetag", "c:calendar-data")) is not None:
-            no = Refused if 400 <= status < 500 and status not in PASSING else Transient  # noqa: PLR2004  # no to this object, or to now
-            return _Object(wrong=no(f"{self.connection.server}: says {status} of {resource.href}"))
-        if data := resource.text("c:calendar-data"):
-            return _Object(data.encode(), resource.text("d:getetag"))
-        return _Object(wrong=Transient(f"{self.connection.server}: sends nothing of {resource.href}"))
-
     def _load(self, href: str) -> tuple[bytes, str]:
-        return _content(self._multiget(self._calendar(), [href])[href])
+        return caldav_objects.load(self.connection, self._calendar(), href)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -365,12 +292,6 @@ class CaldavCalendar:
 def if_match(etag: str) -> dict[str, str]:
     """Return the condition of a write; a weak ETag never matches (RFC 9110 section 13.1.1), the comparison before it must do."""
     return {} if not etag or etag.startswith("W/") else {"If_Match": etag}
-
-
-def _content(found: _Object) -> tuple[bytes, str]:
-    if found.wrong is not None:
-        raise found.wrong
-    return found.data, found.etag
 
 
 def _etags(answer: Answer, calendar: str) -> dict[str, str]:
