@@ -39,6 +39,8 @@ class ExchangeLogin:
     """OAuth only; for AD FS what stands in the token's address."""
     authority: str = ""
     """OAuth only: where tokens come from, if not from the usual place."""
+    hosts: tuple[str, ...] = ()
+    """Servers outside of the mailbox's domain to which autodiscover may lead, ``host`` or ``host:port``."""
     ca: Path | None = None
 
 

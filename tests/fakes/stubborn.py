@@ -11,6 +11,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator
 
 STEP = 0.05
@@ -48,16 +49,17 @@ class Stubborn:
 
 
 @contextmanager
-def stubborn() -> Iterator[Stubborn]:
-    """Run one on loopback."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        server = Stubborn(f"http://127.0.0.1:{listening.getsockname()[1]}")
+def stubborn(tls: ssl.SSLContext | None = None) -> Iterator[Stubborn]:
+    """Run one on loopback; with *tls* under the name localhost."""
+    plain = socket.create_server(("127.0.0.1", 0))
+    with closing(tls.wrap_socket(plain, server_side=True) if tls else plain) as listening:
+        server = Stubborn(f"{'https://localhost' if tls else 'http://127.0.0.1'}:{listening.getsockname()[1]}")
         threads: list[threading.Thread] = []
         connections: list[socket.socket] = []
 
         def accept() -> None:
-            with suppress(OSError):
-                while True:
+            while not server.over.is_set():
+                with suppress(OSError):  # TLS that somebody broke off, or the end
                     connection, _ = listening.accept()
                     connections.append(connection)
                     threads.append(threading.Thread(target=server.serve, args=[connection]))

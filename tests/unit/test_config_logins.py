@@ -80,6 +80,15 @@ def test_an_exchange_server_without_an_address_is_left_to_autodiscover(tmp_path:
     assert (config.calendar.exchange.url, config.calendar.exchange.auth, config.calendar.exchange.access) == ("", "basic", "delegate")
 
 
+def test_autodiscover_may_lead_to_the_hosts_that_are_listed(tmp_path: Path) -> None:
+    keys = EXCHANGE.replace('url = "https://mail.voorbeeld.example/EWS/Exchange.asmx"\n', "")
+
+    config = read(tmp_path, calendar("exchange", f'{keys}hosts = ["Mail.Provider.example", "mail.provider.example:8443"]\n'), MAIL)
+
+    assert config.calendar.exchange is not None
+    assert config.calendar.exchange.hosts == ("mail.provider.example", "mail.provider.example:8443")
+
+
 def test_oauth_at_exchange_takes_its_tokens_from_a_directory_or_from_ad_fs(tmp_path: Path) -> None:
     for place in ('tenant = "voorbeeld.example"', 'authority = "https://adfs.voorbeeld.example/adfs"'):
         config = read(tmp_path, calendar("exchange", EXCHANGE + f'auth = "oauth"\n{place}\n'), MAIL)

@@ -30,8 +30,6 @@ from exchangelib import (  # type: ignore[import-untyped]  # it has no types
     OAuth2Credentials,
     Version,
 )
-from exchangelib.autodiscover.discovery import Autodiscovery  # type: ignore[import-untyped]
-from exchangelib.autodiscover.protocol import AutodiscoverProtocol  # type: ignore[import-untyped]
 from exchangelib.errors import ErrorServerBusy, EWSError, ResponseMessageError, TransportError  # type: ignore[import-untyped]
 from exchangelib.folders import Root  # type: ignore[import-untyped]
 from exchangelib.properties import DistinguishedFolderId  # type: ignore[import-untyped]
@@ -41,6 +39,7 @@ from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 from requests.exceptions import RequestException
 
 from beklijf.accounts import exchange_online
+from beklijf.accounts.ews_discovery import endpoint
 from beklijf.accounts.ews_errors import STUMBLES, meant, of_status
 from beklijf.accounts.ews_wire import Wire
 from beklijf.credentials import quoted
@@ -196,7 +195,7 @@ class Connection:
     def _opened(self) -> Protocol:
         if self._protocol is None:
             credentials, auth = self._credentials()
-            url = self.login.url or self._discovered(credentials)
+            url = self.login.url or endpoint(self.login, self.owner, credentials, self._wire)
             if exchange_online.is_host(urlsplit(url).hostname or ""):
                 raise Down(f"{urlsplit(url).hostname} is Exchange Online: {exchange_online.BLOCKED}", hint=exchange_online.INSTEAD)
             self.server = urlsplit(url).netloc
@@ -216,22 +215,6 @@ class Connection:
         if self.login.auth == "oauth":
             return _Application(self.login, secret, self.login.url), OAUTH2
         return Credentials(self.login.user or self.owner, secret), NTLM if self.login.auth == "ntlm" else BASIC
-
-    def _discovered(self, credentials: Any) -> str:  # noqa: ANN401  # as above
-        """Return the endpoint that autodiscover names for the owner; the library insists on DNS and HTTPS for it."""
-        before = AutodiscoverProtocol.HTTP_ADAPTER_CLS
-        AutodiscoverProtocol.HTTP_ADAPTER_CLS = self._wire.adapter()
-        try:
-            with self._wire.within(f"autodiscover for {self.owner}"):
-                response, _ = Autodiscovery(email=self.owner, credentials=credentials).discover()
-        except EWSError as error:
-            raise Down(
-                f"autodiscover found no Exchange server for {self.owner} ({quoted(str(error))})",
-                hint="set url of the login to https://SERVER/EWS/Exchange.asmx",
-            ) from error
-        finally:
-            AutodiscoverProtocol.HTTP_ADAPTER_CLS = before
-        return str(response.ews_url)
 
 
 class _NoRetry(FailFast):  # type: ignore[misc]  # exchangelib has no types

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.accounts import exchange_online
-from beklijf.config.locations import existing_file, host_of, references, secret, warn_unprotected, web_address
+from beklijf.config.locations import existing_file, host_name, host_of, references, secret, warn_unprotected, web_address
 from beklijf.config.values import choice, tabled, text
 from beklijf.credentials import Secret
 from beklijf.settings import ExchangeLogin, GoogleLogin, GraphLogin
@@ -117,8 +117,13 @@ def _exchange(table: Table, folder: Path, mailbox: str) -> ExchangeLogin:
         access=table.get("access", choice(*_ACCESS), "impersonation"),
         tenant=table.get("tenant", text, ""),
         authority=table.get("authority", web_address("https://adfs.organisation.example/adfs"), ""),
+        hosts=tuple(table.each("hosts", host_name).values()),
         ca=table.get("ca", existing_file(folder), None),
     )
+    if "hosts" in table and "url" in table:
+        table.wrong("hosts", "does not go with url", "where url leads is known; hosts says where autodiscover may lead")
+    if login.auth == "oauth" and "url" not in table:
+        table.wrong(None, 'url is missing with auth = "oauth"', "the tokens are for one server, whose address is in them")
     if login.auth == "oauth" and "tenant" not in table and "authority" not in table:
         table.wrong(None, 'tenant or authority is missing with auth = "oauth"', "where the tokens come from: the directory, or AD FS")
     if login.auth != "oauth":
