@@ -328,6 +328,15 @@ def test_a_key_file_that_is_none_is_told_without_showing_what_is_in_it(desk: Tok
     assert "geheim" not in f"{error.value} {error.value.hint}"
 
 
+@pytest.mark.parametrize("place", ["http://oauth2.googleapis.com/token", "ftp://127.0.0.2/", "//oauth2.googleapis.com/token"])
+def test_what_is_signed_travels_to_nobody_without_tls(desk: TokenServer, place: str) -> None:
+    token = google.tokens(desk.google(token_uri=place), MENTOR, google.CALENDAR)
+
+    for _ in range(2):
+        with pytest.raises(Down, match="without https"):
+            token()
+
+
 def test_googles_token_endpoint_that_is_busy_is_not_slept_over(desk: TokenServer) -> None:
     desk.mood = [(503, {"Retry-After": "7"}, "")] * 2
     token = google.tokens(desk.google(), MENTOR, google.CALENDAR)
@@ -502,6 +511,17 @@ def test_no_other_server_gets_the_token(service: Service, rest: Rest, place: str
         rest.request("GET", place.format(url=service.url))
 
     assert service.asked == []
+
+
+def test_a_next_page_on_our_own_server_that_a_proxy_wrote_as_http_is_asked_for_by_https(certificates: Certificates) -> None:
+    with _serving(certificates.server) as service:
+        service.says(200, {})
+        rest = Rest(f"{service.url}/v1", Tokens(), called="dienst", ca=certificates.ca)
+
+        rest.request("GET", f"{service.url.replace('https', 'http')}/v1/delta?$skiptoken=a")
+        rest.close()
+
+        assert [path for _, path, _, _ in service.asked] == ["/v1/delta?$skiptoken=a"]
 
 
 def test_a_token_that_is_refused_is_replaced_once(service: Service, rest: Rest) -> None:

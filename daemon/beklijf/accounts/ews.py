@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 AT_LEAST = Version(build=Build(15, 0, 847))
 """Exchange 2013 SP1, which began to tell of proposed times. Without a version the library asks for one before anything else."""
 
+MOST = 1000
+"""Requests of one question: the library goes on as long as a server says that there is more, or that a token is over."""
+
 _SHORTEST = 60.0
 """Seconds that a token has to last: the library would ask for another one at once, and for ever."""
 
@@ -87,7 +90,13 @@ class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
             error.back_off = hint
             raise
 
+    asked = 0
+    """Requests of this question so far."""
+
     def _get_response(self, payload: Any, api_version: Any) -> Any:  # noqa: ANN401  # exchangelib has no types
+        self.asked += 1
+        if self.asked > MOST:
+            raise Transient(f"{urlsplit(self.protocol.service_endpoint).netloc}: {self.SERVICE_NAME}: an answer without an end")
         with self.protocol.within(f"{urlsplit(self.protocol.service_endpoint).netloc}: {self.SERVICE_NAME}"):
             return super()._get_response(payload=payload, api_version=api_version)
 

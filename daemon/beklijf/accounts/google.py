@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2.service_account import Credentials
@@ -32,6 +33,7 @@ MAIL = ("https://mail.google.com/",)
 """SMTP and IMAP: there is no smaller one for these."""
 
 _CALLED = "login at Google"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _DELEGATION = "in the Admin console, under Security > Access and data control > API controls > Domain-wide delegation"
 _KEY = "make a new key (JSON) for the service account in the Google Cloud console, under IAM > Service accounts > Keys"
 
@@ -95,6 +97,10 @@ class ServiceAccount:
             self._credentials = Credentials.from_service_account_info(said)  # type: ignore[no-untyped-call]  # see above
         except (ValueError, TypeError) as error:  # its own message may show the key
             raise Down(f"{where} is not whole", hint=_KEY) from error
+        place = urlsplit(str(said.get("token_uri")))
+        if place.scheme != "https" and place.hostname not in _LOOPBACK:
+            self._credentials = None
+            raise Down(f"{where} has a token_uri without https, by which nothing may be signed for", hint=_KEY)
         self._client = str(said.get("client_id") or said.get("client_email"))
         return self._credentials
 

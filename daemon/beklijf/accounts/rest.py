@@ -20,7 +20,7 @@ A caller who knows better names the statuses that he judges himself (``allowed``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from beklijf.accounts import Token
     from beklijf.errors import BackendError
 
-__all__ = ["Reply", "Rest", "reply_of"]
+__all__ = ["Reply", "Rest", "part_of", "reply_of"]
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
@@ -85,6 +85,15 @@ class _Answered(Exception):
 def reply_of(error: BackendError) -> Reply | None:
     """Return the answer that an error of `Rest` was made of; None where there was none."""
     return error.__cause__.reply if isinstance(error.__cause__, _Answered) else None
+
+
+def part_of(said: Mapping[str, Any], whole: Reply) -> Reply:
+    """Return the answer that a part of a batch is, by the clock of the whole."""
+    status, named = said.get("status"), said.get("headers")
+    if not isinstance(status, int):
+        raise Transient("a part of a batch that doesn't say how it went")
+    headers = {str(name).title(): str(value) for name, value in named.items()} if isinstance(named, dict) else {}
+    return Reply(status=status, headers={"Date": whole.headers.get("Date", "")} | headers, body=said.get("body"))
 
 
 class Rest:
@@ -137,7 +146,7 @@ class Rest:
         A *path* that is a whole URL (the next page, the next delta) is taken as it is, and only on the same server: the token
         goes to no other.
         """
-        url = path if path.startswith(("http://", "https://")) else f"{self.base}{path}"
+        url = self._secured(path) if path.startswith(("http://", "https://")) else f"{self.base}{path}"
         what = f"{method} {_shown(path)}"
         if _server(url) != self._here:
             raise Refused(f"{self.called}: {what} leads to another server, which gets no token of ours")
@@ -156,6 +165,14 @@ class Rest:
             if reply.status != UNAUTHORIZED:
                 break
         return self.judge(reply, what, allowed=allowed)
+
+    def _secured(self, url: str) -> str:
+        """Return a URL that names our own server by http, as proxies that end TLS write it, as one by https."""
+        scheme, host, port = self._here
+        there = _server(url)
+        if scheme == "https" and there[:2] == ("http", host) and there[2] in {None, port}:
+            return str(httpx.URL(url).copy_with(scheme="https", port=port))
+        return url
 
     def judge(self, reply: Reply, what: str, *, allowed: Collection[int] = ()) -> Reply:
         """Return an answer that is a yes or *allowed*; raise what another one means. Also for the parts of a batch."""

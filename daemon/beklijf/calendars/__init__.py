@@ -41,8 +41,15 @@ NO_STAMP = datetime(2026, 1, 1, tzinfo=UTC)
 """DTSTAMP where the caller has no clock: the same event then gives the same bytes."""
 
 
+_LONGEST = 500
+
+
 class Unreadable(Refused):
     """The object says nothing that we could act on; it counts as unchanged."""
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        """Keep of *what* no more than some lines: libraries quote what they stumble over, all of it."""
+        super().__init__(what if len(what) <= _LONGEST else f"{what[:_LONGEST]}..", hint=hint)
 
 
 class Agent(StrEnum):

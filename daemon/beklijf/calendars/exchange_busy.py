@@ -21,6 +21,7 @@ from exchangelib.properties import (  # type: ignore[import-untyped]
 from exchangelib.services import GetUserAvailability  # type: ignore[import-untyped]
 
 from beklijf.accounts.ews import Service
+from beklijf.accounts.ews_errors import STUMBLES
 from beklijf.calendars.exchange_times import instant
 from beklijf.calendars.ics_parts import mailto
 from beklijf.conversation import Busy
@@ -66,7 +67,10 @@ def busy(connection: Connection, mailbox: str, people: Sequence[Person], start: 
                 if isinstance(view, Exception) or view.view_type == "None":
                     silent.add(person.key)
                 else:
-                    found.setdefault(person.key, []).extend(_times(view, begin, stop))
+                    try:
+                        found.setdefault(person.key, []).extend(_times(view, begin, stop))
+                    except STUMBLES:  # what can't be read is unknown, and nobody else's trouble
+                        silent.add(person.key)
     return {key: tuple(_joined(times)) for key, times in found.items() if key not in silent}
 
 

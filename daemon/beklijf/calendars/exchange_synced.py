@@ -22,6 +22,7 @@ from beklijf.accounts.ews import Service
 from beklijf.calendars import Unreadable
 from beklijf.calendars.exchange_reading import quietly
 from beklijf.calendars.exchange_times import readable
+from beklijf.calendars.pages import Pages
 from beklijf.errors import Transient
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class SyncedFolder:
         """Return what happened since *state*, empty for all that is there; None when the server doesn't know that state any more."""
         items: dict[str, Item] = {}
         gone: set[str] = set()
-        reached = Reached(state, last=False)
+        reached, read = Reached(state, last=False), Pages(self.connection.server)
         while not reached.last:
             before = reached.state
             for each in self._changes(before):
@@ -143,6 +144,8 @@ class SyncedFolder:
                 return None
             if reached.state == before:
                 break  # a server that says that there is more, and has none
+            if not reached.last:
+                read.turn((), reached.state)
         return Listing(reached.state, items, frozenset(gone))
 
     def _changes(self, state: str) -> list[Any]:

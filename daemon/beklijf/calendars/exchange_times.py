@@ -16,7 +16,7 @@ from exchangelib.recurrence import EndDatePattern, NumberedPattern, WeeklyPatter
 from beklijf import canonical
 from beklijf.accounts.ews_errors import STUMBLES
 from beklijf.calendars import Unreadable
-from beklijf.calendars.ics_reader import FOREVER, WEEKDAYS
+from beklijf.calendars.ics_reader import FOREVER, WEEKDAYS, lasting
 from beklijf.domain import Contact, Event, Recurrence, Single
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _held(item: Item) -> tuple[Event, frozenset[datetime]]:
     if item.is_all_day or not isinstance(item.start, datetime) or not isinstance(item.end, datetime):
         raise Unreadable(f"{item.uid}: a whole day where a time was expected")
     start = instant(item.start)
-    minutes = int((instant(item.end) - start) / timedelta(minutes=1))
+    minutes = lasting(start, instant(item.end))
     zone, recurrence = _rhythm(item, start)
     event = Event(
         uid="",
@@ -121,6 +121,8 @@ def _recurrence(item: Item, start: datetime) -> Recurrence:
     pattern, boundary = item.recurrence.pattern, item.recurrence.boundary
     if getattr(pattern, "interval", 1) < 1:  # a yearly rule has none
         raise Unreadable(f"{item.uid}: a rule without an interval")
+    if isinstance(pattern, WeeklyPattern) and not pattern.weekdays:  # the library passes over days that it doesn't know
+        raise Unreadable(f"{item.uid}: a weekly rule without days")
     if isinstance(pattern, WeeklyPattern) and _days(pattern) == (WEEKDAYS[start.weekday()],):
         steps = _MOST_STEPS + 1
         if isinstance(boundary, EndDatePattern):
@@ -178,7 +180,7 @@ def _singles(item: Item, event: Event, places: frozenset[datetime]) -> Iterator[
         if place is None or not each.start or not each.end:
             continue
         start = instant(each.start)
-        minutes = int((instant(each.end) - start) / timedelta(minutes=1))
+        minutes = lasting(start, instant(each.end))
         if (start, minutes) != (place, event.minutes):
             found[place] = Single(place, start, minutes)
     for each in item.deleted_occurrences or ():

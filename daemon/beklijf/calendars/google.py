@@ -21,7 +21,6 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
-from itertools import count
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, Unreadable, google_reading, google_writing
@@ -41,6 +40,10 @@ if TYPE_CHECKING:
     from beklijf.conversation import Busy, Waiting
     from beklijf.domain import Event, Person
     from beklijf.settings import CalendarSettings
+
+
+_COPIES = 100
+"""How often an event may have been deleted and made again."""
 
 
 class GoogleCalendar:
@@ -100,10 +103,10 @@ class GoogleCalendar:
         masters: dict[str, Item] = {}
         parts: dict[str, list[Item]] = {}
         for item in items:
-            name = item.get("recurringEventId") or item["id"]
+            name = google_reading.series_of(item) or item["id"]
             if not uid_of(name):
                 continue
-            if "recurringEventId" in item:
+            if google_reading.series_of(item):
                 parts.setdefault(name, []).append(item)
             elif item.get("status") == "cancelled":
                 self._held.pop(name, None)
@@ -210,14 +213,14 @@ class GoogleCalendar:
 
     def _insert(self, event: Event, send: Send) -> Item:
         self._api.make()
-        for copy in count():
+        for copy in range(_COPIES):
             name = event_id(event.uid, copy)
             try:
                 return self._api.insert(google_writing.whole(event, name, invited=send == "all"), send)
             except Conflict as error:
-                if self._api.get(name, "id,status")["status"] != "cancelled":
+                if self._api.get(name, "id,status").get("status") != "cancelled":
                     raise Exists(f"{self._api.called}: {event.uid} is there already") from error
-        raise AssertionError("unreachable")
+        raise Refused(f"{self._api.called}: {event.uid} can't be made: {_COPIES} events of its id are said to be deleted")
 
     def _apply(self, held: Held, wanted: Event, fields: frozenset[str], send: Send) -> Held:
         """Bring *held* to *wanted* in *fields*, and return what there is then."""

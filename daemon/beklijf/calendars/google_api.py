@@ -155,9 +155,9 @@ class Api:
     def _item(self, method: str, name: str, **more: Any) -> Item:  # noqa: ANN401  # as above
         return self._said(self.ask(method, self._path(name), **more), "id")
 
-    def _said(self, reply: Reply, always: str) -> Item:
-        """Return the body, in which *always* stands; an empty answer of somebody in between must not look like an empty calendar."""
-        if not isinstance(reply.body, dict) or always not in reply.body:
+    def _said(self, reply: Reply, *always: str) -> Item:
+        """Return the body, in which *always* stand; an empty answer of somebody in between must not look like an empty calendar."""
+        if not isinstance(reply.body, dict) or not {*always} <= reply.body.keys():
             raise Transient(f"{self.called}: an answer that is none of Google's ({reply.status})", hint="does a proxy stand in between?")
         return reply.body
 
@@ -170,7 +170,9 @@ class Api:
             if reply.status in _EXPIRED:
                 return None
             said = self._said(reply, "kind")
-            items, after = said.get("items") or (), str(said.get("nextPageToken") or "")
+            items, after = said.get("items") or [], str(said.get("nextPageToken") or "")
+            if not isinstance(items, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in items):
+                raise Transient(f"{self.called}: a list that can't be read", hint="does a proxy stand in between?")
             read.turn(items, after)
             found += items
             if not after:

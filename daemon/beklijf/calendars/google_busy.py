@@ -33,14 +33,25 @@ def ask_busy(query: Query, people: Sequence[Person], start: datetime, end: datet
         batch = {mailto(person.email).removeprefix("mailto:").casefold(): person.key for person in people[first : first + BATCH]}
         for begin, until in _windows(start, end):
             asked = {"timeMin": _spelt(begin), "timeMax": _spelt(until), "items": [{"id": address} for address in batch]}
-            said = {name.casefold(): calendar for name, calendar in query(asked).get("calendars", {}).items()}
+            told = query(asked)["calendars"]
+            said = {name.casefold(): calendar for name, calendar in told.items()} if isinstance(told, dict) else {}
             for address, key in batch.items():
-                calendar = said.get(address)
-                if calendar is None or calendar.get("errors"):
+                times = _times(said.get(address))
+                if times is None:
                     found.pop(key, None)
                 elif key in found:
-                    found[key] += (Busy(_instant(each["start"]), _instant(each["end"])) for each in calendar.get("busy", ()))
+                    found[key] += times
     return {key: merged(times, start, end) for key, times in found.items()}
+
+
+def _times(calendar: object) -> list[Busy] | None:
+    """Return what one calendar says; None for an error in it, and for what can't be read: that is unknown, and nobody else's."""
+    try:
+        if not isinstance(calendar, dict) or calendar.get("errors"):
+            return None
+        return [Busy(_instant(each["start"]), _instant(each["end"])) for each in calendar.get("busy", ())]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

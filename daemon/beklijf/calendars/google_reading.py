@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from beklijf.calendars import Stored, Unreadable
 from beklijf.calendars.google_text import to_text
-from beklijf.calendars.ics_reader import address_of, is_ours, plain_text, read
+from beklijf.calendars.ics_reader import address_of, is_ours, lasting, plain_text, read
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event
 from beklijf.errors import Missing
@@ -92,14 +92,14 @@ def uid_of(name: str) -> str:
 def is_own(item: Item) -> bool:
     """Tell whether an event is ours: not an attendee's copy of it (which has the same id), nor one that a person made of it."""
     uid = uid_of(item["id"])
-    return bool(uid and item.get("organizer", {}).get("self") and private(item).get(UID) == uid)
+    return bool(uid and _object(item, "organizer").get("self") and private(item).get(UID) == uid)
 
 
 def split_off(item: Item) -> str:
     """Return the id of our series that an item was split off from: a person changed "this and following events" of it."""
     found = _SPLIT.fullmatch(item["id"])
-    series = found[1] if found and "recurringEventId" not in item and item.get("status") != "cancelled" else ""
-    return series if uid_of(series) and item.get("organizer", {}).get("self") else ""
+    series = found[1] if found and not series_of(item) and item.get("status") != "cancelled" else ""
+    return series if uid_of(series) and _object(item, "organizer").get("self") else ""
 
 
 def said_of_split(item: Item) -> str:
@@ -114,8 +114,19 @@ def said_of_split(item: Item) -> str:
 
 
 def private(item: Item) -> Mapping[str, str]:
-    found: Mapping[str, str] = item.get("extendedProperties", {}).get("private", {})
-    return found
+    return _object(_object(item, "extendedProperties"), "private")
+
+
+def series_of(item: Item) -> str:
+    """Return the id of the series of which an item is one meeting; empty for what is none."""
+    series = item.get("recurringEventId")
+    return series if isinstance(series, str) else ""
+
+
+def _object(item: Item, name: str) -> Item:
+    """Return an object in an item; empty for what is none: a trouble of this one, and of no other."""
+    found = item.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def grouped(items: Iterable[Item]) -> dict[str, Held]:
@@ -123,7 +134,7 @@ def grouped(items: Iterable[Item]) -> dict[str, Held]:
     masters: dict[str, Item] = {}
     exceptions: dict[str, list[Item]] = {}
     for item in items:
-        if series := item.get("recurringEventId"):
+        if series := series_of(item):
             exceptions.setdefault(series, []).append(item)
         elif item.get("status") != "cancelled" and is_own(item):
             masters[item["id"]] = item
@@ -212,7 +223,7 @@ def _series(held: Held) -> Event:
     if zone.key != held.master["start"].get("timeZone"):
         raise Unreadable(f"a series in a time zone that is not known here ({held.master['start'].get('timeZone')})")
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", "UID:series", f"DTSTART;TZID={zone.key}:{start:%Y%m%dT%H%M%S}"]
-    lines += [f"DURATION:PT{minutes}M", *(str(line) for line in held.master["recurrence"]), "END:VEVENT"]
+    lines += [f"DURATION:PT{minutes}M", *held.master["recurrence"], "END:VEVENT"]
     for item in held.exceptions:
         off = item.get("status") == "cancelled"
         at, length = (place_of(item), minutes) if off else held_at(item, zone)
@@ -274,7 +285,7 @@ def is_whole_day(item: Item) -> bool:
 
 def lasts(item: Item) -> int:
     start, end = moment(item["start"]).astimezone(UTC), moment(item["end"]).astimezone(UTC)
-    return int((end - start) / timedelta(minutes=1))
+    return lasting(start, end)
 
 
 def place_of(item: Item) -> datetime:

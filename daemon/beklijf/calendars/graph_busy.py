@@ -36,7 +36,7 @@ def busy(wire: Wire, people: Sequence[Person], start: datetime, end: datetime) -
     for (group, window), reply in zip(asked, wire.batch(parts), strict=True):
         views = {str(each.get("scheduleId")).casefold(): each for each in wire.values(wire.rest.judge(reply, "asking who is busy"))}
         for person in group:
-            taken = _taken(views.get(wired(person.email.casefold()), {}), window[0])
+            taken = _taken(views.get(wired(person.email.casefold()), {}), *window)
             before = told.get(person.key, [])
             told[person.key] = None if taken is None or before is None else before + taken
     return {key: tuple(_joined(times, start, end)) for key, times in told.items() if times is not None}
@@ -63,12 +63,13 @@ def _utc(at: datetime) -> Json:
     return {"dateTime": f"{at:%Y-%m-%dT%H:%M:%S}", "timeZone": "UTC"}
 
 
-def _taken(said: Json, start: datetime) -> list[Busy] | None:
-    """Return the taken times of one person, from *start* on; None where there is an error instead."""
-    if said.get("error") or not said.get("availabilityView"):
+def _taken(said: Json, start: datetime, end: datetime) -> list[Busy] | None:
+    """Return the taken times of one person between two instants; None where there is an error instead, or no such view."""
+    view = said.get("availabilityView")
+    if said.get("error") or not view or not isinstance(view, str) or len(view) > (end - start) // _SLOT:
         return None
     found, at = [], start
-    for taken, slots in groupby(said["availabilityView"], key=lambda slot: slot not in _FREE):
+    for taken, slots in groupby(view, key=lambda slot: slot not in _FREE):
         until = at + _SLOT * sum(1 for _ in slots)
         if taken:
             found.append(Busy(at, until))

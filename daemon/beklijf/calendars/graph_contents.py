@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from beklijf.calendars import Changes, graph_reading
+from beklijf.calendars import Changes, Unreadable, graph_reading
 from beklijf.calendars.graph_wire import Part, Wire, query
 from beklijf.errors import Down, Missing, Refused
 
@@ -110,16 +110,21 @@ class Contents:
         found: list[Json] = []
         if self.place() is not None:
             try:
-                found = list(self.wire.items(f"{self._path}/events{_LISTED}", "id", "@odata.etag"))
+                found = list(self.wire.items(f"{self._path}/events{_LISTED}", "id"))
             except Refused as error:
                 raise self.closed(error) from error
         self.ids, self._ours = {}, {}
         if found:
             for each in sorted(found, key=lambda each: str(each.get("createdDateTime") or "")):
-                uid = graph_reading.uid_of(each)
+                etag = str(each.get("@odata.etag") or "")
+                try:
+                    uid = graph_reading.uid_of(each)
+                except Unreadable:  # it may be ours: to be read by itself
+                    etags[each["id"]] = ""
+                    continue
                 if uid and uid not in self.ids:
                     self.learn(each["id"], uid)
-                    etags[each["id"]] = each["@odata.etag"]
+                    etags[each["id"]] = etag
         self._held = {href: stored for href, stored in self._held.items() if etags.get(href) == stored.etag}
         self.complete = True
         return etags
@@ -138,7 +143,7 @@ class Contents:
                 for item in self.wire.values(reply):
                     if "@removed" in item:
                         news.removed.add(item["id"])
-                    elif series := item.get("seriesMasterId"):
+                    elif isinstance(series := item.get("seriesMasterId"), str):
                         news.touched.setdefault(series, "")
                     else:
                         news.touched[item["id"]] = item.get("@odata.etag", "")
@@ -196,7 +201,7 @@ class Contents:
             said = graph_reading.completed(said, self._instances(said))
         following = said.get("exceptionOccurrences@odata.nextLink")
         if following:
-            said = {**said, "exceptionOccurrences": [*(said["exceptionOccurrences"] or ()), *self.wire.items(following, "id")]}
+            said = {**said, "exceptionOccurrences": [*(said.get("exceptionOccurrences") or ()), *self.wire.items(following, "id")]}
         if not graph_reading.uid_of(said):
             raise Missing(f"{self.wire.rest.called}: an event that isn't ours any more")
         stored = graph_reading.read(said)
@@ -209,7 +214,7 @@ class Contents:
             start = graph_reading.moment(said["start"])
             last = said["recurrence"]["range"].get("endDate")
             until = datetime.fromisoformat(last).replace(tzinfo=start.tzinfo) if last and last > "0001-01-01" else start + _ENDLESS
-        window = f"&startDateTime={_iso(start - _MARGIN)}&endDateTime={_iso(until + _MARGIN)}"
+            window = f"&startDateTime={_iso(start - _MARGIN)}&endDateTime={_iso(until + _MARGIN)}"
         path = self.wire.event(said["id"]) + "/instances" + query(select=_INSTANCES, top=_PAGE) + window
         return list(self.wire.items(path, "id"))
 

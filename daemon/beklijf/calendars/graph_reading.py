@@ -18,7 +18,7 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from beklijf.calendars import Stored, Unreadable
 from beklijf.calendars.graph_text import to_text
 from beklijf.calendars.ics_parts import contact
-from beklijf.calendars.ics_reader import FOREVER, address_of, is_ours, plain_text
+from beklijf.calendars.ics_reader import FOREVER, address_of, is_ours, lasting, plain_text
 from beklijf.canonical import rhythm
 from beklijf.domain import Contact, Event, Recurrence, Single
 from beklijf.errors import Missing
@@ -149,7 +149,7 @@ def _event(said: Json, properties: Mapping[str, str]) -> Event:
 
 
 def _minutes(said: Json) -> int:
-    return int((moment(said["end"]) - moment(said["start"])) / timedelta(minutes=1))
+    return lasting(moment(said["start"]), moment(said["end"]))
 
 
 def _zone(ours: str, theirs: str, begins: datetime) -> ZoneInfo:

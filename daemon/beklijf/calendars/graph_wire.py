@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from beklijf.accounts.rest import Reply, Rest
+from beklijf.accounts.rest import Reply, Rest, part_of
 from beklijf.calendars.graph_writing import wired
 from beklijf.calendars.pages import Pages
 from beklijf.errors import Transient
@@ -77,6 +77,8 @@ class Wire:
             raise self._unreadable()
         if any(not isinstance(each, dict) or any(not each.get(key) for key in always) for each in found):
             raise self._unreadable()
+        if "id" in always and any(not isinstance(each["id"], str) for each in found):
+            raise self._unreadable()
         return found
 
     def items(self, path: str, *always: str) -> Iterator[Json]:
@@ -133,7 +135,7 @@ class Wire:
         told = {each["id"]: each for each in self.values(reply, "id", "status", name="responses")}
         if missing := [each["id"] for each in asked if each["id"] not in told]:
             raise Transient(f"{self.rest.called}: a batch said nothing about {len(missing)} of {len(asked)} requests")
-        return [_reply(told[each["id"]], reply) for each in asked]
+        return [part_of(told[each["id"]], reply) for each in asked]
 
     def _unreadable(self) -> Transient:
         return Transient(f"{self.rest.called}: an answer that can't be read", hint="does a proxy stand in between?")
@@ -158,11 +160,6 @@ def _part(number: int, part: Part, *, in_order: bool) -> Json:
     if in_order and number:
         asked["dependsOn"] = [str(number - 1)]
     return asked
-
-
-def _reply(said: Json, whole: Reply) -> Reply:
-    headers = {"Date": whole.headers.get("Date", "")} | {name.title(): value for name, value in (said.get("headers") or {}).items()}
-    return Reply(status=said["status"], headers=headers, body=said.get("body"))
 
 
 def _went_well(reply: Reply) -> bool:

@@ -69,6 +69,13 @@ class Reading:
     left_to_server: bool
 
 
+def lasting(start: datetime, end: datetime) -> int:
+    """Return the minutes between two instants; raises `Unreadable` for what ends before it begins."""
+    if end < start:
+        raise Unreadable("it ends before it begins")
+    return int((end - start) / timedelta(minutes=1))
+
+
 def is_ours(uid: str) -> bool:
     return uid.endswith("@beklijf")
 
@@ -264,7 +271,7 @@ def clock_of(calendar: Calendar, tzid: str) -> tzinfo:
 def length(calendar: Calendar, component: Component) -> int:
     start = moment(calendar, component, "DTSTART").astimezone(UTC)
     if "DTEND" in component:
-        return int((moment(calendar, component, "DTEND").astimezone(UTC) - start) / timedelta(minutes=1))
+        return lasting(start, moment(calendar, component, "DTEND").astimezone(UTC))
     value: Property = component.get("DURATION")
     duration = value.dt if value is not None else timedelta()
     if not isinstance(duration, timedelta):

@@ -27,6 +27,7 @@ from exchangelib.services import (  # type: ignore[import-untyped]
 from exchangelib.services.sync_folder_hierarchy import SyncFolder  # type: ignore[import-untyped]
 
 from beklijf.accounts.ews import Connection, Service
+from beklijf.calendars.pages import Pages
 from beklijf.errors import Down, Missing, Refused
 from beklijf.inbox import synced
 from beklijf.inbox.synced import PAGE, Page, Told
@@ -204,13 +205,14 @@ class ExchangeInbox:
 
     def _all(self, folder: Any) -> Iterator[tuple[str, datetime | None]]:  # noqa: ANN401  # as above
         """Yield all mails of a folder with their times."""
-        place, last = "", False
+        place, last, read = "", False, Pages(self.target)
         while not last:
             page = self._page(folder, place)
             if page is None:
                 return
             yield from page.came.items()
             place, last = page.place, page.last
+            read.turn((), "" if last else place)
 
     # -- folders -------------------------------------------------------------------------------------------------------
 

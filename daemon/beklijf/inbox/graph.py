@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from beklijf.accounts.graph import open_rest
-from beklijf.accounts.rest import Reply, reply_of
+from beklijf.accounts.rest import Reply, part_of, reply_of
+from beklijf.calendars.pages import Pages
 from beklijf.errors import BackendError, Down, Missing, Refused, Transient
 from beklijf.inbox import synced
 from beklijf.inbox.synced import PAGE, Page, Told
@@ -37,6 +38,8 @@ _NO_CONTENT = frozenset({"ErrorMimeContentConversionFailed", "ErrorContentConver
 _GONE, _OUT_OF_DATE, _BAD = frozenset({404, 410}), 410, 400
 _NO_SUCH_ID = "ErrorInvalidIdMalformed"
 _ROOT, _INBOX = "msgfolderroot", "inbox"
+_LONGEST_SIZE = 15
+"""Digits of a size."""
 
 
 class GraphInbox:
@@ -54,7 +57,7 @@ class GraphInbox:
         self._read_folder = ""
 
     def check(self) -> str:
-        with_count = self._ask("GET", f"{self._folder_path()}?$select=displayName,totalItemCount").body
+        with_count = self._object(self._ask("GET", f"{self._folder_path()}?$select=displayName,totalItemCount"))
         filed = self._found(self._settings.filed)
         will_be = "" if filed else ", which will be made"
         there = f"{self._settings.folder} has {with_count.get('totalItemCount', 0)} mails"
@@ -92,19 +95,22 @@ class GraphInbox:
             return None
         if reply.status == _BAD:
             raise Refused(f"{self.target}: {reply.status} {reply.code} {reply.message}")
-        body = self._object(reply)
+        body, lines = self._object(reply), self._values(reply)
         # a line without its time is no new mail, whatever was asked for: somebody has read it, or put a category on it
-        came = {each["id"]: _instant(each["receivedDateTime"]) for each in body["value"] if each.get("receivedDateTime")}
-        following = body.get("@odata.nextLink")
-        return Page(came=came, place=following or body["@odata.deltaLink"], last=not following)
+        came = {each["id"]: _instant(each["receivedDateTime"]) for each in lines if each.get("receivedDateTime")}
+        following, end = (str(body.get(f"@odata.{name}Link") or "") for name in ("next", "delta"))
+        if not following and not end:
+            raise Transient(f"{self.target}: a list that doesn't say where to go on")
+        return Page(came=came, place=following or end, last=not following or following == place)
 
     def told(self, ids: Sequence[str]) -> Mapping[str, Told]:
         replies = self._batch([("GET", f"{self._mail(each)}{_ENVELOPE}", None) for each in ids])
-        found = {each: reply.body for each, reply in zip(ids, replies, strict=True) if self._is_there(reply, "reading an envelope")}
+        there = ((each, reply) for each, reply in zip(ids, replies, strict=True) if self._is_there(reply, "reading an envelope"))
+        found = {each: _object(reply.body) for each, reply in there}
         more = [each for each, body in found.items() if body.get("hasAttachments") and not _is_meeting(body)]
         lists = self._batch([("GET", f"{self._mail(each)}/attachments?$select=name,contentType", None) for each in more])
         attached = {
-            each: [str(part.get(key) or "") for part in reply.body["value"] for key in ("name", "contentType")]
+            each: [str(part.get(key) or "") for part in _objects(_object(reply.body).get("value")) for key in ("name", "contentType")]
             for each, reply in zip(more, lists, strict=True)
             if self._is_there(reply, "reading an envelope")
         }
@@ -143,7 +149,7 @@ class GraphInbox:
 
     def _below(self, parent: str, name: str) -> str | None:
         path = f"{self._children(parent)}?$select=displayName&$top={PAGE}"
-        return next((each["id"] for each in self._pages(path) if each["displayName"].casefold() == name.casefold()), None)
+        return next((each["id"] for each in self._pages(path) if str(each.get("displayName")).casefold() == name.casefold()), None)
 
     def _made(self, name: str) -> str:
         above, _, own = name.rpartition("/")
@@ -153,7 +159,7 @@ class GraphInbox:
         except Refused as error:
             hint = "the application needs Mail.ReadWrite for this mailbox; or make it by hand, or choose another name in [inbox] filed"
             raise Down(f"{self.target} makes no folder {name}: {error}", hint=hint) from error
-        return str(self._object(made)["id"])
+        return str(self._object(made).get("id", ""))
 
     def _children(self, parent: str) -> str:
         below = "" if parent == _ROOT else f"/{quote(parent, safe='')}/childFolders"
@@ -182,11 +188,12 @@ class GraphInbox:
         return error
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
-        following: str | None = path
+        read, following = Pages(self.target), path
         while following:
-            body = self._object(self._ask("GET", following))
-            yield from body["value"]
-            following = body.get("@odata.nextLink")
+            reply = self._ask("GET", following)
+            found, following = self._values(reply), str(self._object(reply).get("@odata.nextLink") or "")
+            read.turn(found, following)
+            yield from found
 
     def _batch(self, parts: Sequence[tuple[str, str, object]]) -> list[Reply]:
         """Return the answers in the order of *parts*, whatever they say; one request for each twenty of them."""
@@ -195,10 +202,10 @@ class GraphInbox:
             some = parts[begin : begin + BATCH]
             asked = [_part(number, *part) for number, part in enumerate(some)]
             reply = self._ask("POST", "/$batch", json={"requests": asked})
-            told = {each["id"]: each for each in self._object(reply)["responses"]}
+            told = {each["id"]: each for each in self._values(reply, "responses")}
             if missing := [each["id"] for each in asked if each["id"] not in told]:
                 raise Transient(f"{self.target}: a batch said nothing about {len(missing)} of {len(asked)} requests")
-            found += [_reply(told[each["id"]], reply) for each in asked]
+            found += [part_of(told[each["id"]], reply) for each in asked]
         return found
 
     def _is_there(self, reply: Reply, what: str) -> bool:
@@ -222,17 +229,24 @@ class GraphInbox:
             raise Transient(f"{self.target}: answers {reply.status} without saying anything")
         return reply.body
 
+    def _values(self, reply: Reply, name: str = "value") -> list[dict[str, Any]]:
+        """Return the list of objects with ids that was answered; what is none can't be told from an answer of somebody in between."""
+        found = self._object(reply).get(name)
+        if not isinstance(found, list) or not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in found):
+            raise Transient(f"{self.target}: a list that can't be read")
+        return found
+
 
 def _told(body: Mapping[str, Any], attached: Sequence[str]) -> Told:
     extended = _extended(body)
     size = extended.get(_SIZE.casefold(), "")
-    sender = ((body.get("from") or {}).get("emailAddress") or {}).get("address") or ""
+    sender = _object(_object(body.get("from")).get("emailAddress")).get("address") or ""
     return Told(
         envelope=synced.envelope(
             str(sender),
             str(body.get("subject") or ""),
             extended.get(_CLASS.casefold(), ""),
-            size=int(size) if size.isdecimal() else 0,
+            size=int(size) if size.isascii() and size.isdecimal() and len(size) <= _LONGEST_SIZE else 0,
             attached=attached,
         ),
         at=_instant(body.get("receivedDateTime")),
@@ -246,7 +260,17 @@ def _is_meeting(body: Mapping[str, Any]) -> bool:
 
 def _extended(body: Mapping[str, Any]) -> dict[str, str]:
     # Exchange writes the number of a property in small letters, or without its zeros
-    return {_spelt(each["id"]): str(each["value"]) for each in body.get("singleValueExtendedProperties") or ()}
+    found = _objects(body.get("singleValueExtendedProperties"))
+    return {_spelt(str(each.get("id"))): str(each.get("value")) for each in found}
+
+
+def _object(value: object) -> dict[str, Any]:
+    """Return an object of a mail; empty for what is none, which is a trouble of this field alone."""
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _spelt(key: str) -> str:
@@ -271,11 +295,6 @@ def _part(number: int, method: str, path: str, body: object) -> dict[str, Any]:
         part["body"] = body
         headers["Content-Type"] = "application/json"
     return part
-
-
-def _reply(said: Mapping[str, Any], whole: Reply) -> Reply:
-    headers = {"Date": whole.headers.get("Date", "")} | {name.title(): value for name, value in (said.get("headers") or {}).items()}
-    return Reply(status=said["status"], headers=headers, body=said.get("body"))
 
 
 def _code(error: BackendError) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.company import Entry, Guest
@@ -14,7 +15,7 @@ from tests.fakes.ews import availability, items
 from tests.fakes.ews.soap import Fault, M, Refusal, T, at, find, instant, local, refused, response, success, text, yes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from zoneinfo import ZoneInfo
 
     from lxml import etree
@@ -38,6 +39,9 @@ class Operations:
     """By mailbox and who acts: ``editor`` or ``reviewer``; who isn't in it sees nothing."""
     takes_uids: bool = True
     """Events have the UID that their creator gives them."""
+    endless: bool = False
+    """Listings never come to an end, each time with another state."""
+    _turns: Iterator[int] = field(default_factory=count)
     spoilt: dict[str, str] = field(default_factory=dict)
     """What is said, by id, of items that can be listed but not read."""
     seen: dict[str, int] = field(default_factory=dict)
@@ -138,7 +142,7 @@ class Operations:
     def _sync_folder_items(self, request: etree._Element, acting: str) -> etree._Element:
         try:
             mailbox, folder = self._folder(at(request, "m:SyncFolderId"), acting)
-            state = text(request, "m:SyncState")
+            state = text(request, "m:SyncState").partition("~")[0]
             place = f"{mailbox.address}|{self._store(mailbox)}|{folder}"
             before = _version(state, place)
         except Refusal as no:
@@ -152,8 +156,8 @@ class Operations:
         changes = [self._change(name, gone, before, folder, wanted) for _, name, gone in page]
         now = page[-1][0] if page else before
         content = (
-            M.SyncState(_state(now, place)),
-            M.IncludesLastItemInRange(yes(not rest)),
+            M.SyncState(f"{_state(now, place)}~{next(self._turns)}" if self.endless else _state(now, place)),
+            M.IncludesLastItemInRange(yes(not rest and not self.endless)),
             M.Changes(*(each for each in changes if each is not None)),
         )
         return response("SyncFolderItems", [success("SyncFolderItems", *content)])

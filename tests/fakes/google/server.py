@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,7 @@ from tests.fakes.judges import Illegal
 from tests.fakes.judges.google import judge_request, judge_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.fakes.company import Company
     from tests.fakes.google.items import Item
@@ -45,6 +46,8 @@ class GoogleServer:
     url: str = ""
     moods: list[Mood | None] = field(default_factory=list)
     """For the next requests, in order; None: done as asked."""
+    garbled: Callable[[Any], Any] | None = None
+    """What becomes of answers after the judge has seen them: what no server should say, and one may."""
     requests: list[str] = field(default_factory=list)
     """What was asked: method, and path with query."""
     bodies: list[Any] = field(default_factory=list)
@@ -62,6 +65,8 @@ class GoogleServer:
             if mood is not None and mood.status:
                 return mood.status, No(mood.status, mood.reason).body() if mood.reason else {}, mood.headers
             status, body = self._answer(method, target, headers, content)
+            if self.garbled is not None:
+                body = self.garbled(deepcopy(body))
             return None if mood is not None and mood.dropped else (status, body, {})
 
     def _answer(self, method: str, target: str, headers: Any, content: bytes) -> tuple[int, Item | None]:  # noqa: ANN401  # as above
