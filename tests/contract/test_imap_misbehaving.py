@@ -31,7 +31,7 @@ __all__ = ["certificates", "password"]  # fixtures
 
 SHORT = 0.4
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
-LATER = datetime(2027, 1, 1, tzinfo=UTC)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 MUCH = "more than was asked for"
 LATE = "not done within"
 UNREADABLE = "an answer that can't be read"

@@ -260,7 +260,7 @@ def imap(line: Line) -> None:
                 case Word("envelopes"):
                     for uid in uids:
                         header = IMAP_MAILS[uid].partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-                        known = b'UID %d RFC822.SIZE %d INTERNALDATE "29-Nov-2026 12:00:00 +0000"' % (uid, len(IMAP_MAILS[uid]))
+                        known = b'UID %d RFC822.SIZE %d INTERNALDATE "01-Jan-2090 12:00:00 +0000"' % (uid, len(IMAP_MAILS[uid]))
                         line.act((b"* %d FETCH (%b BODY[HEADER.FIELDS (FROM)]<0> {%d}\r\n%b)\r\n" % (uid, known, len(header), header),))
                 case Word("content"):
                     for uid in uids:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 
-STOPPING = 4.0
-"""Seconds that a server may still take for the change in hand."""
+STOPPING = 3.0
+"""Seconds that a server may still take for the change in hand: what is left of five is for noting it down, on a busy machine."""
 
 
 class Signals:
