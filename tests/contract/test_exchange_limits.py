@@ -81,7 +81,7 @@ HELD: dict[str, Callable[[], Iterator[bytes]]] = {
 }
 
 
-HOW = dict.fromkeys(("100 Continue again and again", "other statuses first"), r"not done within|can't be read|no connection")
+HOW = dict.fromkeys(("100 Continue again and again", "other statuses first"), r"not done within|can't be read|no connection|answers 102$")
 """How it ends where urllib3 and urllib3-future differ: some of them count."""
 
 
