@@ -153,7 +153,8 @@ def search(name: str, make: Callable[[Path], Iterator[Place]], tmp_path: Path, n
         assert end.brought == wanted.brought, told
         assert not more, f"{told}: {more}"
         assert sum(missing.values()) <= sum(end.named.values()), f"{told}: {missing}"
-        assert end.twice <= end.again, told
+        lies = place.line.habits["another code"]  # "not now" to a mail that was taken: who is told so sends it again
+        assert end.twice <= end.again + lies, told
         campaign.count(sum(place.line.habits.values()), refused=sum(missing.values()), twice=end.twice)
         shutil.rmtree(folder)
 
