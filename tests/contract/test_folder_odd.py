@@ -173,6 +173,23 @@ def test_an_event_through_a_link_is_read(calendar: Calendar, folder: Path, tmp_p
     assert calendar.changes(None).changed == (one,)
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.ics", b"\xff 100%25 \xfe.ics", b"caf%E9.ics"], ids=repr)
+def test_an_event_under_a_name_that_is_no_utf_8_is_read_written_and_taken_away(calendar: Calendar, folder: Path, name: bytes) -> None:
+    stored = calendar.create(ONE, sequence=0, agent=Agent.CLIENT, stamp=STAMP)
+    (folder / stored.href).rename(folder / os.fsdecode(name))
+
+    [found] = calendar.changes(None).changed
+    moved = calendar.update(found, replace(ONE, place="Zaal 2"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT, stamp=STAMP)
+
+    assert found.event == ONE
+    assert found.href.encode()  # the ledger keeps it as text
+    assert calendar.fetch(found.href).event.place == "Zaal 2"
+    assert b"Zaal 2" in (folder / os.fsdecode(name)).read_bytes()
+    calendar.delete(moved)
+    assert calendar.changes(None).changed == ()
+    assert not (folder / os.fsdecode(name)).exists()
+
+
 def test_what_is_gone_is_missing(calendar: Calendar) -> None:
     calendar.create(ONE, sequence=0, agent=Agent.CLIENT, stamp=STAMP)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_to_bytes
 
 from beklijf import contents, files
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, freebusy, ics
@@ -148,13 +149,13 @@ class FolderCalendar:
         data = self._unchanged(stored)
         new = ics.patch(data, wanted, fields, sequence=sequence, stamp=stamp, agent=agent)
         with self._translated():
-            self._write(stored.href, new)
+            self._write(self._called(stored.href), new)
         return _stored(stored.href, new)
 
     def delete(self, stored: Stored) -> None:
         self._unchanged(stored)
         with self._translated(), files.folder(self._folder) as folder:
-            os.unlink(stored.href, dir_fd=folder)
+            os.unlink(self._called(stored.href), dir_fd=folder)
             if self._durable:
                 os.fsync(folder)
 
@@ -205,16 +206,16 @@ class FolderCalendar:
                         except FileNotFoundError:  # gone since it was listed
                             continue
                         except contents.NoContent as error:
-                            wrong[entry.name] = str(error.strerror)
+                            wrong[_href(entry.name)] = str(error.strerror)
                             continue
-                        found[entry.name] = (f"{status.st_mtime_ns:x}.{status.st_size:x}.{status.st_ino:x}", status.st_mtime_ns)
+                        found[_href(entry.name)] = (f"{status.st_mtime_ns:x}.{status.st_size:x}.{status.st_ino:x}", status.st_mtime_ns)
         return found, wrong
 
     def _read(self, name: str) -> bytes | None:
         """Return what is in a file, None if it is gone; raises `Refused` for one that is not to be read."""
         with self._translated():
             try:
-                return contents.read(self._folder / name)
+                return contents.read(self._folder / self._called(name))
             except FileNotFoundError:
                 return None
             except contents.NoContent as error:
@@ -226,6 +227,11 @@ class FolderCalendar:
         except Refused as error:
             unreadable[name] = str(error)
             return None
+
+    def _called(self, href: str) -> str:
+        """Return the name of a file by its href."""
+        spelt = os.fsdecode(unquote_to_bytes(href))
+        return href if spelt == href or os.path.lexists(self._folder / href) else spelt
 
     def _existing(self, href: str) -> bytes:
         data = self._read(href)
@@ -285,6 +291,15 @@ def _sort(name: str, data: bytes, *, changed: list[Stored], gone: list[str], unr
 
 def _stored(name: str, data: bytes) -> Stored:
     return ics.stored(data, href=name, etag=_digest(data))
+
+
+def _href(name: str) -> str:
+    """Return what the ledger calls a file: its name, or the bytes of that, percent-encoded, where they are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return quote(os.fsencode(name))
+    return name
 
 
 def _digest(data: bytes) -> str:
