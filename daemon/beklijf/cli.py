@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from beklijf import foreign
 from beklijf.collector import uncollected
 from beklijf.commands.arguments import end_of, instant, parser, start_of
+from beklijf.commands.output import Unwritable, give_up_stdout, writing
 from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -49,17 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BeklijfError as error:
             _complain(error.problems)
             code = error.exit_code
-        sys.stdout.flush()
+        _flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        _give_up_stdout()  # whoever read along has gone: ``| head``
+        give_up_stdout()  # whoever read along has gone: ``| head``
         return 128 + signal.SIGPIPE
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        _give_up_stdout()
-        _complain([Problem(where="output", what=error.strerror or str(error))])
+    except Unwritable as error:
+        give_up_stdout()
+        _complain([Problem(where="output", what=str(error))])
+        return StateError.exit_code
+    except OSError as error:  # of whatever the command was at: what the system says is all that there is to say
+        _complain([Problem(where=str(error.filename or ""), what=error.strerror or str(error) or type(error).__name__)])
         return StateError.exit_code
     return code
 
@@ -340,20 +342,22 @@ def _worst(codes: Iterable[int]) -> int:
 def _print(lines: Iterable[str], *, to: TextIO | None = None) -> None:
     """Print lines, whoever's words are in them; all that goes to a screen but JSON, which has its own escapes, goes this way."""
     for line in lines:
-        print(foreign.line(line), file=to)
+        with writing():
+            print(foreign.line(line), file=to)
 
 
 def _print_json(value: dict[str, Json]) -> None:
-    print(json.dumps(value, indent=2))
+    with writing():
+        print(json.dumps(value, indent=2))
 
 
-def _give_up_stdout() -> None:
-    """Send the rest nowhere; without this Python complains once more on its way out."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush() -> None:
+    with writing():
+        sys.stdout.flush()
 
 
 def _complain(problems: Iterable[Problem]) -> None:
-    sys.stdout.flush()
+    _flush()
     for problem in problems:
         _print([f"{'warning' if problem.warning else 'error'}: {problem}"], to=sys.stderr)
         if problem.hint:

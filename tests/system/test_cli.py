@@ -568,6 +568,18 @@ def test_a_full_disk_behind_the_output_is_an_error_and_no_traceback(folder: Path
     assert found.stderr == "error: output: No space left on device\n"
 
 
+def test_an_error_of_the_system_that_names_no_file_is_not_the_outputs(folder: Path) -> None:
+    code = (
+        "import resource, sys; from beklijf import cli, service;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); sys.exit(cli.main(['run']))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+
+    assert found.returncode == 74
+    assert found.stderr == "error: Too many open files\n"
+
+
 def test_ctrl_c_ends_a_long_command_quietly(folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "beklijf", "rehearse", "--into", "new"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE

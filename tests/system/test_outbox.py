@@ -141,6 +141,10 @@ def test_a_mailbox_that_is_busy_gets_its_letter_later_and_the_others_at_once(hou
     house.tick(timedelta(minutes=2))
 
     assert outcome.delivered.down is None
+    [problem] = outcome.problems
+    assert problem.where == ANNA
+    assert problem.warning
+    assert "450 4.2.1 mailbox busy" in problem.what
     assert (mail.recipient, mail.state, mail.attempts, mail.retry_at) == (ANNA, "waiting", 1, WELCOME + timedelta(minutes=5))
     assert "450 4.2.1 mailbox busy" in mail.note
     assert early == []

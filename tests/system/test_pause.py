@@ -5,6 +5,9 @@ from __future__ import annotations
 import mailbox
 import re
 from datetime import date, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from typing import TYPE_CHECKING
 
 import icalendar
@@ -57,6 +60,13 @@ def letters_to(folder: Path, address: str) -> list[str]:
     return [str(mail["Subject"]) for mail in box if address in str(mail["To"]) and "text/calendar" not in str(mail)]
 
 
+def texts_to(folder: Path, address: str, subject: str) -> list[str]:
+    box = mailbox.Maildir(folder / "var/outbox", factory=None, create=False)
+    mails = [message_from_bytes(box.get_bytes(key), EmailMessage, policy=default) for key in box.iterkeys()]
+    bodies = [mail.get_body(("plain",)) for mail in mails if address in str(mail["To"]) and str(mail["Subject"]) == subject]
+    return [" ".join(str(body.get_content()).split()) for body in bodies if body is not None]
+
+
 def shown(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
@@ -105,6 +115,31 @@ def test_without_a_kind_all_three_are_paused_from_today_until_they_resume(runnin
     assert meetings(running) == set()
     assert len(letters_to(running, SANNE)) == number + 1  # one for all that was decided at once
     assert f"paused: Sanne de Vries, letters, from {today:%a %-d %b %Y} until they resume" in shown(status)
+
+
+def test_paused_twice_before_a_tick_is_paused_once_in_the_letter(running: Path) -> None:
+    number = len(letters_to(running, SANNE))
+    assert cli.main(["pause", SANNE, "--meetings"]) == 0
+    assert cli.main(["pause", SANNE, "--meetings"]) == 0
+    assert cli.main(["apply"]) == 0
+
+    [subject] = letters_to(running, SANNE)[number:]
+    [text] = texts_to(running, SANNE, subject)
+    assert "gesprekken en gesprekken" not in text
+    assert [pause.kind for pause in pauses(running)] == ["meetings"]
+
+
+def test_what_was_decided_last_is_what_the_letter_says(running: Path) -> None:
+    number = len(letters_to(running, SANNE))
+    later = service.clock().date() + timedelta(days=20)
+    assert cli.main(["pause", SANNE, "--meetings"]) == 0
+    assert cli.main(["pause", SANNE, "--meetings", "--until", str(later)]) == 0
+    assert cli.main(["pause", SANNE, "--letters"]) == 0
+    assert cli.main(["resume", SANNE, "--letters"]) == 0
+    assert cli.main(["apply"]) == 0
+
+    assert [(pause.kind, pause.last) for pause in pauses(running)] == [("meetings", later)]
+    assert len(letters_to(running, SANNE)) == number + 1  # of letters there is nothing to tell
 
 
 def test_resuming_brings_back_what_lies_ahead_and_only_of_that_kind(running: Path, capsys: pytest.CaptureFixture[str]) -> None:

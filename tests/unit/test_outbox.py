@@ -12,6 +12,7 @@ import pytest
 from beklijf.errors import StateError
 from beklijf.ledger import Ledger
 from beklijf.ledger.outbox import Outbox
+from beklijf.reconcile.delivery import back_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -259,3 +260,8 @@ def test_what_is_over_keeps_no_copy_of_what_was_written(desk: Desk) -> None:
     assert tuple(found[0]) == ("sent", "{}", None, "<1@x>", "")
     assert tuple(found[1]) == ("failed", "{}", None, None, "550 no such mailbox")
     assert [mail.state for mail in desk.outbox.open_mails()] == ["failed"]
+
+
+@pytest.mark.parametrize(("attempts", "minutes"), [(0, 5), (1, 5), (2, 10), (6, 160), (7, 240), (39, 240), (100_000, 240)])
+def test_what_fails_is_tried_ever_less_often_and_for_as_long_as_it_takes(attempts: int, minutes: int) -> None:
+    assert back_off(attempts) == timedelta(minutes=minutes)

@@ -54,7 +54,9 @@ SAME_FOR_ALL = 3
 
 def back_off(attempts: int) -> timedelta:
     """Return how long to wait after so many failed attempts."""
-    return min(FIRST_RETRY * (1 << max(attempts - 1, 0)), LAST_RETRY)
+    return min(
+        FIRST_RETRY * (1 << min(max(attempts - 1, 0), 16)), LAST_RETRY
+    )  # what fails for a week has a number of attempts that no date takes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +71,10 @@ class Delivered:
     down: BackendError | None = None
     doubt: BackendError | None = None
     """The last failure, when nothing worked since."""
+    doubted: list[tuple[Mail, BackendError]] = field(default_factory=list)
+    """The failures since the last that worked: the server's, if another one follows."""
+    put_off: list[tuple[Mail, BackendError]] = field(default_factory=list)
+    """What waits for another try because of itself: others went out after it."""
     aside: list[Mail] = field(default_factory=list)
     """What met `Down` first: a relay may mean one mailbox when it speaks of policy."""
 
@@ -108,6 +114,9 @@ class Delivery:
         elif result.aside:
             result.down = result.doubt
         self._same_for_all(result, now)
+        waiting = [*result.put_off, *(() if result.down else result.doubted)]
+        gone = {mail.id for mail in (*result.sent, *(mail for mail, _ in (*result.failed, *result.perhaps)))}
+        result.put_off = [*{mail.id: (mail, error) for mail, error in waiting if mail.id not in gone}.values()]
         return result
 
     def _links(self, programme: Programme) -> Links:
@@ -172,6 +181,7 @@ class Delivery:
                         result.aside.append(mail)
             result.down = error if result.doubt else None
             result.doubt = error
+            result.doubted.append((mail, error))
             return
         except BeklijfError:  # a secret that isn't there, say: it never reached a server
             with self.ledger.write():
@@ -182,6 +192,7 @@ class Delivery:
                 self.outbox.sent(mail)
             result.sent.append(mail)
         result.doubt = None
+        result.put_off, result.doubted = [*result.put_off, *result.doubted], []
 
     def _unheard(self, mail: Mail, note: str, at: datetime, result: Delivered) -> None:
         """Let a mail that nothing was heard of wait for its second attempt, or leave it to people: it was perhaps sent."""

@@ -285,6 +285,10 @@ class Engine:
             log.error("%s was refused: %s", mail.name, error)
             outcome.errors.append(error)
             outcome.problems += error.problems
+        for mail, why in result.put_off:
+            log.warning("a mail to %s waits for another try: %s", mail.recipient, why)
+            outcome.errors.append(why)
+            outcome.problems += [replace(problem, where=problem.where or mail.recipient, warning=True) for problem in why.problems]
         for mail, problem in result.perhaps:
             log.error("%s was perhaps sent: %s", mail.name, problem.what)
             outcome.problems.append(problem)
@@ -301,6 +305,7 @@ class Engine:
         outcome.delivered.sent += result.sent
         outcome.delivered.failed += result.failed
         outcome.delivered.perhaps += result.perhaps
+        outcome.delivered.put_off += result.put_off
         outcome.delivered.problems += result.problems
         outcome.delivered.down = result.down
 

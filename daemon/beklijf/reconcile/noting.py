@@ -23,11 +23,13 @@ from beklijf.reconcile.notices import Notices
 from beklijf.reconcile.plan import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
     from beklijf.calendars import Changes
+    from beklijf.conversation import Pause
     from beklijf.domain import Mentorship, Track
-    from beklijf.ledger import Ledger, Row
+    from beklijf.ledger import Decision, Ledger, Row
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
     from beklijf.reconcile.survey import Survey
@@ -121,26 +123,41 @@ def _take_up(ledger: Ledger, survey: Survey) -> None:
                 ledger.forget_moved(row.mentorships)
 
 
-def _take_up_pauses(outbox: Outbox, conversation: Conversation, config: Config, survey: Survey) -> None:
-    """Begin and end pauses that staff decided on, and let each person know, in one letter what was decided in one go."""
-    persons = {person.key: person for person in config.persons}
-    begun: defaultdict[tuple[str, date, date | None], list[PausedKind]] = defaultdict(list)
-    ended: defaultdict[str, list[PausedKind]] = defaultdict(list)
-    for decision in survey.decisions:
-        if decision.subject not in persons:
-            continue
+def _pause(conversation: Conversation, decisions: Iterable[Decision]) -> dict[tuple[str, PausedKind], Pause | None]:
+    """Begin and end pauses; return what was decided last of each kind for each person: a pause, or None for its end."""
+    decided: dict[tuple[str, PausedKind], Pause | None] = {}
+    for decision in decisions:
         if decision.kind == "pause":
             pause = read_pause(decision)
             conversation.pause(pause)
-            begun[pause.person, pause.first, pause.last].append(pause.kind)
+            decided[pause.person, pause.kind] = pause
         elif decision.kind == "resume":
-            meant = (kind for kind in PAUSABLE if decision.field in {"", kind})
-            ended[decision.subject] += [kind for kind in meant if conversation.resume(decision.subject, kind)]
+            for kind in (each for each in PAUSABLE if decision.field in {"", each}):
+                conversation.resume(decision.subject, kind)
+                decided[decision.subject, kind] = None
+    return decided
+
+
+def _take_up_pauses(outbox: Outbox, conversation: Conversation, config: Config, survey: Survey) -> None:
+    """Begin and end pauses that staff decided on, and let each person know, in one letter what came of all that was decided.
+
+    Paused twice is paused once, by the words of the second time; paused and resumed before a tick came by is nothing to tell.
+    """
+    persons = {person.key: person for person in config.persons}
+    standing = {(pause.person, pause.kind) for pause in conversation.pauses()}
+    decided = _pause(conversation, [decision for decision in survey.decisions if decision.subject in persons])
+    begun: defaultdict[tuple[str, date, date | None], list[PausedKind]] = defaultdict(list)
+    ended: defaultdict[str, list[PausedKind]] = defaultdict(list)
+    for (key, kind), made in decided.items():
+        if made is not None:
+            begun[key, made.first, made.last].append(kind)
+        elif (key, kind) in standing:
+            ended[key].append(kind)
     letters = [(About.PAUSED, key, kinds, first, last) for (key, first, last), kinds in begun.items()]
     letters += [(About.RESUMED, key, kinds, survey.now.astimezone(persons[key].zone).date(), None) for key, kinds in ended.items()]
     for about, key, kinds, first, last in letters:
         mentorship = next((k for k, track in survey.programme.tracks.items() if key in _members(track)), None)
-        if mentorship is None or not kinds:
+        if mentorship is None:
             continue
         response = Response(about=about, mentorship=mentorship, person=key, kinds=tuple(kinds), first=first, last=last)
         name = f"answer {about} {key} {' '.join(kinds)} {stamp(survey.now)}"
