@@ -119,7 +119,14 @@ class Pressed:
     """What follows ``Doel:`` or ``Goal:`` in it, for a token of that kind; one line."""
 
 
-Happening: TypeAlias = Answered | Proposed | Asked | Stranger | Away | Bounced | Pressed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unproved:
+    """What a mail asks in the name of somebody, and nothing proves that it is theirs: the coordinator says whether it counts."""
+
+    asked: Answered | Proposed
+
+
+Happening: TypeAlias = Answered | Proposed | Asked | Stranger | Away | Bounced | Pressed | Unproved
 
 
 # -- what the ledger keeps ---------------------------------------------------------------------------------------------
@@ -237,6 +244,8 @@ class TokenKind(StrEnum):
     """Another hour for the whole series: ``value`` has ``start`` (its first meeting, ISO with offset), ``zone``, ``minutes``."""
     ONCE = "once"
     """Only this time: nothing is to be done."""
+    CONFIRM = "confirm"
+    """They did ask it by mail: ``value`` has ``partstat`` (empty: a proposal), ``uid``, ``place``, ``start`` and ``minutes``."""
     TIME = "time"
     """Another time for one meeting: ``value`` has ``uid``, ``place`` (ISO or empty), ``start``, ``minutes``."""
 

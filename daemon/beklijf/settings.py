@@ -130,6 +130,10 @@ class MailSettings:
     google: GoogleLogin | None = None
 
 
+EXCHANGE_ONLINE = "mx.microsoft.com"
+"""What Exchange Online calls itself, where it does (ARC-Authentication-Results)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxSettings:
     """The mailbox in which answers arrive."""
@@ -146,6 +150,8 @@ class InboxSettings:
     password: Secret | None = None
     ca: Path | None = None
     folder: str = "INBOX"
+    authserv_id: str = ""
+    """Whose Authentication-Results to believe (RFC 8601), casefolded; empty: nobody's."""
     filed: str = "beklijf"
     """Where handled mail goes, and is deleted from after ``answers.keep``."""
     auth: Literal["password", "graph", "google"] = "password"

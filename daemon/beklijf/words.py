@@ -150,9 +150,17 @@ ASKS = {
     "hour": {"nl": "Voortaan {}", "en": "From now on {}"},
     "time": {"nl": "Verzetten naar {}", "en": "Move to {}"},
     "once": {"nl": "Alleen deze keer {}", "en": "Only this time, {}"},
+    "confirm": {"nl": "Klopt: {}", "en": "Confirmed: {}"},
     "send": {"nl": "Verstuur deze mail zoals hij is.", "en": "Send this mail as it is."},
 }
 """The subjects of the mails that links in letters open, and the line in them."""
+
+REQUESTS = {
+    "decline": {"nl": "de hele reeks gesprekken afzeggen", "en": "decline the whole series of meetings"},
+    "move": {"nl": "het gesprek van {was} verzetten naar {start}", "en": "move the meeting of {was} to {start}"},
+    "move-series": {"nl": "de reeks gesprekken voortaan vanaf {start}", "en": "have the series of meetings from {start} on"},
+}
+"""What a mail asks that is put to the coordinator."""
 
 GOAL_LINE = {"nl": "Doel: ", "en": "Goal: "}
 KINDS = {
@@ -171,6 +179,7 @@ NOTICES = {
     "bounced": {"nl": "mail aan {} komt niet aan", "en": "mail to {} does not arrive"},
     "forwarded": {"nl": "een mail van {} die nergens bij past", "en": "a mail from {} that fits nothing"},
     "stranger": {"nl": "is {} dezelfde persoon?", "en": "is {} the same person?"},
+    "unproved": {"nl": "is deze mail echt van {}?", "en": "is this mail really from {}?"},
     "silent": {"nl": "bij {} blijft het stil", "en": "nothing heard of {}"},
     "paused": {"nl": "{} pauzeert", "en": "{} pauses"},
     "resumed": {"nl": "{} doet weer mee", "en": "{} is back"},
@@ -202,6 +211,14 @@ LINES = {
     "stranger-do": {
         "nl": 'Is het een van hen? Zet het adres dan bij die persoon: also = ["{address}"].',
         "en": 'Is it one of them? Then add the address to that person: also = ["{address}"].',
+    },
+    "unproved": {
+        "nl": "In een mail in naam van {name} ({address}) staat: {asked}. Niets bewijst dat {name} die stuurde, dus er is niets veranderd.",
+        "en": "A mail in the name of {name} ({address}) says: {asked}. Nothing proves that {name} sent it, so nothing has changed.",
+    },
+    "unproved-do": {
+        "nl": "Vraag het even na. Klopt het, open dan de link hieronder en verstuur de mail; dan gebeurt het alsnog.",
+        "en": "Please ask. If it is right, open the link below and send the mail; then it will be done.",
     },
     "silent": {
         "nl": "{training}: van {pairs} is na de uitnodigingen {days} werkdagen niets gehoord.",

@@ -33,6 +33,7 @@ LISTENING = """
 [inbox]
 kind = "folder"
 path = "inbox"
+authserv_id = "mx.voorbeeld.example"
 
 [answers]
 read = true
@@ -69,8 +70,11 @@ def deliver(town: Town, mail: EmailMessage) -> None:
     (town.folder / "inbox" / "new" / name).write_bytes(mail.as_bytes())
 
 
-def letter(town: Town, sender: str, subject: str, text: str) -> EmailMessage:
+def letter(town: Town, sender: str, subject: str, text: str, *, verdict: str = "pass") -> EmailMessage:
+    """Return a mail as our server got it, with its *verdict* on who wrote it (empty: none)."""
     mail = EmailMessage()
+    if verdict:
+        mail["Authentication-Results"] = f"mx.voorbeeld.example; dmarc={verdict} header.from={sender.rpartition('@')[2]}"
     mail["From"], mail["To"], mail["Subject"] = sender, ORGANIZER, subject
     mail["Message-ID"] = f"<{abs(hash((sender, subject, text)))}.{town.now.timestamp():.0f}@client.example>"
     mail.set_content(text)
@@ -111,15 +115,28 @@ def calendar_part(
     return "\r\n".join(lines)
 
 
-def reply(town: Town, item: str, who: str, partstat: str, *, meeting: datetime | None = None, sender: str = "") -> None:
-    mail = letter(town, sender or who, f"{partstat.title()}: Mentorgesprek", "")
+def reply(
+    town: Town,
+    item: str,
+    who: str,
+    partstat: str,
+    *,
+    meeting: datetime | None = None,
+    sender: str = "",
+    verdict: str = "pass",
+    to: str = "",
+) -> None:
+    """Answer an invitation; *to* is the Message-ID of the mail that it answers, which some programs name."""
+    mail = letter(town, sender or who, f"{partstat.title()}: Mentorgesprek", "", verdict=verdict)
+    if to:
+        mail["In-Reply-To"] = to
     data = calendar_part(town, item, who, method="REPLY", partstat=partstat, meeting=meeting)
     mail.add_alternative(data.encode(), maintype="text", subtype="calendar", params={"method": "REPLY", "charset": "UTF-8"})
     deliver(town, mail)
 
 
-def propose(town: Town, item: str, who: str, start: datetime, *, meeting: datetime | None = None) -> None:
-    mail = letter(town, who, "New Time Proposed: Mentorgesprek", "")
+def propose(town: Town, item: str, who: str, start: datetime, *, meeting: datetime | None = None, verdict: str = "pass") -> None:
+    mail = letter(town, who, "New Time Proposed: Mentorgesprek", "", verdict=verdict)
     data = calendar_part(town, item, who, method="COUNTER", partstat="TENTATIVE", meeting=meeting, start=start)
     mail.add_alternative(data.encode(), maintype="text", subtype="calendar", params={"method": "COUNTER", "charset": "UTF-8"})
     deliver(town, mail)
@@ -451,6 +468,85 @@ def test_an_answer_from_outside_moves_nothing_and_reaches_nobody(town: Town) -> 
     settled(town)
 
 
+# -- who wrote it ------------------------------------------------------------------------------------------------------
+
+
+def asked(town: Town) -> EmailMessage:
+    """Return the one mail that everybody got: to the coordinator, whether it is so."""
+    [mail] = town.mails()
+    assert str(mail["To"].addresses[0].addr_spec) == COORDINATOR
+    return mail
+
+
+@pytest.mark.parametrize("verdict", ["", "fail"])
+def test_a_proposal_that_nothing_proves_moves_nothing_until_somebody_vouches_for_it(town: Town, verdict: str) -> None:
+    town.invited()
+    new = datetime(2027, 2, 3, 11, tzinfo=AMSTERDAM)
+    propose(town, "series", SANNE, new, meeting=SECOND, verdict=verdict)
+
+    town.tick(SOON)
+
+    question = asked(town)
+    text = str(question.get_body(("plain",)))
+    assert "Sanne" in text
+    assert "3 februari" in text
+    assert town.event("series").singles == ()
+    settled(town)
+    press(town, COORDINATOR, link(question, "Klopt"))
+    town.tick(SOON)
+    assert [(s.at, s.start) for s in town.event("series").singles] == [(SECOND.astimezone(UTC), new.astimezone(UTC))]
+
+
+def test_a_no_to_the_series_that_nothing_proves_is_asked_about_once(town: Town) -> None:
+    town.invited()
+    for _ in range(3):
+        reply(town, "series", SANNE, "DECLINED", verdict="")
+    town.tick(SOON)
+
+    question = asked(town)
+    assert said(town) == {}
+    reply(town, "series", SANNE, "DECLINED", verdict="")
+    settled(town)
+    press(town, COORDINATOR, link(question, "Klopt"))
+    town.tick(SOON)
+    assert said(town) == {("series", "", "sanne"): Said.DECLINED}
+
+
+def test_what_an_outsider_sends_with_our_link_is_nothing(town: Town) -> None:
+    town.invited()
+    propose(town, "series", SANNE, datetime(2027, 2, 3, 11, tzinfo=AMSTERDAM), meeting=SECOND, verdict="")
+    town.tick(SOON)
+    question = asked(town)
+
+    press(town, "guest@elders.example", link(question, "Klopt"))
+    town.tick(SOON)
+
+    assert town.event("series").singles == ()
+
+
+def test_a_no_to_the_series_counts_where_it_answers_our_own_mail_to_that_person(town: Town) -> None:
+    town.invited()
+    sent = town.engine.outbox.sent_by_id(town.now - timedelta(days=30))
+    to_sanne, to_karim = (next(each for each, who in sent.items() if who == person) for person in (SANNE, KARIM))
+    reply(town, "series", KARIM, "DECLINED", verdict="", to=to_sanne)
+    reply(town, "series", SANNE, "DECLINED", verdict="", to=to_sanne)
+
+    town.tick(SOON)
+
+    assert to_karim != to_sanne
+    assert said(town) == {("series", "", "sanne"): Said.DECLINED}
+
+
+def test_a_yes_and_a_no_to_one_meeting_need_no_proof(town: Town) -> None:
+    town.invited()
+    reply(town, "series", KARIM, "ACCEPTED", verdict="")
+    reply(town, "series", SANNE, "DECLINED", meeting=SECOND, verdict="")
+
+    town.tick(SOON)
+
+    assert said(town) == {("series", "", "karim"): Said.ACCEPTED, ("series", "2027-02-04", "sanne"): Said.DECLINED}
+
+
 # -- goals, pauses, bounces --------------------------------------------------------------------------------------------
 
 
@@ -490,10 +586,7 @@ def test_letters_pause_by_one_mail_and_the_coordinator_sees_that_it_happened(tow
     assert [what for who, what in got(town) if who == SANNE and "REQUEST" not in what] == []
 
 
-def test_a_permanent_bounce_stops_letters_and_is_told_once(town: Town) -> None:
-    town.invited()
-    sent = town.engine.outbox.sent_by_id(town.now - timedelta(days=3))
-    [message_id] = [each for each, who in sent.items() if who == SANNE][:1]
+def returned(town: Town, message_id: str, *, words: str = "no such user") -> None:
     report = "\r\n".join(
         [
             "From: MAILER-DAEMON@voorbeeld.example",
@@ -515,7 +608,7 @@ def test_a_permanent_bounce_stops_letters_and_is_told_once(town: Town) -> None:
             f"Final-Recipient: rfc822; {SANNE}",
             "Action: failed",
             "Status: 5.1.1",
-            "Diagnostic-Code: smtp; 550 5.1.1 no such user",
+            f"Diagnostic-Code: smtp; 550 5.1.1 {words}",
             "",
             "--B",
             "Content-Type: text/rfc822-headers",
@@ -528,11 +621,35 @@ def test_a_permanent_bounce_stops_letters_and_is_told_once(town: Town) -> None:
     )
     (town.folder / "inbox" / "new" / "1.bounce.client").write_bytes(report.encode())
 
+
+def test_a_permanent_bounce_stops_letters_and_is_told_once_without_a_strangers_words(town: Town) -> None:
+    town.invited()
+    sent = town.engine.outbox.sent_by_id(town.now - timedelta(days=3))
+    returned(town, next(each for each, who in sent.items() if who == SANNE), words="pay at https://elders.example")
+
     town.tick(SOON)
 
-    assert [who for who, _ in got(town)] == [COORDINATOR]
+    [told] = town.mails()
+    assert str(told["To"].addresses[0].addr_spec) == COORDINATOR
+    assert "5.1.1" in told.as_string()
+    assert "elders.example" not in told.as_string()
     town.at(datetime(2027, 1, 4, 9, tzinfo=UTC))
     assert [who for who, _ in got(town) if who == SANNE] == []
+
+
+def test_a_report_on_a_mail_of_before_the_upgrade_ends_nothing_and_is_passed_on(town: Town) -> None:
+    town.invited()
+    with town.engine.ledger.write():
+        town.engine.ledger.db.execute("UPDATE outbox SET message_id = '<' || id || '-7c01@voorbeeld.example>'")
+    sent = town.engine.outbox.sent_by_id(town.now - timedelta(days=3))
+    returned(town, next(each for each, who in sent.items() if who == SANNE))
+
+    town.tick(SOON)
+
+    [passed_on] = town.mails()
+    assert str(passed_on["To"].addresses[0].addr_spec) == COORDINATOR
+    assert [part.get_content_type() for part in passed_on.iter_attachments()] == ["message/rfc822"]
+    assert town.engine.conversation.bounced() == {}
 
 
 # -- moves -------------------------------------------------------------------------------------------------------------

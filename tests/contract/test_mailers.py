@@ -48,6 +48,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiri
 
 SENDER = Contact("Mentorprogramma", "mentor@voorbeeld.example")
 PASSWORD = "gehéim wachtwoord"  # not ASCII, which smtplib's own login can't send
+SECRET = b"a secret of the tests"
 DAY = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
 
 
@@ -59,7 +60,7 @@ def letter(
         sender=SENDER,
         to=Contact("Sanne de Vries", to),
         reply_to=Contact("Karim Bakker", "karim@voorbeeld.example"),
-        message_id=message_id(row, "voorbeeld.example"),
+        message_id=message_id(SECRET, row, "voorbeeld.example"),
         date=DAY,
         auto=True,
     )

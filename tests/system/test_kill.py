@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import pytest
 
 from beklijf import canonical, config
+from beklijf.calendars.ics_parser import parse as parse_calendar
 from beklijf.calendars.ics_reader import moment
-from beklijf.calendars.ics_reader import parse as parse_calendar
 from beklijf.conversation import TokenKind
 from beklijf.mailers.messages import parse
 from beklijf.reconcile.opening import opened

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from beklijf import canonical, config
-from beklijf.calendars import NO_STAMP, NOTHING, Agent, ics_reader
+from beklijf.calendars import NO_STAMP, NOTHING, Agent, ics_parser, ics_reader
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.domain import Recurrence, Single
 from beklijf.errors import ConfigError, Conflict, Down, Refused, Transient, Unanswered
@@ -283,7 +283,7 @@ class Post:
 
 
 def _invitation(data: bytes, recipient: str, name: str) -> Invitation:
-    calendar = ics_reader.parse(data)
+    calendar = ics_parser.parse(data)
     first = next(c for c in calendar.subcomponents if c.name == "VEVENT")
     start = ics_reader.moment(calendar, first, "DTSTART")
     single = ics_reader.moment(calendar, first, "RECURRENCE-ID").astimezone(UTC) if "RECURRENCE-ID" in first else None

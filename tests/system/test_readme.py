@@ -19,6 +19,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email import policy
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -29,7 +30,7 @@ import pytest
 import beklijf
 from beklijf import canonical, cli, config, service
 from beklijf.calendars import ics
-from beklijf.commands import overview, report, status, status_report
+from beklijf.commands import overview, report, stage, status, status_report
 from beklijf.commands.arguments import CODES, parser
 from beklijf.config import init
 from beklijf.conversation import Heard, Pause, Said
@@ -378,6 +379,10 @@ class Rehearsal:
         return found
 
 
+SECRET = sha256(stage.MARK.encode()).digest()
+"""Of every rehearsal."""
+
+
 def short(change: dict[str, Any]) -> str:
     """Return ``letter:session-mentee`` of ``<mentorship>/letter:session-mentee:2026-12-08``."""
     parts = str(change["item"]).rpartition("/")[2].split(":")
@@ -405,7 +410,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     return Rehearsal(
         changes=changes,
         events={event.uid.rpartition("-")[0]: event for event in found},
-        letters={key: flat(by_id[messages.message_id(f"mentor@voorbeeld.example {key}", "voorbeeld.example")]) for key in keys},
+        letters={key: flat(by_id[messages.message_id(SECRET, f"mentor@voorbeeld.example {key}", "voorbeeld.example")]) for key in keys},
     )
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beklijf.answers import Known, Verdict, mime, own_text, reading
+from beklijf.answers.authentication import Receiver
 from beklijf.answers.judging import Held, judge, message, wanted
 from beklijf.answers.reading import Mail
 from beklijf.conversation import (
@@ -30,6 +31,7 @@ from beklijf.conversation import (
     Stranger,
     Token,
     TokenKind,
+    Unproved,
 )
 from beklijf.domain import Kind, MentorshipKey, Ref
 from beklijf.inbox import LARGEST, Envelope
@@ -46,9 +48,12 @@ NAMES = {SERIES: "the series", MEETING: "the meeting"}
 KARIM, SANNE, NOOR = "karim@voorbeeld.example", "sanne@voorbeeld.example", "noor@voorbeeld.example"
 JORG = "jörg@bücher.example"
 US, OUTSIDE = "mentor@voorbeeld.example", "piet@elders.example"
-LETTER = "<5f0c2f6e-8d0a-5f8a-9d51-2f6f3f1c7a01@voorbeeld.example>"
-GOALS = "<9a4a7f0e-2c1d-5b7c-8a60-7c2a5e4d3b02@voorbeeld.example>"
+LETTER = "<bk.5f0c2f6e8d0a5f8a9d512f6f3f1c7a01@voorbeeld.example>"
+GOALS = "<bk.9a4a7f0e2c1d5b7c8a607c2a5e4d3b02@voorbeeld.example>"
+OLD_LETTER = "<5f0c2f6e-8d0a-5f8a-9d51-2f6f3f1c7a01@voorbeeld.example>"
+OLD_GOALS = "<9a4a7f0e-2c1d-5b7c-8a60-7c2a5e4d3b02@voorbeeld.example>"
 PAUSE, GOAL = "bk-a2b3c4d5e6f7g2h3i4j5", "bk-q7w6e5r4t3y2u7i6o5p4"
+RECEIVER = Receiver("mx.voorbeeld.example")
 PLACE = datetime(2027, 3, 16, 9, tzinfo=UTC)
 
 
@@ -74,8 +79,8 @@ KNOWN = Known(
     domains=frozenset({"voorbeeld.example", "bücher.example"}),
     ours=frozenset({US}),
     tokens={PAUSE: token(PAUSE, TokenKind.PAUSE), GOAL: token(GOAL, TokenKind.GOAL)},
-    sent={LETTER: KARIM},
-    goal_letters={GOALS: GOAL},
+    sent={LETTER: KARIM, OLD_LETTER: KARIM},
+    goal_letters={GOALS: GOAL, OLD_GOALS: GOAL},
 )
 HELD: Held = {(SERIES, datetime(2027, 3, 2, 9, tzinfo=UTC)): (datetime(2027, 3, 2, 9, tzinfo=UTC), 60)}
 
@@ -91,6 +96,8 @@ def in_words(happening: Happening) -> str:
             return f"{who} is away"
         case Bounced(address=address, note=note):
             return f"mail to {address} never arrives: {note}"
+        case Unproved(asked=asked):
+            return f"perhaps {in_words(asked)}"
         case Pressed(token=name, who=who, said=goal):
             return f"{who} pressed {KNOWN.tokens[name].kind}" + (f": {goal}" if goal else "")
         case _:
@@ -110,7 +117,7 @@ def about_a_meeting(happening: Answered | Proposed | Stranger) -> str:
 
 
 def verdict(content: bytes, *, cut: bool = False) -> Verdict:
-    return judge(reading.read(content, cut=cut), KNOWN, held=HELD)
+    return judge(reading.read(content, cut=cut, receiver=RECEIVER), KNOWN, held=HELD)
 
 
 # -- the corpus --------------------------------------------------------------------------------------------------------
@@ -192,7 +199,8 @@ SAID = {
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: f"{case.method}-{case.sender or 'nobody'}-for-{case.attendee or 'themselves'}")
 def test_an_answer_counts_by_who_sends_it_for_whom(case: Case) -> None:
-    found = judge(Mail(sender=case.sender, itip=(replace(SAID[case.method], attendee=case.attendee),)), KNOWN)
+    mail = Mail(sender=case.sender, itip=(replace(SAID[case.method], attendee=case.attendee),), authenticated=True)
+    found = judge(mail, KNOWN)
 
     assert [in_words(each) for each in found.happenings] == ([case.happenings] if case.happenings else [])
     assert (found.forward, found.filed) == (case.forward, True)
@@ -212,7 +220,7 @@ def test_proposing_the_time_that_a_moved_meeting_had_at_first_is_a_proposal() ->
     moved: Held = {(SERIES, PLACE): (datetime(2027, 3, 18, 9, tzinfo=UTC), 60)}
     back = replace(SAID["COUNTER"], place=PLACE, start=PLACE)
 
-    assert judge(Mail(sender=KARIM, itip=(back,)), KNOWN, held=moved).happenings == (
+    assert judge(Mail(sender=KARIM, itip=(back,), authenticated=True), KNOWN, held=moved).happenings == (
         Proposed(uid=SERIES, place=PLACE, who=KARIM, start=PLACE, minutes=60),
     )
     assert judge(Mail(sender=KARIM, itip=(replace(back, start=moved[SERIES, PLACE][0]),)), KNOWN, held=moved).happenings == ()
@@ -221,7 +229,8 @@ def test_proposing_the_time_that_a_moved_meeting_had_at_first_is_a_proposal() ->
 def test_proposing_the_same_hour_at_another_length_is_a_proposal() -> None:
     held: Held = {(SERIES, PLACE): (PLACE, 60)}
 
-    found = judge(Mail(sender=KARIM, itip=(replace(SAID["COUNTER"], place=PLACE, start=PLACE, minutes=30),)), KNOWN, held=held)
+    shorter = replace(SAID["COUNTER"], place=PLACE, start=PLACE, minutes=30)
+    found = judge(Mail(sender=KARIM, itip=(shorter,), authenticated=True), KNOWN, held=held)
 
     assert [in_words(each) for each in found.happenings] == [
         f"{KARIM} proposes 2027-03-16T09:00Z, 30 minutes, for the series at 2027-03-16T09:00Z"
@@ -604,6 +613,8 @@ def test_whoever_is_named_is_known_or_wrote_from_the_organisation(content: bytes
                 assert who in KNOWN.persons
             case Pressed(who=who):
                 assert who == mail.sender
+            case Unproved(asked=asked):
+                assert asked.who in KNOWN.events[asked.uid].people
             case Stranger():
                 assert mail.sender.rpartition("@")[2] in KNOWN.domains
             case _:
@@ -706,3 +717,59 @@ def test_no_answer_is_looked_for_deeper_than_any_program_puts_one() -> None:
 )
 def test_parts_stand_between_lines_that_are_the_boundary(raw: bytes, parts: list[bytes], ending: bytes) -> None:
     assert mime.split(raw.replace(b"|", ending), b"b") == [part.replace(b"|", ending) for part in parts]
+
+
+# -- who wrote it ------------------------------------------------------------------------------------------------------
+
+NO = replace(REPLIED, partstat="DECLINED")
+COUNTER = SAID["COUNTER"]
+UNTIMED = replace(COUNTER, start=None, partstat="DECLINED")
+
+
+@pytest.mark.parametrize("itip", [NO, COUNTER, UNTIMED], ids=["a no to the series", "a proposal", "a proposal of no time"])
+def test_what_would_change_much_counts_only_with_a_proof(itip: Itip) -> None:
+    mail = Mail(sender=KARIM, itip=(itip,))
+    [asked] = judge(replace(mail, authenticated=True), KNOWN).happenings
+
+    assert isinstance(asked, Answered | Proposed)
+    assert judge(mail, KNOWN).happenings == (Unproved(asked=asked),)
+    assert judge(mail, KNOWN, answers={KARIM}).happenings == (asked,)
+    assert judge(mail, KNOWN, answers={"k.bakker@voorbeeld.example"}).happenings == (asked,)
+    assert judge(mail, KNOWN, answers={SANNE}).happenings == (Unproved(asked=asked),)
+
+
+@pytest.mark.parametrize(
+    "itip",
+    [REPLIED, replace(NO, place=PLACE), replace(NO, partstat="TENTATIVE"), replace(NO, uid=MEETING, attendee=NOOR, sequence=0)],
+    ids=["yes", "no to one meeting", "perhaps", "no to a meeting that is no series"],
+)
+def test_what_changes_little_counts_as_before(itip: Itip) -> None:
+    mail = Mail(sender=itip.attendee, itip=(itip,))
+
+    assert judge(mail, KNOWN) == judge(replace(mail, authenticated=True), KNOWN)
+    assert [type(each) for each in judge(mail, KNOWN).happenings] == [Answered]
+
+
+def test_a_stranger_who_says_no_to_a_series_is_asked_about_and_says_nothing() -> None:
+    mail = Mail(sender="k.b@voorbeeld.example", itip=(replace(NO, attendee="k.b@voorbeeld.example"),))
+
+    found, proved = judge(mail, KNOWN), judge(replace(mail, authenticated=True), KNOWN)
+
+    assert found.happenings == (Stranger(uid=SERIES, place=None, who="k.b@voorbeeld.example", partstat="NEEDS-ACTION"),)
+    assert found.forward
+    assert proved.happenings == (Stranger(uid=SERIES, place=None, who="k.b@voorbeeld.example", partstat="DECLINED"),)
+
+
+def test_an_answer_that_waits_in_the_servers_inbox_is_nobody_elses() -> None:
+    assert [type(each) for each in message(NO, KNOWN).happenings] == [Answered]
+    assert [type(each) for each in message(COUNTER, KNOWN).happenings] == [Proposed]
+
+
+def test_a_token_counts_from_its_person_a_colleague_and_the_staff() -> None:
+    known = replace(KNOWN, domains=frozenset({"voorbeeld.example"}), staff=frozenset({"marieke@elders.example"}))
+
+    def kinds(sender: str) -> list[type]:
+        return [type(each) for each in judge(Mail(sender=sender, tokens=(PAUSE,)), known).happenings]
+
+    assert kinds(KARIM) == kinds("marieke@elders.example") == kinds("secretariaat@voorbeeld.example") == [Pressed]
+    assert kinds(OUTSIDE) == kinds(SANNE) == []

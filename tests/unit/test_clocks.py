@@ -14,7 +14,7 @@ from icalendar.timezone import tzp
 
 from beklijf.calendars import Unreadable, freebusy, ics, itip
 from beklijf.calendars.clocks import Budget, Clock, TooMuch
-from beklijf.calendars.ics_reader import Limits, named_clock, parse
+from beklijf.calendars.ics_parser import Limits, named_clock, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

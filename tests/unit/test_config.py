@@ -363,6 +363,7 @@ DAV = GOOD.replace(
 )
 READ = "[answers]\nread = true\n"
 IMAP = '[inbox]\nkind = "imap"\nhost = "imap.voorbeeld.example"\nuser = "mentor"\npassword = { credential = "inbox" }\n'
+IMAP += 'authserv_id = "MX.voorbeeld.example"\n'
 
 
 def test_whether_answers_are_read_is_nobodys_choice_until_somebody_chooses(tmp_path: Path) -> None:
@@ -395,6 +396,20 @@ def test_an_imap_mailbox_needs_a_login_and_knows_its_port(tmp_path: Path, said: 
     assert (config.inbox.folder, config.inbox.filed, config.inbox.path) == ("INBOX", "beklijf", None)
     assert config.inbox.address == "Mentor@voorbeeld.example"
     assert config.warnings == ()
+
+
+def test_whose_word_about_senders_counts_is_said_in_the_config(tmp_path: Path) -> None:
+    nobody = IMAP.replace('authserv_id = "MX.voorbeeld.example"\n', "")
+    named, silent = read(tmp_path, GOOD, READ, IMAP), read(tmp_path, GOOD, READ, nobody)
+
+    assert named.inbox is not None
+    assert named.inbox.authserv_id == "mx.voorbeeld.example"
+    assert silent.inbox is not None
+    assert silent.inbox.authserv_id == ""
+    [(where, what)] = warnings_of(tmp_path, GOOD, READ, nobody)
+    assert where == "inbox"
+    assert what.startswith("nothing says whose Authentication-Results to believe")
+    assert warnings_of(tmp_path, GOOD, "[answers]\nread = false\n", nobody)[0][1].startswith("nothing is read from it")
 
 
 def test_a_mailbox_in_a_folder_counts_from_the_config(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from beklijf.domain import Contact, Event, Recurrence, Single
 from beklijf.mailers.invitations import invitation
 from beklijf.mailers.messages import Rendered, message_id
 
+SECRET = b"a secret of the tests"
 GOLDEN = Path(__file__).parents[1] / "golden" / "invitations"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 10, 8, 0, tzinfo=UTC)
@@ -175,7 +176,7 @@ def sent(case: Case) -> EmailMessage:
         single=case.single,
         recipient=case.to,
         rendered=Rendered(subject=case.subject, text=text, html=f"<p>{text}</p>", language="en" if case.to == KARIM else "nl"),
-        message_id=message_id(f"invitation {case.name}", "voorbeeld.example"),
+        message_id=message_id(SECRET, f"invitation {case.name}", "voorbeeld.example"),
         date=STAMP,
     )
 
@@ -340,7 +341,7 @@ def moved(*, accepted: tuple[str, ...] = (), event: Event = MOVED, to: Contact =
         single=JANUARY,
         recipient=to,
         rendered=Rendered(subject="Verzet", text="Hoi", html="<p>Hoi</p>"),
-        message_id=message_id("invitation moved", "voorbeeld.example"),
+        message_id=message_id(SECRET, "invitation moved", "voorbeeld.example"),
         date=STAMP,
         accepted=accepted,
         sent_by=sent_by,

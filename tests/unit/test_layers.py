@@ -23,7 +23,7 @@ PURE = (
     *(f"planning.{name}" for name in ("hours", "places", "pauses", "busy", "silence", "in_a_row", "offers")),
     "planning",
     "answers",
-    *(f"answers.{name}" for name in ("judging", "reading", "mime", "own_text")),
+    *(f"answers.{name}" for name in ("judging", "reading", "mime", "own_text", "authentication")),
     "config.check",
 )
 """Values in, values out: no clock, no network, no logger, no randomness."""

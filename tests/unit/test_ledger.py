@@ -315,3 +315,22 @@ def test_a_decision_waits_until_it_is_taken_up(ledger: Ledger) -> None:
         ledger.taken_up(decision, NOW)
 
     assert ledger.decisions() == ()
+
+
+def test_the_secret_of_an_installation_is_drawn_once_and_is_in_its_back_up(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite3"
+    first, other = Ledger(path), Ledger(tmp_path / "other.sqlite3")
+    secret = first.secret()
+    with first.write():
+        assert first.secret() == secret
+    copy = sqlite3.connect(tmp_path / "copy.sqlite3")
+    first.db.backup(copy)
+    copy.close()
+    first.close()
+
+    again, restored = Ledger(path), Ledger(tmp_path / "copy.sqlite3")
+    assert again.secret() == restored.secret() == secret
+    assert len(secret) == 32
+    assert other.secret() != secret
+    for each in (again, restored, other):
+        each.close()

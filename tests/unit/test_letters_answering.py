@@ -234,7 +234,7 @@ def test_every_link_in_every_letter_carries_a_token_that_was_handed_over(languag
     asks = [asked(link) for link in found]
     assert {to for to, _, _ in asks} == {"mentor@voorbeeld.example"}
     assert {subject.rpartition("[")[2].rstrip("]") for _, subject, _ in asks} <= known
-    assert {token.kind for token in links.made} == set(TokenKind)
+    assert {token.kind for token in links.made} == set(TokenKind) - {TokenKind.CONFIRM}  # that one is for the coordinator
     assert {body for _, _, body in asks} == {words.GOAL_LINE[language], words.ASKS["send"][language]}
 
 
@@ -547,6 +547,11 @@ SAID = {
     "bounced": {"name": "Sanne de Vries", "address": "sanne@voorbeeld.example", "note": "550 5.1.1 {user} unknown"},
     "forwarded": {"address": "iemand@elders.example"},
     "stranger": {"address": "s.devries@voorbeeld.example", "names": "Sanne en Karim"},
+    "unproved": {
+        "name": "Sanne de Vries",
+        "address": "sanne@voorbeeld.example",
+        "asked": words.REQUESTS["move"]["nl"].format(was="di 2 maart 2027 om 10.00 uur", start="wo 3 maart 2027 om 11.00 uur"),
+    },
     "silent": {"training": "Coachend leidinggeven", "pairs": "twee koppels", "days": "21"},
     "paused": {"name": "Sanne de Vries"} | PAUSE,
     "resumed": {"name": "Sanne de Vries"} | PAUSE,
@@ -569,9 +574,20 @@ def test_a_mail_to_staff_says_what_happened_in_the_language_of_the_organisation(
 NOT_TOLD = {("resumed", "first"), ("resumed", "until")}
 
 
+@every_language
+def test_a_link_in_a_mail_to_staff_is_one(language: str) -> None:
+    programme = made(READ, language)
+    link = READ.links().mailto(TokenKind.CONFIRM, KEY, SANNE.key, {"uid": "u@beklijf"}, subject="Klopt: 10 & 11", body="x")
+
+    mail = LETTERS.notice(programme, programme.organisation.coordinator, "vraag", ["Een regel."], link=link)
+
+    assert links_of_html(mail.html) == links_of_text(mail.text) == [link]
+
+
 def test_every_mail_to_staff_has_a_title_and_its_lines_in_both_languages() -> None:
     assert {name.removesuffix("-do") for name in words.LINES} == set(SAID) <= set(words.NOTICES)
-    assert all(set(texts) == set(LANGUAGES) for texts in (*words.NOTICES.values(), *words.LINES.values()))
+    texts_of_all = (*words.NOTICES.values(), *words.LINES.values(), *words.REQUESTS.values())
+    assert all(set(texts) == set(LANGUAGES) for texts in texts_of_all)
 
 
 def test_a_pause_is_told_with_its_days() -> None:

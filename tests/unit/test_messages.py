@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from beklijf.domain import Contact
 from beklijf.errors import Refused
-from beklijf.mailers.messages import LONGEST, Rendered, ascii_address, build, kept, message_id, parse
+from beklijf.mailers.messages import LONGEST, Rendered, ascii_address, build, is_secret, kept, message_id, parse
 
+SECRET = b"a secret of the tests"
 DAY = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
 SANNE = Contact("Sanne de Vries", "sanne@voorbeeld.example")
 KARIM = Contact("Karim Bakker", "karim@voorbeeld.example")
@@ -25,10 +26,20 @@ WORDS = Rendered(subject="Wat neem je mee?", text="Hoi Sanne,\n\nWat neem je mee
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
 
 
+def test_a_message_id_is_a_function_of_the_row_and_of_a_secret_that_nobody_outside_knows() -> None:
+    first = message_id(SECRET, "letter 1", "voorbeeld.example")
+
+    assert first == message_id(SECRET, "letter 1", "voorbeeld.example")
+    others = {message_id(b"another", "letter 1", "voorbeeld.example"), message_id(SECRET, "letter 2", "voorbeeld.example")}
+    assert len(others | {first}) == 3
+    assert is_secret(first)
+    assert not is_secret("<5f0c2f6e-8d0a-5f8a-9d51-2f6f3f1c7a01@voorbeeld.example>")  # as 0.2.0 made them
+
+
 def mail(
     rendered: Rendered = WORDS, *, to: Contact = SANNE, reply_to: Contact | None = KARIM, auto: bool = True, attached: bytes | None = None
 ) -> EmailMessage:
-    identity = message_id("letter 1", "voorbeeld.example")
+    identity = message_id(SECRET, "letter 1", "voorbeeld.example")
     return build(rendered, sender=SERVICE, to=to, reply_to=reply_to, message_id=identity, date=DAY, auto=auto, attached=attached)
 
 
@@ -57,7 +68,7 @@ def test_a_letter_has_the_headers_of_a_letter() -> None:
         "Reply-To": "Karim Bakker <karim@voorbeeld.example>",
         "Subject": "Wat neem je mee?",
         "Date": "Wed, 09 Dec 2026 08:00:00 +0000",
-        "Message-ID": message_id("letter 1", "voorbeeld.example"),
+        "Message-ID": message_id(SECRET, "letter 1", "voorbeeld.example"),
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "OOF, AutoReply, DR, RN, NRN",
         "Content-Language": "nl",
@@ -83,16 +94,18 @@ def test_text_and_html_are_two_forms_of_one_letter_and_the_last_is_the_richest()
 
 
 def test_the_same_row_is_the_same_bytes_and_another_row_has_other_boundaries() -> None:
-    other = build(WORDS, sender=SERVICE, to=SANNE, reply_to=None, message_id=message_id("letter 2", "x.example"), date=DAY, auto=True)
+    other = build(
+        WORDS, sender=SERVICE, to=SANNE, reply_to=None, message_id=message_id(SECRET, "letter 2", "x.example"), date=DAY, auto=True
+    )
 
     assert mail().as_bytes() == mail().as_bytes()
     assert mail().get_boundary() != other.get_boundary()
 
 
 def test_a_message_id_is_a_function_of_the_row_and_ends_in_our_domain() -> None:
-    first, second = message_id("letter 1", "bücher.example"), message_id("letter 2", "bücher.example")
+    first, second = message_id(SECRET, "letter 1", "bücher.example"), message_id(SECRET, "letter 2", "bücher.example")
 
-    assert first == message_id("letter 1", "bücher.example")
+    assert first == message_id(SECRET, "letter 1", "bücher.example")
     assert first != second
     assert first.startswith("<")
     assert first.endswith("@xn--bcher-kva.example>")
@@ -163,7 +176,7 @@ def test_what_acts_on_a_mail_program_or_a_terminal_is_in_no_part_of_a_mail() -> 
 
 def test_a_letter_that_can_be_paused_says_so_in_one_unbroken_line() -> None:
     value = f"<mailto:mentor@voorbeeld.example?subject={'Brieven%20' * 20}%5Bbk-abcdefghijklmnopqrst%5D>"
-    identity = message_id("letter 1", "voorbeeld.example")
+    identity = message_id(SECRET, "letter 1", "voorbeeld.example")
 
     letter = build(WORDS, sender=SERVICE, to=SANNE, reply_to=KARIM, message_id=identity, date=DAY, auto=True, unsubscribe=value)
 

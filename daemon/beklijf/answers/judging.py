@@ -6,6 +6,7 @@ In this order; the first that fits decides.
     of our own, back                            -                           -                    yes
     report on a mail that isn't ours            -                           -                    no
     report, permanent, on whom we wrote to      Bounced                     -                    yes
+    ... without the secret of that mail         -                           yes                  yes
     report, full mailbox or policy (5.7)        -                           yes                  yes
     report, anything else                       -                           -                    yes
     answer to an event (also one marked auto)   see below                   see below            yes
@@ -20,7 +21,9 @@ In this order; the first that fits decides.
 
     answer (to an event that we know) about     from                        noted                to the coordinator
     somebody invited, REPLY                     themselves, a colleague     Answered             -
+    ... no to a whole series, not proved        themselves, a colleague     Unproved             -
     somebody invited, COUNTER                   themselves                  Proposed             -
+    ... not proved                              themselves                  Unproved             -
     ... without a time that can be read         themselves                  Answered             yes
     somebody invited, REFRESH                   themselves, a colleague     Asked                -
     somebody invited, COUNTER                   a colleague                 -                    yes
@@ -37,8 +40,11 @@ a colleague; but it moves nothing, and a COUNTER, which may, must come from the 
 other. An outsider to whom somebody passed the invitation on may accept it as they like: nobody asked them. An older
 SEQUENCE is about another time: such a REPLY is nothing, and such a COUNTER goes to the coordinator.
 
-Authentication-Results is not relied on: which server's to believe is known to nobody here, a mailbox on the organisation's own
-server often has none for internal mail, and forwarding breaks what there is. What a forged mail can do is what stands here.
+What would change much must be proved: a proposal (which may move a meeting) and a no to a whole series count if the server that
+received the mail vouches for its sender (`authentication`), or if it answers a mail of ours to that person, whose Message-ID nobody
+else can know. Otherwise they are `Unproved`, and put to the coordinator. Much else that a forged mail can do stands here: accept,
+decline one meeting, be away; each of it shows, and is taken back by an answer. A report proves by the same Message-ID that it had our
+mail; without it nobody's mail ends. A mail of 0.2.0 or before had a Message-ID that anybody can work out: it proves nothing.
 """
 
 from __future__ import annotations
@@ -50,10 +56,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from beklijf.answers import Verdict
 from beklijf.answers.mime import words
 from beklijf.answers.reading import Mail, tokens
-from beklijf.conversation import ANSWERS, Answered, Asked, Away, Bounced, Pressed, Proposed, Stranger, TokenKind
+from beklijf.conversation import ANSWERS, Answered, Asked, Away, Bounced, Pressed, Proposed, Stranger, TokenKind, Unproved
+from beklijf.domain import Kind
+from beklijf.mailers.messages import is_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Collection, Container, Mapping
     from datetime import datetime
 
     from beklijf.answers import Known
@@ -64,6 +72,7 @@ Held: TypeAlias = "Mapping[tuple[str, datetime | None], tuple[datetime, int]]"
 """When meetings are now, and for how many minutes, by UID and place."""
 
 NOWHERE: Held = MappingProxyType({})
+_WHOSE = "nothing proves whose it is"
 _UNREADABLE = "an answer about an event of ours that can't be understood, or takes too much to read"
 LEFT = Verdict(filed=False, why="not about anything of ours")
 
@@ -78,14 +87,17 @@ def wanted(envelope: Envelope, *, persons: Container[str]) -> bool:
     )
 
 
-def judge(mail: Mail, known: Known, *, held: Held = NOWHERE) -> Verdict:
-    """Return what becomes of a mail; proposing the time at which a meeting is *held* already is nothing."""
+def judge(mail: Mail, known: Known, *, held: Held = NOWHERE, answers: Collection[str] = ()) -> Verdict:
+    """Return what becomes of a mail; proposing the time at which a meeting is *held* already is nothing.
+
+    *answers* are the addresses that the mails of ours went to which it answers: nobody else can name these.
+    """
     if mail.sender in known.ours:
         return Verdict(why="of our own, come back")
     if mail.report:
         return _report(mail, known)
     verdict = (
-        _answers(mail, known, held)
+        _answers(mail, known, held, answers)
         or _absence(mail, known)
         or _token(mail, known)
         or _goals_reply(mail, known)
@@ -99,7 +111,7 @@ def message(received: Itip, known: Known, *, held: Held = NOWHERE) -> Verdict:
 
     There is no mail to forward: what would need the coordinator is nothing here.
     """
-    heard = _answers(Mail(sender=received.attendee, itip=(received,)), known, held) or LEFT
+    heard = _answers(Mail(sender=received.attendee, itip=(received,), authenticated=True), known, held, ()) or LEFT
     return replace(heard, forward=False)
 
 
@@ -107,15 +119,17 @@ def message(received: Itip, known: Known, *, held: Held = NOWHERE) -> Verdict:
 
 
 def _report(mail: Mail, known: Known) -> Verdict:
-    addresses = {known.sent[each].casefold() for each in mail.returned if each in known.sent}
+    sent = {each: known.sent[each].casefold() for each in mail.returned if each in known.sent}
+    addresses, proved = set(sent.values()), {address for each, address in sent.items() if is_secret(each)}
     if not addresses:
         return Verdict(filed=False, why="a report on a mail that is not ours")
     about = [(each, bounce) for bounce in mail.bounces for each in sorted(addresses & bounce.addresses)]
-    bounced = {each: Bounced(address=each, note=bounce.note) for each, bounce in reversed(about) if bounce.permanent}
+    ends = [(each, bounce) for each, bounce in reversed(about) if bounce.permanent and each in proved]
+    bounced = {each: Bounced(address=each, note=bounce.note) for each, bounce in ends}
     if bounced:
         return Verdict(happenings=tuple(bounced.values()), why="a mail of ours never arrives there")
     if any(bounce.failed for _, bounce in about):
-        return Verdict(forward=not addresses <= known.staff, why="a mail of ours was not taken, for another reason than its address")
+        return Verdict(forward=not addresses <= known.staff, why="a mail of ours was not taken, or so says who can't prove to know it")
     return Verdict(why="a report on a mail of ours, which is no end of it")
 
 
@@ -131,16 +145,39 @@ class _Heard:
     forward: bool = False
 
 
-def _answers(mail: Mail, known: Known, held: Held) -> Verdict | None:
+def _answers(mail: Mail, known: Known, held: Held, answers: Collection[str]) -> Verdict | None:
     ours = [(replace(message, uid=event.uid), event) for message in mail.itip if (event := known.events.get(message.uid))]
     if not ours:
         return None
-    heard = [_answer(message, event, mail.sender, known, held) for message, event in ours]
+    heard = [
+        each if _is_proved(mail, each.happening, known, answers) else _put(each, event)
+        for message, event in ours
+        for each in [_answer(message, event, mail.sender, known, held)]
+    ]
     return Verdict(
         happenings=tuple(dict.fromkeys(each.happening for each in heard if each.happening)),
         forward=any(each.forward for each in heard) or (mail.cut and mail.sender in known.persons),
         why="; ".join(dict.fromkeys(each.why for each in heard)),
     )
+
+
+def _is_proved(mail: Mail, happening: Happening | None, known: Known, answers: Collection[str]) -> bool:
+    """Say whether it is certain who wrote this: the server that received it vouches for them, or it answers our mail to them."""
+    who = getattr(happening, "who", "")
+    return mail.authenticated or any(address == who or _is_same(address, who, known) for address in answers)
+
+
+def _put(heard: _Heard, event: Invited) -> _Heard:
+    """Return what is left of an answer that anybody may have written: what would change much is put to the coordinator."""
+    match heard.happening:
+        case Proposed():
+            return replace(heard, happening=Unproved(asked=heard.happening), why=_WHOSE)
+        case Answered(place=None, partstat="DECLINED") if event.kind is Kind.SERIES:
+            return replace(heard, happening=Unproved(asked=heard.happening), why=_WHOSE)
+        case Stranger(place=None, partstat="DECLINED") if event.kind is Kind.SERIES:
+            return replace(heard, happening=replace(heard.happening, partstat="NEEDS-ACTION"), forward=True, why=_WHOSE)
+        case _:
+            return heard
 
 
 def _answer(message: Itip, event: Invited, sender: str, known: Known, held: Held) -> _Heard:
@@ -227,13 +264,17 @@ def _token(mail: Mail, known: Known) -> Verdict | None:
 
 def _goals_reply(mail: Mail, known: Known) -> Verdict | None:
     """Take a plain answer to a goals letter as what its link sends; a machine's is none."""
-    names = (known.goal_letters[each] for each in mail.in_reply_to if each in known.goal_letters)
-    token = next((known.tokens[each] for each in names if each in known.tokens), None)
-    return _pressed(mail, token, known) if token is not None and not mail.auto else None
+    letters = [each for each in mail.in_reply_to if known.goal_letters.get(each) in known.tokens]
+    if not letters or mail.auto:
+        return None
+    if not is_secret(letters[0]) and not mail.authenticated:
+        return Verdict(forward=True, why=_WHOSE)
+    return _pressed(mail, known.tokens[known.goal_letters[letters[0]]], known)
 
 
 def _pressed(mail: Mail, token: Token, known: Known) -> Verdict:
-    if known.persons.get(mail.sender) != token.person and (mail.sender in known.persons or not _is_organisation(mail.sender, known)):
+    theirs = known.persons.get(mail.sender) == token.person
+    if not theirs and (mail.sender in known.persons or not (_is_organisation(mail.sender, known) or mail.sender in known.staff)):
         return Verdict(forward=True, why="a token, sent by somebody else")
     if token.kind is not TokenKind.GOAL:
         return Verdict(happenings=(Pressed(token=token.token, who=mail.sender),), forward=mail.cut, why=f"a token: {token.kind}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from beklijf.addresses import kept_domain
 from beklijf.answers import mime, own_text
+from beklijf.answers.authentication import NOBODY, Receiver, is_authenticated
 from beklijf.answers.mime import value, values
 from beklijf.calendars import Unreadable, itip
 from beklijf.calendars.clocks import MOST_STEPS
@@ -42,6 +43,7 @@ _DEEPEST_COMMENT = 3
 _NOT_THE_ADDRESS = ("5.2.2", "5.2.3", "5.3.4", "5.7.")
 """Full, too large, and policy, which is about our mail and may hit everybody (RFC 3463; as in the SMTP mailer)."""
 
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _ID = re.compile(r"<[^<>\s]+>")
 _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]{1,64}@[^\s<>@,;:\"()\[\]\\]{1,255}")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:(")|\\?$)', re.DOTALL)
@@ -86,6 +88,8 @@ class Mail:
 
     sender: str = ""
     """Casefolded, international domains as people write them; empty unless From names exactly one address."""
+    authenticated: bool = False
+    """The server that received it vouches for the sender."""
     message_id: str = ""
     in_reply_to: tuple[str, ...] = ()
     """In-Reply-To and References, in pointed brackets."""
@@ -108,8 +112,10 @@ class Mail:
     cut: bool = False
 
 
-def read(content: bytes, *, cut: bool = False, known: Container[str] | None = None, steps: int = MOST_STEPS) -> Mail:
-    """Return what is in a mail; *cut*: its end is missing; *known* and *steps*: as `itip.read` takes them, for all of it."""
+def read(
+    content: bytes, *, cut: bool = False, known: Container[str] | None = None, steps: int = MOST_STEPS, receiver: Receiver = NOBODY
+) -> Mail:
+    """Return what is in a mail; *cut*: its end is missing; *known* and *steps*: as `itip.read` takes them, for each of its parts."""
     mail = mime.open_mail(content)
     parts = list(mime.leaves(mail))
     ids = tuple(dict.fromkeys(found for name in ("In-Reply-To", "References") for found in _ids(" ".join(values(mail.headers, name)))))
@@ -120,8 +126,10 @@ def read(content: bytes, *, cut: bool = False, known: Container[str] | None = No
     messages, unreadable = _itip(parts, known, steps)
     report = [part for part in parts if part.type in _DELIVERY]
     is_report = bool(report) or mail.parameter("report-type").lower() == "delivery-status"
+    writer = sender(mail.headers)
     return Mail(
-        sender=sender(mail.headers),
+        sender=writer,
+        authenticated=is_authenticated(mail.headers, writer, receiver),
         message_id=next(iter(_ids(value(mail.headers, "Message-ID"))), ""),
         in_reply_to=ids,
         subject=subject,
@@ -245,7 +253,7 @@ def _bounces(part: Part) -> list[Bounce]:
         headers = mime.open_mail(group.lstrip(b"\r\n")).headers
         named = [value(headers, name).rpartition(";")[2] for name in ("Final-Recipient", "Original-Recipient")]
         addresses = frozenset(address(each) for each in named) - {""}
-        status = value(headers, "Status").split()[:1]
+        status = [each for each in value(headers, "Status").split()[:1] if _STATUS.fullmatch(each)]
         if addresses:
             note = f"{''.join(status)} {value(headers, 'Diagnostic-Code').partition(';')[2].strip()}"
             found.append(

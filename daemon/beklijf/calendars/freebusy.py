@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from icalendar import vPeriod
 
 from beklijf.calendars import NO_STAMP, Unreadable
+from beklijf.calendars.ics_parser import LIMITS, Limits, Property, clock_of, parse
 from beklijf.calendars.ics_parts import mailto
-from beklijf.calendars.ics_reader import LIMITS, Limits, Property, address, clock_of, parse
+from beklijf.calendars.ics_reader import address
 from beklijf.conversation import Busy
 
 if TYPE_CHECKING:

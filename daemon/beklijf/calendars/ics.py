@@ -15,6 +15,7 @@ from icalendar import Calendar, Component, vInt, vText
 
 from beklijf.calendars import Agent, Stored, timezones
 from beklijf.calendars import ics_parts as parts
+from beklijf.calendars.ics_parser import parse
 from beklijf.calendars.ics_reader import (
     Reading,
     is_cancelled,
@@ -22,7 +23,6 @@ from beklijf.calendars.ics_reader import (
     length,
     members,
     moment,
-    parse,
     plain_text,
     read,
     reading,

@@ -16,7 +16,7 @@ from icalendar import Alarm, Calendar, Component, vCalAddress, vDDDTypes, vDurat
 
 from beklijf.addresses import ascii_domain
 from beklijf.calendars import UNREACHABLE, Agent, timezones
-from beklijf.calendars.ics_reader import WEEKDAYS, Property, address, alarms, attendees, minutes_before, plain_text, text
+from beklijf.calendars.ics_reader import WEEKDAYS, address, alarms, attendees, minutes_before, plain_text, text
 from beklijf.domain import Contact
 from beklijf.errors import Refused
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
+    from beklijf.calendars.ics_parser import Property
     from beklijf.domain import Event, Recurrence, Single
 
 Clock: TypeAlias = "tuple[tzinfo, str]"

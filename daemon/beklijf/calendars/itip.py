@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from beklijf.calendars import Unreadable, ics_reader
 from beklijf.calendars.clocks import MOST_STEPS, Budget
+from beklijf.calendars.ics_parser import named_clock, parse
 from beklijf.conversation import Itip
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from icalendar import Calendar, Component
 
-    from beklijf.calendars.ics_reader import Property
+    from beklijf.calendars.ics_parser import Property
 
 MOST = 60
 """Answers that are taken out of one message: a series of half a year has 13 meetings."""
@@ -162,10 +163,10 @@ def _clocks(zones: dict[str, list[str]], events: list[list[str]], budget: Budget
     """Return the zones that our events name and that no name explains, each read once; none that can't be read."""
     found: list[Component] = []
     for tzid, zone in zones.items():
-        if tzid and not ics_reader.named_clock(tzid) and any(tzid in line for event in events for line in event):
+        if tzid and not named_clock(tzid) and any(tzid in line for event in events for line in event):
             with suppress(Unreadable, *_WRONG):
                 budget.spend(len(zone))
-                found += ics_reader.parse(_object("VTIMEZONE", zone), budget=budget).subcomponents
+                found += parse(_object("VTIMEZONE", zone), budget=budget).subcomponents
     return found
 
 
@@ -179,7 +180,7 @@ def _object(kind: str, lines: list[str]) -> bytes:
 def _message(method: Literal["REPLY", "COUNTER", "REFRESH"], block: list[str], clocks: list[Component]) -> list[Itip]:
     if len(block) > _MOST_LINES or any(len(line) > _LONGEST_LINE for line in block):
         raise Unreadable(f"{_value(block, 'UID')}: an answer without end")
-    calendar = ics_reader.parse(_object("VEVENT", block))
+    calendar = parse(_object("VEVENT", block))
     calendar.subcomponents += clocks
     event = calendar.walk("VEVENT")[0]
     if any(name not in _DISPENSABLE for name, _ in event.errors):

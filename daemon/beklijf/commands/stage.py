@@ -11,6 +11,7 @@ from beklijf.calendars import NOTHING, Changes
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.calendars.owners import Owners
 from beklijf.calendars.people import folder_of
+from beklijf.commands import replies
 from beklijf.errors import UsageError
 from beklijf.settings import InboxSettings
 
@@ -45,7 +46,7 @@ def on_folders(config: Config, into: Path, *, answered: bool = False) -> Config:
     inbox = None
     if config.inbox or answered:
         address = config.inbox.address if config.inbox else config.calendar.organizer.email
-        inbox = InboxSettings(kind="folder", path=into / "inbox", address=address)
+        inbox = InboxSettings(kind="folder", path=into / "inbox", address=address, authserv_id=replies.RECEIVER)
     return replace(
         config,
         calendar=calendar,

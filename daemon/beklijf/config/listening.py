@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,7 @@ from beklijf.config.addresses import address
 from beklijf.config.locations import REFERENCES, existing_file, only_with, path_from, secret
 from beklijf.config.logins import TOKEN_LOGINS, VENDORS, Logins, check_token_login, logins_for, refuse_direct
 from beklijf.config.values import Wrong, amount, choice, deadline, flag, text, whole
-from beklijf.settings import DEADLINE, AnswersSettings, InboxSettings
+from beklijf.settings import DEADLINE, EXCHANGE_ONLINE, AnswersSettings, InboxSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ _PORTS = {"tls": 993, "starttls": 143}
 _PROPOSAL: Sequence[Literal["apply", "ask"]] = ("apply", "ask")
 _KEEP = amount({"day": 1, "week": 7}, 1, 366)
 _FILED = "beklijf"
+_SERVER_NAME = re.compile(r"[a-z0-9_.:-]{1,255}")
 
 
 def read_answers(table: Table) -> AnswersSettings:
@@ -57,6 +59,7 @@ def read_inbox(table: Table, folder: Path, calendar: CalendarSettings, mail: Mai
         password=table.get("password", secret(folder), None),
         ca=table.get("ca", existing_file(folder), None),
         folder=table.get("folder", text, "INBOX"),
+        authserv_id=table.get("authserv_id", _server_name, EXCHANGE_ONLINE if kind == "graph" else ""),
         filed=table.get("filed", _one_folder if kind == "folder" else text, _FILED),
         auth=auth,
         deadline=table.get("deadline", deadline, DEADLINE),
@@ -92,6 +95,16 @@ def _check_imap(table: Table, auth: str) -> None:
         table.wrong(None, "password is missing", REFERENCES)
 
 
+def _server_name(value: object) -> str:
+    """Take the name by which a server calls itself in Authentication-Results: one word."""
+    given = text(value).casefold()
+    if not _SERVER_NAME.fullmatch(given):
+        raise Wrong(
+            f'must be the name of one server, not "{given}"', "it stands first in the Authentication-Results of mail in that mailbox"
+        )
+    return given
+
+
 def _one_folder(value: object) -> str:
     """Take the name of a folder in a Maildir, which becomes the name of a folder on disk."""
     given = text(value)
@@ -122,10 +135,17 @@ def check_hearing(root: Table, calendar: CalendarSettings, inbox: InboxSettings 
         organizer = calendar.organizer.email
         hint = f"fine if mail to {organizer} arrives in this mailbox too"
         root.document.found(("inbox", "address"), f"answers to invitations go to {organizer}", hint, warning=True)
+    if inbox is not None and answers.read and not inbox.authserv_id:
+        root.warn("inbox", _UNTRUSTED, "authserv_id = what stands first in the Authentication-Results that your mail server writes")
     if inbox is None and answers.read and we_organize and calendar.kind == "caldav" and calendar.invitations in _BY_MAIL:
         what, hint = _BY_MAIL[calendar.invitations]
         root.document.found(("answers", "read"), what, hint, warning=True)
 
+
+_UNTRUSTED = (
+    "nothing says whose Authentication-Results to believe: who declines a series or proposes a time without answering our mail "
+    "itself is put to the coordinator"
+)
 
 _BY_MAIL = {
     "mail": (

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from secrets import token_hex
 from sys import intern
 from typing import TYPE_CHECKING
 
@@ -185,6 +186,13 @@ class Ledger:
 
     def set(self, name: str, value: str) -> None:
         self.db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
+
+    def secret(self) -> bytes:
+        """Return what nobody outside can know, and what is in every token and Message-ID of ours; drawn once, and kept here."""
+        if (found := self.get("secret")) is None:
+            found = token_hex(32)
+            self.set("secret", found)
+        return bytes.fromhex(found)
 
     def instant(self, name: str) -> datetime | None:
         value = self.get(name)

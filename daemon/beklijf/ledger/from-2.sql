@@ -28,6 +28,7 @@ INSERT INTO outbox SELECT *, 0 FROM outbox_2;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);
 CREATE INDEX outbox_retry ON outbox (retry_at) WHERE retry_at IS NOT NULL;
+CREATE INDEX outbox_message ON outbox (message_id);
 
 CREATE TABLE letter (
     ref TEXT NOT NULL,

@@ -220,6 +220,12 @@ class Outbox:
         found = self._db.execute("SELECT message_id, recipient FROM outbox WHERE message_id NOT NULL AND queued >= ?", (stamp(since),))
         return {row["message_id"]: row["recipient"].casefold() for row in found}
 
+    def recipients(self, ids: Collection[str]) -> frozenset[str]:
+        """Return to whom the mails went that have these Message-IDs."""
+        query = "SELECT recipient FROM outbox WHERE message_id IN (SELECT value FROM json_each(?))"
+        found = self._db.execute(query, (json.dumps(list(ids)),))
+        return frozenset(row["recipient"].casefold() for row in found)
+
     def letters_by_id(self, rules: Collection[str]) -> list[tuple[str, MentorshipKey, str]]:
         """Return the letters of some rules that were sent: Message-ID, mentorship, receiver's key."""
         found = self._db.execute(

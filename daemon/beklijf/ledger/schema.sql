@@ -92,6 +92,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);
 CREATE INDEX outbox_retry ON outbox (retry_at) WHERE retry_at IS NOT NULL;
+CREATE INDEX outbox_message ON outbox (message_id);
 
 CREATE TABLE trouble (              -- targets that refused: retried with back-off, named in status
     target TEXT PRIMARY KEY,

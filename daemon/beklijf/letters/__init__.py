@@ -247,14 +247,17 @@ class Letters:
         values = template_values.invitation(event, item, single, reader, programme)
         return self._mail(self._page(f"{reader.language}/{kind}.md.j2", "Subject", values), values)
 
-    def notice(self, programme: Programme, reader: Contact, title: str, lines: Sequence[str], command: str = "") -> Rendered:
-        """Return a plain mail to coordinator or administrator: what happened, line by line, and what to type."""
+    def notice(
+        self, programme: Programme, reader: Contact, title: str, lines: Sequence[str], command: str = "", *, link: str = ""
+    ) -> Rendered:
+        """Return a plain mail to coordinator or administrator: what happened, line by line, and what to type, or which link to open."""
         language = programme.organisation.language
         values = template_values.common(programme, language) | {
             "reader": template_values.contact(reader),
             "title": markup.literal(title),
             "lines": [markup.literal(line) for line in lines],
             "command": markup.literal(command),
+            "link": link,
         }
         return self._mail(self._page(f"{language}/notice.md.j2", "Subject", values), values)
 

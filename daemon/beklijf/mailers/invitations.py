@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from beklijf.calendars import ics, ics_reader
+from beklijf.calendars import ics, ics_parser, ics_reader
 from beklijf.mailers.messages import build, fix_boundaries
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _answered(content: bytes, accepted: Collection[str]) -> bytes:
     """Return the object with those of *accepted* as people who said yes, and are not asked again."""
     if not accepted:
         return content
-    calendar = ics_reader.parse(content)
+    calendar = ics_parser.parse(content)
     for component in calendar.walk("VEVENT"):
         for address, person in ics_reader.attendees(component).items():
             if address in accepted:

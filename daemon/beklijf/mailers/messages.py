@@ -6,6 +6,7 @@ after a crash is the same message, and a mail server or client that has it alrea
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -13,6 +14,7 @@ from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import EmailPolicy
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -157,9 +159,21 @@ def kept(content: bytes) -> EmailMessage:
     return BytesParser(EmailMessage, policy=WIRE).parsebytes(content, headersonly=True)
 
 
-def message_id(row_key: str, domain: str) -> str:
-    """Return the Message-ID of a row of the outbox: always the same one, so that what is sent twice can be seen to be."""
-    return f"<{uuid5(NAMESPACE_URL, f'beklijf:{row_key}')}@{ascii_domain(domain)}>"
+_OURS = "<bk."
+"""How a Message-ID begins that has the secret in it; up to 0.2.0 they were hashes of what anybody may know."""
+
+
+def message_id(secret: bytes, row_key: str, domain: str) -> str:
+    """Return the Message-ID of a row of the outbox: always the same one, so that what is sent twice can be seen to be.
+
+    Who names it has had the mail, since nobody can work it out without the installation's *secret*.
+    """
+    return f"{_OURS}{hmac.digest(secret, f'mail {row_key}'.encode(), sha256).hex()[:32]}@{ascii_domain(domain)}>"
+
+
+def is_secret(message_id: str) -> bool:
+    """Say whether a Message-ID of ours proves anything."""
+    return message_id.startswith(_OURS)
 
 
 def fix_boundaries(message: EmailMessage) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from beklijf.errors import BeklijfError, Down, Problem, Refused, Transient, Unanswered
@@ -96,7 +95,8 @@ class Delivery:
         for mail in self.outbox.cut_off():
             self._unheard(mail, STOPPED, now, result)
         due = self.outbox.due(now)
-        rendering = Rendering(self.config, self.letters, programme, times, self._links(programme) if due else Links())
+        links, secret = (self._links(programme), self.ledger.secret()) if due else (Links(), b"")
+        rendering = Rendering(self.config, self.letters, programme, times, links, secret=secret)
 
         def send(mails: list[Mail]) -> None:
             for mail in mails:
@@ -120,15 +120,11 @@ class Delivery:
         return result
 
     def _links(self, programme: Programme) -> Links:
-        """Return what makes links to our mailbox; the secret behind their tokens is drawn once and stays."""
+        """Return what makes links to our mailbox."""
         inbox = self.config.inbox
         if inbox is None or not programme.reads_mail:
             return Links()
-        if (secret := self.ledger.get("secret")) is None:
-            secret = token_hex(32)
-            with self.ledger.write():
-                self.ledger.set("secret", secret)
-        return Links(inbox.address, bytes.fromhex(secret))
+        return Links(inbox.address, self.ledger.secret())
 
     def _message(self, mail: Mail, rendering: Rendering, now: datetime, result: Delivered) -> EmailMessage | None:
         """Return the message of a row: the bytes of an earlier attempt, or freshly rendered and claimed."""

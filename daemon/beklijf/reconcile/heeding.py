@@ -31,8 +31,10 @@ from beklijf.conversation import (
     Said,
     Stranger,
     TokenKind,
+    Unproved,
 )
-from beklijf.domain import Ref
+from beklijf.domain import Kind, Ref
+from beklijf.letters.links import Links
 from beklijf.reconcile import hearing, responses
 from beklijf.reconcile.deciding import read_kind
 from beklijf.reconcile.notices import Notices
@@ -59,6 +61,9 @@ FORWARDS_A_DAY = 20
 """From one address; what is more is filed, and stays there for the coordinator to be looked up."""
 
 FORWARDS_IN_ALL = 100
+
+UNPROVED_A_DAY = 20
+"""So many things that mails ask without a proof are put to the coordinator; anybody can make them up."""
 
 STRANGERS_A_DAY = 20
 """So many unknown addresses the coordinator is asked about; anybody can make them up. ``status`` names all of them."""
@@ -91,9 +96,10 @@ class Heeding:
                 self._note(Said.AWAY, "", None, who, now)
             case Bounced(address=address, note=note):
                 self._bounced(address, note, now)
+            case Unproved(asked=asked):
+                self._put(asked, now)
             case Pressed(token=token, said=said):
-                if known := self.conversation.token(token):
-                    self._pressed(known, said, now)
+                self._pressed(self.conversation.token(token), said, now)
             case unknown:
                 assert_never(unknown)
 
@@ -105,7 +111,8 @@ class Heeding:
     def _bounced(self, address: str, note: str, now: datetime) -> None:
         if self.conversation.bounce(address, note, now):
             self.outbox.drop_for(address, note)
-            self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=note)
+            status = note.partition(" ")[0]  # and not the words of whichever server it was
+            self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=status)
 
     def _note(self, said: Said, uid: str, place: datetime | None, who: str, now: datetime, source: Source = "mail") -> None:
         self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source=source))
@@ -133,12 +140,15 @@ class Heeding:
         )
         self.conversation.propose(proposal)
 
-    def _pressed(self, token: Token, said: str, now: datetime) -> None:
-        person = self._persons().get(token.person)
-        if person is None:
+    def _pressed(self, token: Token | None, said: str, now: datetime) -> None:
+        person = self._persons().get(token.person) if token else None
+        if token is None or person is None:
             return  # who left the config has nothing to say any more
         if token.kind not in {TokenKind.PAUSE, TokenKind.RESUME} and not self._has_say(token.mentorship, person.key):
             return  # nor has who left the pair, except about mail to themselves
+        if token.kind is TokenKind.CONFIRM:
+            self.heed(_confirmed(token, person), now)
+            return
         self._note(Said.WROTE, "", None, person.email, now)
         match token.kind:
             case TokenKind.GOAL:
@@ -151,7 +161,7 @@ class Heeding:
                 self._pause(token, person, now)
             case TokenKind.HOUR | TokenKind.TIME:
                 self._choose(token, now)
-            case TokenKind.ONCE:
+            case TokenKind.ONCE | TokenKind.CONFIRM:
                 pass
             case unknown:
                 assert_never(unknown)
@@ -246,6 +256,55 @@ class Heeding:
             attached=base64.b64encode(mail.content).decode(),
         )
 
+    def _put(self, asked: Answered | Proposed, now: datetime) -> None:
+        """Tell the coordinator what somebody asks whose mail proves nothing, with a link that makes it count."""
+        key, invited = self._whose().get(asked.who.casefold(), ""), self.conversation.invited(asked.uid)[asked.uid]
+        if not key or not invited.mentorships or not self._has_say(invited.mentorships[0], key):
+            return
+        if self.outbox.count("notice unproved ", now - timedelta(days=1)) >= UNPROVED_A_DAY:
+            log.warning("what a mail asks is not told: there were too many of them today")
+            return
+        start = asked.start if isinstance(asked, Proposed) else None
+        said = self._said(asked)
+        links = Links(self.config.inbox.address if self.config.inbox else "", self.ledger.secret())
+        link = links.mailto(
+            TokenKind.CONFIRM,
+            invited.mentorships[0],
+            key,
+            {
+                "partstat": asked.partstat if isinstance(asked, Answered) else "",
+                "uid": asked.uid,
+                "place": asked.place.isoformat() if asked.place else "",
+                "start": start.isoformat() if start else "",
+                "minutes": str(asked.minutes if isinstance(asked, Proposed) else 0),
+            },
+            subject=words.ASKS["confirm"][self._notices.language].format(said),
+            body=words.ASKS["send"][self._notices.language],
+        )
+        self.conversation.remember(links.made, now)
+        name = self._name(asked.who)
+        self._notices.tell(
+            "unproved",
+            f"{links.made[0].token} {now:%Y-%m-%d}",
+            now,
+            called=name,
+            link=link,
+            name=name,
+            address=asked.who,
+            asked=said,
+        )
+
+    def _said(self, asked: Answered | Proposed) -> str:
+        """Return what is asked, in the organisation's words and on its clock."""
+        language, zone = self._notices.language, self.config.organisation.zone
+        if isinstance(asked, Answered):
+            return words.REQUESTS["decline"][language]
+        row = self.ledger.row(asked.uid)
+        was = asked.place or (canonical.load(row.seen).start if row else asked.start)
+        about = "move" if asked.place or (row and row.kind is not Kind.SERIES) else "move-series"
+        moments = {"was": words.moment(was, zone, language), "start": words.moment(asked.start, zone, language)}
+        return words.REQUESTS[about][language].format(**moments)
+
     def _ask_who(self, uid: str, who: str, now: datetime) -> None:
         """Ask the coordinator whose an address is, once."""
         if self.outbox.count("notice stranger ", now - timedelta(days=1)) >= STRANGERS_A_DAY:
@@ -272,3 +331,13 @@ class Heeding:
 
     def _whose(self) -> dict[str, str]:
         return {address: person.key for person in self.config.persons for address in person.addresses}
+
+
+def _confirmed(token: Token, person: Person) -> Answered | Proposed:
+    """Return what the token's person asked by mail, now that somebody vouches for it."""
+    value = token.value
+    place = datetime.fromisoformat(value["place"]) if value["place"] else None
+    if value["partstat"]:
+        return Answered(uid=value["uid"], place=place, who=person.email.casefold(), partstat=value["partstat"])
+    start, minutes = datetime.fromisoformat(value["start"]), int(value["minutes"])
+    return Proposed(uid=value["uid"], place=place, who=person.email.casefold(), start=start, minutes=minutes)

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 from beklijf import canonical
 from beklijf.answers import Known, judging, reading
+from beklijf.answers.authentication import NOBODY, Receiver
 from beklijf.config.addresses import is_free_mail
 from beklijf.conversation import TokenKind
 from beklijf.ledger import stamp
+from beklijf.mailers.messages import is_secret
 from beklijf.reconcile import hearing
 from beklijf.reconcile.forgetting import is_time, over_since
 from beklijf.reconcile.heeding import Heeding
+from beklijf.settings import EXCHANGE_ONLINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,10 +105,12 @@ class Listener:
         since = max(now - BEGIN, datetime.fromisoformat(self.ledger.get("hears") or stamp(now - BEGIN)))
         news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=persons()), since=since)
         handled = []
+        receiver = self._receiver
         with self.ledger.write():
             for mail in news.mails:
-                read = reading.read(mail.content, cut=mail.cut, known=known().events)
-                verdict = judging.judge(read, known(), held=held())
+                read = reading.read(mail.content, cut=mail.cut, known=known().events, receiver=receiver)
+                answers = self.outbox.recipients([each for each in read.in_reply_to if is_secret(each)])
+                verdict = judging.judge(read, known(), held=held(), answers=answers)
                 log.info("a mail: %s", verdict.why or "not for us")
                 for happening in verdict.happenings:
                     self._heeding.heed(happening, now)
@@ -139,6 +144,14 @@ class Listener:
                 inbox.forget(since - self.config.answers.keep)
             with self.ledger.write():
                 self.ledger.set("forgot", stamp(now))
+
+    @property
+    def _receiver(self) -> Receiver:
+        """Return whose word about senders counts: the server's that the mailbox is on."""
+        if self.config.inbox is None:
+            return NOBODY
+        authserv_id = self.config.inbox.authserv_id
+        return Receiver(authserv_id, exchange=self.config.inbox.kind in {"exchange", "graph"} or authserv_id == EXCHANGE_ONLINE)
 
     def _persons(self) -> dict[str, str]:
         return {address: person.key for person in self.config.persons for address in person.addresses}

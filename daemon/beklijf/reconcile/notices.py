@@ -23,10 +23,10 @@ class Notices:
     def language(self) -> str:
         return self.config.organisation.language
 
-    def tell(self, kind: str, subject: str, now: datetime, *, called: str, attached: str = "", **values: str) -> None:
+    def tell(self, kind: str, subject: str, now: datetime, *, called: str, attached: str = "", link: str = "", **values: str) -> None:
         """Queue one of ``words.NOTICES``; *subject* makes its name, *called* stands in its title, *values* in its lines.
 
-        *attached* is a mail as it came, in base64.
+        *attached* is a mail as it came, in base64; *link* opens a mail that does what the lines say.
         """
         coordinator = self.config.organisation.coordinator
         payload = {
@@ -35,6 +35,8 @@ class Notices:
             "lines": words.lines(kind, self.language, **values),
             "command": "",
         }
+        if link:
+            payload["link"] = link
         if attached:
             payload["attached"] = attached
         self.outbox.add_notice(f"{kind} {subject}", recipient=coordinator.email, payload=payload, now=now)

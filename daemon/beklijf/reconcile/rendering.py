@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 class Rendering:
     """The messages of one pass over the outbox; the programme is looked through once, not once a mail."""
 
-    def __init__(self, config: Config, letters: Letters, programme: Programme, times: Callable[[], Times], links: Links) -> None:
+    def __init__(
+        self, config: Config, letters: Letters, programme: Programme, times: Callable[[], Times], links: Links, *, secret: bytes
+    ) -> None:
         self.config = config
         self.letters = letters
         self.programme = programme
         self.times = times
         self.links = links
+        self._secret = secret
         self._wishes = {wish.ref: wish for track in programme.tracks.values() for wish in track.wishes}
         self._items = {item.ref: item for track in programme.tracks.values() for item in track.items}
         self._persons = {person.email.casefold(): person for person in config.persons}
@@ -113,7 +116,7 @@ class Rendering:
         said = mail.payload
         to = Contact(said["name"], mail.recipient)
         return messages.build(
-            self.letters.notice(self.programme, to, said["title"], said["lines"], said["command"]),
+            self.letters.notice(self.programme, to, said["title"], said["lines"], said["command"], link=said.get("link", "")),
             sender=self.config.mail.sender,
             to=to,
             reply_to=None,
@@ -125,7 +128,7 @@ class Rendering:
 
     def _message_id(self, mail: Mail) -> str:
         sender = self.config.calendar.organizer if mail.kind == "invitation" else self.config.mail.sender
-        return messages.message_id(f"{self.config.service.installation} {mail.name}", sender.email.rpartition("@")[2])
+        return messages.message_id(self._secret, f"{self.config.service.installation} {mail.name}", sender.email.rpartition("@")[2])
 
     def _reader(self, contact: Contact) -> Person:
         """Return whose language and clock a mail goes by; somebody who left the config reads the organisation's."""
