@@ -76,7 +76,7 @@ class Speaking(Wording):
     sessions: str = ", ".join(f"{at:%Y-%m-%d}" for at in SESSIONS)
 
     def toml(self, calendar: str) -> str:
-        inbox = '\n[inbox]\nkind = "folder"\npath = "inbox"\n' if self.inbox else ""
+        inbox = '\n[inbox]\nkind = "folder"\npath = "inbox"\nauthserv_id = "mx.voorbeeld.example"\n' if self.inbox else ""
         text = super().toml(f'{calendar}\norganized_by = "{self.owner}"')
         text = text if self.hour else re.sub("(?m)^meets = .*$", "", text)
         return text + f"{inbox}\n[answers]\nread = true\nnames = true\n"

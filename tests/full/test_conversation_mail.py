@@ -182,9 +182,12 @@ class Account:
 
     def invitation(self, item: str) -> Any:  # noqa: ANN401  # properties of icalendar are of any type
         """Return the whole of the series, or the single event, as the last invitation to it says."""
-        requests = [text for mail in self.kept if "METHOD:REQUEST" in (text := _calendar_part(mail))]
-        events = [event for text in requests for event in icalendar.Calendar.from_ical(text).walk("VEVENT")]
-        return [event for event in events if "RECURRENCE-ID" not in event and ("RRULE" in event) is (item == "series")][-1]
+        return self._invitation(item)[1]
+
+    def _invitation(self, item: str) -> tuple[EmailMessage, Any]:
+        requests = [(mail, text) for mail in self.kept if "METHOD:REQUEST" in (text := _calendar_part(mail))]
+        events = [(mail, event) for mail, text in requests for event in icalendar.Calendar.from_ical(text).walk("VEVENT")]
+        return [each for each in events if "RECURRENCE-ID" not in each[1] and ("RRULE" in each[1]) is (item == "series")][-1]
 
     def letter(self) -> EmailMessage:
         """Return the last mail that is no invitation."""
@@ -219,8 +222,8 @@ class Account:
         self._return(item, "REFRESH", "", "Refresh: gesprek", None, None)
 
     def _return(self, item: str, method: str, partstat: str, subject: str, meeting: datetime | None, start: datetime | None) -> None:
-        """Answer the invitation that arrived, as a calendar program does."""
-        event = self.invitation(item)
+        """Answer the invitation that arrived, as a calendar program does that says what it answers: no server here checks who sent it."""
+        invitation, event = self._invitation(item)
         made, at = icalendar.Event(), start or meeting or event["DTSTART"].dt
         for name in ("UID", "SEQUENCE", "ORGANIZER", "SUMMARY"):
             made[name] = event[name]
@@ -235,7 +238,7 @@ class Account:
         for name, value in (("VERSION", "2.0"), ("PRODID", "-//a client//EN"), ("METHOD", method)):
             calendar.add(name, value)
         calendar.add_component(made)
-        mail = self.mail(subject, "")
+        mail = self.mail(subject, "", In_Reply_To=str(invitation["Message-ID"]))
         part = {"method": method, "charset": "UTF-8"}
         mail.add_alternative(calendar.to_ical(), maintype="text", subtype="calendar", params=part)
         self.post.send(self.name, mail)

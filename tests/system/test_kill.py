@@ -132,7 +132,7 @@ class Words:
             f"closed = [{self.closed}]\nletter_hour = 09:00:00",
             'coordinator = { name = "Marieke Smit", email = "opleidingen@voorbeeld.example" }',
             f'{backends}\n[service]\nstate = "state.sqlite3"\n[guard]\nmax_people = 1000\nmax_withdrawals = 1000',
-            '[inbox]\nkind = "folder"\npath = "inbox"\n[answers]\nread = true',
+            '[inbox]\nkind = "folder"\npath = "inbox"\nauthserv_id = "mx.voorbeeld.example"\n[answers]\nread = true',
         ]
         for n in range(PAIRS):
             parts += [f'[[person]]\nname = "{who.title()} {n}"\nemail = "{who}{n}@voorbeeld.example"' for who in ("mentee", "mentor")]
@@ -212,6 +212,7 @@ def choices(town: Town) -> Iterator[EmailMessage]:
 
 def _letter(town: Town, sender: str, subject: str, text: str) -> EmailMessage:
     mail = EmailMessage()
+    mail["Authentication-Results"] = f"mx.voorbeeld.example; dmarc=pass header.from={sender.rpartition('@')[2]}"
     mail["From"], mail["To"], mail["Subject"] = sender, "mentor@voorbeeld.example", subject
     mail["Message-ID"] = f"<{sender}.{town.now:%d}@client.example>"
     mail.set_content(text)

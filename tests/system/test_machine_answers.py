@@ -47,7 +47,7 @@ T = TypeVar("T")
 ORGANIZER = "mentor@voorbeeld.example"
 STAFF = ("opleidingen@voorbeeld.example", "servicedesk@voorbeeld.example")
 INBOX_FAULTS = ("works", "transient", "down", "lost after", "crash before", "crash after")
-LISTENING = '[inbox]\nkind = "folder"\npath = "inbox"\n[answers]\nread = true\n'
+LISTENING = '[inbox]\nkind = "folder"\npath = "inbox"\nauthserv_id = "mx.voorbeeld.example"\n[answers]\nread = true\n'
 SPIES = """
 CREATE TABLE spied (
     id INTEGER PRIMARY KEY, what TEXT, mentorship TEXT, uid TEXT, place TEXT, who TEXT, start TEXT, minutes INTEGER, at TEXT);
@@ -193,6 +193,7 @@ class Answering(Machine):
 
     def mail(self, sender: str, subject: str, text: str) -> EmailMessage:
         mail = EmailMessage()
+        mail["Authentication-Results"] = f"mx.voorbeeld.example; dmarc=pass header.from={sender.rpartition('@')[2]}"
         mail["From"], mail["To"], mail["Subject"] = sender, ORGANIZER, subject
         mail["Message-ID"] = f"<{len(self.stay) + len(self.handled)}@client.example>"
         mail.set_content(text)
