@@ -173,6 +173,7 @@ def test_mail_and_inbox_use_the_calendars_login(tmp_path: Path) -> None:
     assert config.inbox is not None
     assert config.mail.graph == config.inbox.graph == config.calendar.graph == BY_SECRET
     assert (config.mail.per_minute, config.inbox.folder, config.inbox.address) == (20, "Antwoorden", "mentor@voorbeeld.example")
+    assert config.inbox.authserv_id == "mx.microsoft.com"
     assert config.warnings == ()
 
 
