@@ -101,7 +101,7 @@ def _before_exchange(error: Exception, told: str) -> BackendError:
 
 def of_status(status: int, *, server: str, location: str, retry_after: float | None) -> BackendError:
     """Return what an HTTP status says that brings no SOAP message."""
-    if status in _PASSING_STATUSES or status < 200:  # noqa: PLR2004  # urllib3 takes an interim answer for the answer
+    if status in _PASSING_STATUSES:
         return Transient(f"{server}: answers {status}", retry_after=retry_after)
     if status == 401:  # noqa: PLR2004  # as the RFC numbers it
         return Down(f"{server}: refuses the login (401)", hint=LOGIN)

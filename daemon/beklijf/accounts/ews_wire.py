@@ -109,6 +109,9 @@ class Wire:
 
             def _whole(self, response: Any) -> bytes:  # noqa: ANN401  # as above
                 host = _host(response.url)
+                if response.status_code < 200:  # noqa: PLR2004  # urllib3 takes an interim answer for the answer
+                    response.close()
+                    raise Transient(f"{host}: answers {response.status_code} before its answer")
                 try:
                     coding = response.raw.headers.pop("Content-Encoding", "")  # with it, the library would unpack by itself
                     pieces = response.iter_content(bodies.PIECE)
