@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from beklijf.commands.entries import Json
     from beklijf.domain import Organisation, Person
     from beklijf.ledger import Decision
-    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.settings import Config
 
 WORST_FIRST = (64, 78, 74, 3, 69, 75, 2, 0)
@@ -173,8 +173,7 @@ def _status(arguments: Namespace) -> int:
     from beklijf.commands.report import Words
     from beklijf.reconcile.opening import opened
 
-    config = _config(arguments)
-    now = _now(config)
+    now = _now(config := _config(arguments))
     codes = {0}
     with opened(config, read_only=True) as engine:
         survey, error = status.look(engine, now)
@@ -197,8 +196,7 @@ def _restore(arguments: Namespace) -> int:
     from beklijf.commands.report import Words, single_lines
     from beklijf.reconcile.opening import opened
 
-    config = _config(arguments)
-    now = _now(config)
+    now = _now(config := _config(arguments))
     words = Words.of(config, now)
     with opened(config, read_only=True) as engine:
         wanted = restoring.find(engine.plan(now), arguments.item, arguments.field or "", words)
@@ -213,8 +211,7 @@ def _restore(arguments: Namespace) -> int:
 def _pause(arguments: Namespace) -> int:
     from beklijf.commands import pausing
 
-    config = _config(arguments)
-    now = _now(config)
+    now = _now(config := _config(arguments))
     person = pausing.find_person(config, arguments.person)
     _decide(config, person, pausing.asked(person, arguments.kinds or (), arguments.start, arguments.until, now), now)
     return 0
@@ -224,8 +221,7 @@ def _resume(arguments: Namespace) -> int:
     from beklijf.commands import pausing
     from beklijf.reconcile.opening import opened
 
-    config = _config(arguments)
-    now = _now(config)
+    now = _now(config := _config(arguments))
     person = pausing.find_person(config, arguments.person)
     with opened(config, read_only=True) as engine:
         decisions = pausing.ended(engine, person, arguments.kinds or (), now)
@@ -233,6 +229,13 @@ def _resume(arguments: Namespace) -> int:
         _print([f"{person.name} has paused no {' or '.join(arguments.kinds) if arguments.kinds else 'letters, reminders or meetings'}."])
         return 0
     _decide(config, person, decisions, now)
+    return 0
+
+
+def _retry(arguments: Namespace) -> int:
+    from beklijf.commands import retrying
+
+    _print(retrying.retry(config := _config(arguments), arguments.name, _now(config)))
     return 0
 
 
@@ -255,8 +258,7 @@ def _move_calendar(arguments: Namespace) -> int:
     from beklijf.commands.report import Words
     from beklijf.commands.stopping import stoppable
 
-    config = _config(arguments)
-    now = _now(config)
+    now = _now(config := _config(arguments))
     with relocating.relocation(config, old=arguments.old, leave_old=arguments.leave_old, wait=LOCK_WAIT) as move:
         if move is None:
             _print(["There is nothing to move: the config leads to the calendar that the events are in."])
@@ -292,6 +294,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "restore": _restore,
     "pause": _pause,
     "resume": _resume,
+    "retry": _retry,
     "move-calendar": _move_calendar,
 }
 

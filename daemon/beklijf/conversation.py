@@ -44,7 +44,15 @@ class Waiting:
     """A message that waits in a server's schedule inbox (RFC 6638 section 2.2) until it is taken out."""
 
     href: str
-    message: Itip
+    said: Itip | Exception
+    """An exception, where reading it failed in a way that nobody expected; it is read again the next time."""
+
+    @property
+    def message(self) -> Itip:
+        """What it says; raises that exception."""
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
 
 
 @dataclass(frozen=True, slots=True, order=True)

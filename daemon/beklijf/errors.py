@@ -10,6 +10,7 @@
         +-- Transient 75          down, slow, throttled, dropped: the same call may succeed later
         |   +-- Conflict          the object changed since it was read: read again, plan again
         |   +-- Unanswered        it was handed over whole and no answer came: nobody knows whether it was taken
+        |   +-- Defect            what nobody expected, ours or a library's: it stops one stage, or one input
         +-- Refused 69            the server said no to this one target (a mailbox, an object)
         |   +-- Missing           the object is not there (any more)
         |   +-- Exists            an object with this UID is there already
@@ -109,6 +110,10 @@ class Conflict(Transient):
 
 class Unanswered(Transient):
     """The whole of it was handed over, and then nothing was heard: it may have been taken all the same."""
+
+
+class Defect(Transient):
+    """What nobody expected: named by its kind and its place in the code, never by its words, which may be a stranger's."""
 
 
 class Refused(BackendError):

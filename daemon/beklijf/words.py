@@ -176,6 +176,9 @@ NOTICES = {
     "held": {"nl": "wijzigingen wachten op akkoord (plan {})", "en": "changes wait for approval (plan {})"},
     "down": {"nl": "de agendaserver werkt niet mee", "en": "the calendar server does not cooperate"},
     "inbox-down": {"nl": "de mailbox voor antwoorden werkt niet mee", "en": "the mailbox for answers does not cooperate"},
+    "schedule-down": {"nl": "antwoorden op de agendaserver zijn niet te lezen", "en": "answers on the calendar server can't be read"},
+    "writing-down": {"nl": "schrijven in de agenda lukt niet", "en": "writing into the calendar fails"},
+    "aside": {"nl": "{} is opzijgelegd", "en": "{} was set aside"},
     "bounced": {"nl": "mail aan {} komt niet aan", "en": "mail to {} does not arrive"},
     "forwarded": {"nl": "een mail van {} die nergens bij past", "en": "a mail from {} that fits nothing"},
     "stranger": {"nl": "is {} dezelfde persoon?", "en": "is {} the same person?"},
@@ -187,7 +190,26 @@ NOTICES = {
 }
 """What mails to staff are called; in the braces: a plan's id, a name or address, for ``silent`` what `pairs` says."""
 
+SET_ASIDE = {
+    "calendar": {"nl": "een afspraak in de agenda", "en": "an event in the calendar"},
+    "schedule inbox": {"nl": "een antwoord op de agendaserver", "en": "an answer on the calendar server"},
+    "inbox": {"nl": "een mail in de mailbox voor antwoorden", "en": "a mail in the mailbox for answers"},
+    "writing": {"nl": "een wijziging in de agenda", "en": "a change in the calendar"},
+    "mail": {"nl": "een mail die weg moest", "en": "a mail that had to go out"},
+}
+"""What was set aside, by the stage of a tick that it failed in."""
+
 LINES = {
+    "aside": {
+        "nl": "{name}: drie keer geprobeerd, en het lukt niet ({what}). De rest gaat gewoon door.",
+        "en": "{name}: tried three times, and it fails ({what}). Everything else goes on.",
+    },
+    "aside-do": {
+        "nl": "Er is niets weggegooid, en een mail staat nog in de mailbox: kijk wat erin staat. "
+        "Een volgende versie probeert het opnieuw, en eerder kan ook: beklijf retry.",
+        "en": "Nothing was thrown away, and a mail is still in the mailbox: look what it says. "
+        "The next version tries again, and sooner is possible too: beklijf retry.",
+    },
     "bounced": {
         "nl": "Wat er naar {name} gaat, op {address}, komt terug: {note}. Brieven en uitnodigingen aan dat adres zijn gestopt.",
         "en": "What is sent to {name}, at {address}, comes back: {note}. Letters and invitations to that address have stopped.",

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tests.fakes.company import Entry
     from tests.fakes.makers import Maker
 
-    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.outcome import Outcome
 
 INVITES = [("karim", "REQUEST"), ("sanne", "REQUEST")]
 CANCELS = [("karim", "CANCEL"), ("sanne", "CANCEL")]

@@ -591,7 +591,7 @@ def test_a_series_that_a_person_split_is_told_of_with_what_to_do(desk: Desk) -> 
     for changes in (desk.calendar.changes(token), desk.open().changes(None)):
         assert [each.href for each in changes.changed] == [stored.href]
         assert changes.unreadable.keys() == {name}
-        assert f"{OFF.uid} was split by a person in Google Calendar: from 2027-03-30 on" in changes.unreadable[name]
+        assert f"{OFF.uid} was split by a person in Google Calendar: from 2027-03-30 on" in str(changes.unreadable[name])
 
     desk.company.remove(desk.company.entries[f"{OWNER}/main/{name}"])
     assert desk.open().changes(None).unreadable == {}

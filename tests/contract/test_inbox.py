@@ -83,6 +83,21 @@ def answers(envelope: Envelope) -> bool:
     return envelope.subject.startswith("Re: ")
 
 
+def over(word: str) -> Callable[[Envelope], bool]:
+    """Want everything, and fail over what has *word* in its subject."""
+
+    def wanted(envelope: Envelope) -> bool:
+        if word in envelope.subject:
+            raise LookupError(word)
+        return True
+
+    return wanted
+
+
+def subject(content: bytes) -> str:
+    return next(line for line in content.decode().splitlines() if line.startswith("Subject: ")).removeprefix("Subject: ")
+
+
 def taken(inbox: Inbox, wanted: Callable[[Envelope], bool] = everything) -> list[News]:
     """Return one piece of news after the other until there is no more, as ticks do."""
     found = [inbox.news("", wanted, since=SINCE)]
@@ -323,6 +338,29 @@ class InboxContract:
         assert all("\n" not in envelope.subject for envelope in watching.seen)
         inbox.file([one.id for one in mails])
         assert box.inside() == []
+
+    def test_a_mail_over_which_reading_fails_is_told_of_and_hides_no_other(self, inbox: Inbox, box: Box) -> None:
+        box.put(mail("Re: eerst"), mail("Re: raar"), mail("Re: laatst"))
+
+        news = taken(inbox, over("raar"))
+
+        assert sorted(subject(each.content) for one in news for each in one.mails) == ["Re: eerst", "Re: laatst"]
+        [failed] = [each for one in news for each in one.failed]
+        assert isinstance(failed.error, LookupError)
+        assert failed.at == NOON
+        assert inbox.news(news[-1].mark, everything, since=SINCE).mails == (), "the mark is past it"
+
+    def test_a_mail_that_failed_can_be_asked_for_again(self, inbox: Inbox, box: Box) -> None:
+        box.put(mail("Re: eerst"), mail("Re: raar"), mail("Re: ook raar"))
+        failed = {each.id for one in taken(inbox, over("raar")) for each in one.failed}
+
+        still = inbox.again([*failed], over("ook"), since=SINCE)
+        unwanted = inbox.again([*failed], nothing, since=SINCE)
+
+        assert ([subject(each.content) for each in still.mails], len(still.failed)) == (["Re: raar"], 1)
+        assert {still.mails[0].id, still.failed[0].id} == failed
+        assert (unwanted.mails, unwanted.failed) == ((), ())
+        assert inbox.again(["what no mailbox calls a mail"], everything, since=SINCE).mails == ()
 
     def test_handled_mail_is_filed_as_it_was_and_the_rest_stays(self, inbox: Inbox, box: Box) -> None:
         box.put(mail("Re: a"), mail("b"))

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from beklijf.domain import Event
     from beklijf.ledger import Row
-    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.engine import Engine
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.reconcile.plan import Plan
 
     class Server(Protocol):

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from beklijf.ledger.holds import Hold
-    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.engine import Engine
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.reconcile.plan import Plan
 
 ORGANISATION = """

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from beklijf.conversation import Busy, Waiting
     from beklijf.domain import Event, Person
     from beklijf.inbox import Inbox
-    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.settings import Config
 
 T = TypeVar("T")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from beklijf.conversation import Token
     from beklijf.domain import Event
     from beklijf.inbox import Envelope, Inbox, News
-    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.settings import Config
 
 T = TypeVar("T")
@@ -75,6 +75,9 @@ class FaultyInbox:
 
     def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
         return self.faults.around(lambda: self.real.news(mark, wanted, since=since))
+
+    def again(self, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        return self.faults.around(lambda: self.real.again(ids, wanted, since=since))
 
     def file(self, ids: Sequence[str]) -> None:
         self.faults.around(lambda: self.real.file(ids))

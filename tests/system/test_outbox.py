@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from beklijf.ledger.outbox import Mail
-    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.engine import Engine
+    from beklijf.reconcile.outcome import Outcome
 
     class Taken(Protocol):
         recipient: str

@@ -36,6 +36,7 @@ from beklijf.config import init
 from beklijf.conversation import Heard, Pause, Said
 from beklijf.domain import Ref
 from beklijf.ledger import Trouble
+from beklijf.ledger.aside import TICKS
 from beklijf.mailers import messages
 from beklijf.reconcile.opening import opened
 
@@ -275,7 +276,7 @@ def test_the_json_of_status_has_the_documented_keys(lately: Path, capsys: pytest
 
 
 def say_something(config_file: Path, now: datetime) -> None:
-    """Let there be an answer, a pause, a bounced address and a stranger."""
+    """Let there be an answer, a pause, a bounced address, a stranger, and a mail that was set aside."""
     with opened(config.load(config_file)) as engine, engine.ledger.write():
         [uid] = [row.uid for row in engine.ledger.rows().values() if row.ref == f"{EMILY}/series"]
         emily, ref = EMILY.rpartition("/")[2], Ref(f"{EMILY}/series")
@@ -283,6 +284,8 @@ def say_something(config_file: Path, now: datetime) -> None:
             engine.conversation.note(Heard(at=now, said=said, uid=uid, ref=ref, who=who, source="mail"))
         engine.conversation.pause(Pause(person=emily, kind="letters", first=now.date()))
         engine.conversation.bounce("nobody@voorbeeld.example", "550 no such user", now)
+        for ticks in range(TICKS):
+            engine.aside.asides.failed("inbox", "1:42", "MemoryError", now + timedelta(minutes=ticks), arrived=now)
 
 
 # -- examples ----------------------------------------------------------------------------------------------------------

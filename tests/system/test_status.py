@@ -69,7 +69,7 @@ def test_the_json_of_status_has_the_documented_keys_and_no_others(running: Path,
     found = status(capsys)
 
     remarks = {"waiting", "failed", "perhaps", "held", "changed", "lapsed"}
-    people = {"small_groups", "paused", "bounced", "strangers"}
+    people = {"small_groups", "paused", "bounced", "strangers", "aside"}
     assert found.keys() == {"now", "plan", "invitations", "last_tick", "next", "servers", "trainings", "staff"} | people
     assert {frozenset(training) for training in found["trainings"]} == {frozenset({"id", "name", "state", "answers", "mentorships"})}
     keys = {frozenset(m) for training in found["trainings"] for m in training["mentorships"]}

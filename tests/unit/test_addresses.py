@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beklijf.addresses import ascii_domain, kept_domain
-from beklijf.answers import reading
 from beklijf.calendars.ics_parts import mailto
 from beklijf.calendars.ics_reader import address_of
 from beklijf.config.addresses import address
 from beklijf.config.values import Wrong
+from beklijf.inbox import envelopes
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_address_of_the_config_is_the_same_in_config_calendar_and_mail(domain
         return
     assert address_of(mailto(known)) == known.casefold()
     assert address(known) == known
-    assert reading.address(mailto(known).removeprefix("mailto:")) == known.casefold()
+    assert envelopes.address(mailto(known).removeprefix("mailto:")) == known.casefold()
 
 
 def test_an_invisible_sign_that_may_belong_to_a_domain_is_for_a_person_to_decide() -> None:

@@ -34,7 +34,7 @@ from beklijf.conversation import (
     Unproved,
 )
 from beklijf.domain import Kind, MentorshipKey, Ref
-from beklijf.inbox import LARGEST, Envelope
+from beklijf.inbox import LARGEST, Envelope, envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -471,7 +471,10 @@ def test_flowed_lines_are_joined_but_for_a_signature_and_quotes() -> None:
     ],
 )
 def test_a_sender_is_one_address_or_nobody(header: str, sender: str) -> None:
-    assert reading.read(f"From: {header}\r\n\r\n".encode()).sender == sender
+    mail = f"From: {header}\r\n\r\n".encode()
+
+    assert reading.read(mail).sender == sender
+    assert envelopes.envelope(mail, size=len(mail)).sender == sender
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from beklijf.answers import mime
 from beklijf.answers.authentication import NOBODY, Receiver, is_authenticated
-from beklijf.answers.reading import sender
+from beklijf.inbox.envelopes import sender
 from beklijf.settings import EXCHANGE_ONLINE
 
 US = Receiver("mx.voorbeeld.example")
@@ -17,7 +17,7 @@ PASSED = "Authentication-Results: mx.voorbeeld.example; dmarc=pass header.from=v
 
 def vouched(*lines: str, receiver: Receiver = US, by: str = "karim@voorbeeld.example") -> bool:
     mail = mime.open_mail("\r\n".join([*lines, f"From: Karim <{by}>", "", "x"]).encode())
-    return is_authenticated(mail.headers, sender(mail.headers), receiver)
+    return is_authenticated(mail.headers, sender(mime.values(mail.headers, "From")), receiver)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_domain_is_the_same_in_each_of_its_forms() -> None:
 def test_a_mail_of_nobody_or_of_two_is_nobodys() -> None:
     mail = mime.open_mail(f"{PASSED}\r\nFrom: a@voorbeeld.example, b@voorbeeld.example\r\n\r\n".encode())
 
-    assert not is_authenticated(mail.headers, sender(mail.headers), US)
+    assert not is_authenticated(mail.headers, sender(mime.values(mail.headers, "From")), US)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -334,3 +334,44 @@ def test_the_secret_of_an_installation_is_drawn_once_and_is_in_its_back_up(tmp_p
     assert other.secret() != secret
     for each in (again, restored, other):
         each.close()
+
+
+# -- a part of a transaction -------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_transaction_that_fails_is_undone_and_the_rest_stays(path: Path) -> None:
+    ledger = Ledger(path)
+    with ledger.write():
+        ledger.set("before", "1")
+        with suppress(LookupError), ledger.write():
+            ledger.set("inside", "1")
+            raise LookupError
+        with ledger.write():
+            ledger.set("after", "1")
+
+    assert (ledger.get("before"), ledger.get("inside"), ledger.get("after")) == ("1", None, "1")
+    ledger.close()
+
+
+def test_with_the_whole_transaction_its_parts_are_undone(path: Path) -> None:
+    ledger = Ledger(path)
+    with suppress(LookupError), ledger.write():
+        with ledger.write():
+            ledger.set("inside", "1")
+        raise LookupError
+
+    assert ledger.get("inside") is None
+    ledger.close()
+
+
+def test_an_error_of_whoever_writes_is_not_the_state_files(path: Path) -> None:
+    ledger = Ledger(path)
+    with pytest.raises(FileNotFoundError), ledger.write():
+        raise FileNotFoundError(2, "no such file")
+    with pytest.raises(StateError), ledger.write():
+        ledger.db.execute("SELECT * FROM nowhere")
+
+    with ledger.write():
+        ledger.set("goes on", "1")
+    assert ledger.get("goes on") == "1"
+    ledger.close()

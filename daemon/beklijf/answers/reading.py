@@ -12,17 +12,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from beklijf.addresses import kept_domain
 from beklijf.answers import mime, own_text
 from beklijf.answers.authentication import NOBODY, Receiver, is_authenticated
 from beklijf.answers.mime import value, values
 from beklijf.calendars import Unreadable, itip
 from beklijf.calendars.clocks import MOST_STEPS
 from beklijf.foreign import one_line
+from beklijf.inbox import envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Container
-    from email.message import Message
 
     from beklijf.answers.mime import Part
     from beklijf.conversation import Itip
@@ -39,17 +38,11 @@ _MOST_IDS = 100
 _LONGEST_ID = 252
 _LONGEST_SUBJECT = 1_000
 _LONGEST_NOTE = 200
-_DEEPEST_COMMENT = 3
 _NOT_THE_ADDRESS = ("5.2.2", "5.2.3", "5.3.4", "5.7.")
 """Full, too large, and policy, which is about our mail and may hit everybody (RFC 3463; as in the SMTP mailer)."""
 
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _ID = re.compile(r"<[^<>\s]+>")
-_ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]{1,64}@[^\s<>@,;:\"()\[\]\\]{1,255}")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:(")|\\?$)', re.DOTALL)
-"""With its end, or the rest where it has none."""
-_COMMENT = re.compile(r"\([^()]*\)")
-_POINTED = re.compile(r"<([^<>]*)>")
 _TOKEN = re.compile(rf"(?<![a-z0-9-]){own_text.FORM}(?![a-z0-9])", re.IGNORECASE)
 _FOLDED_TOKEN = re.compile(own_text.FORM, re.IGNORECASE)
 _AWAY_SUBJECT = re.compile(r"\s*(automatic reply|automatisch antwoord|auto ?reply|auto:|out of (the )?office|afwezig)", re.IGNORECASE)
@@ -126,7 +119,7 @@ def read(
     messages, unreadable = _itip(parts, known, steps)
     report = [part for part in parts if part.type in _DELIVERY]
     is_report = bool(report) or mail.parameter("report-type").lower() == "delivery-status"
-    writer = sender(mail.headers)
+    writer = envelopes.sender(values(mail.headers, "From"))
     return Mail(
         sender=writer,
         authenticated=is_authenticated(mail.headers, writer, receiver),
@@ -144,30 +137,6 @@ def read(
         rest=own.rest or any(_is_attached(part) for part in parts),
         cut=cut,
     )
-
-
-def sender(headers: Message) -> str:
-    """Return the one address in From; more than one, however it is written, is nobody.
-
-    Read here, since the library follows comments in comments until it falls, and takes a name that looks like an address for one.
-    """
-    given = values(headers, "From")
-    if len(given) != 1 or len(given[0]) > _LONGEST_SUBJECT:
-        return ""
-    bare = _QUOTED.sub(lambda found: " " if found[1] else found[0], given[0])
-    for _ in range(_DEEPEST_COMMENT):
-        bare = _COMMENT.sub(" ", bare)
-    mailboxes = [each for each in bare.split(",") if "@" in each]  # a comma in a name that nobody quoted has no @ before it
-    pointed = [_POINTED.findall(each) or [each] for each in mailboxes]
-    found = {address(each) for one in pointed for each in one}
-    return found.pop() if len(found) == 1 else ""
-
-
-def address(text: str) -> str:
-    """Return an address in the form in which we know it, or nothing when it is none."""
-    local, _, domain = text.strip().strip("<>").rpartition("@")
-    found = f"{local}@{kept_domain(domain)}".casefold()
-    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def tokens(subject: str) -> tuple[str, ...]:
@@ -252,7 +221,7 @@ def _bounces(part: Part) -> list[Bounce]:
     for group in re.split(rb"\r?\n(?:[ \t]*\r?\n)+", part.body(_LARGEST_REPORT))[: 2 * _MOST_RECIPIENTS]:
         headers = mime.open_mail(group.lstrip(b"\r\n")).headers
         named = [value(headers, name).rpartition(";")[2] for name in ("Final-Recipient", "Original-Recipient")]
-        addresses = frozenset(address(each) for each in named) - {""}
+        addresses = frozenset(envelopes.address(each) for each in named) - {""}
         status = [each for each in value(headers, "Status").split()[:1] if _STATUS.fullmatch(each)]
         if addresses:
             note = f"{''.join(status)} {value(headers, 'Diagnostic-Code').partition(';')[2].strip()}"

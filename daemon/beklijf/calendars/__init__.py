@@ -103,8 +103,8 @@ class Changes:
     changed: tuple[Stored, ...]
     gone: tuple[str, ...] = ()
     """Hrefs that are no longer there (never used when ``full``)."""
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-    """By href, one sentence for each object of ours that cannot be understood; it counts as unchanged."""
+    unreadable: Mapping[str, BackendError] = field(default_factory=dict)
+    """By href, why an object of ours cannot be understood; it counts as unchanged. One object never stops the reading of others."""
     unchanged: frozenset[str] = frozenset()
     """When ``full``: the hrefs that are there with the ETag by which they were known."""
     away: Mapping[str, BackendError] = field(default_factory=dict)

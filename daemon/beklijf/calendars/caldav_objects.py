@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from beklijf.accounts.bodies import TooLarge
 from beklijf.calendars import ics
 from beklijf.calendars.dav import PASSING, path_of
+from beklijf.calendars.unforeseen import by_itself
 from beklijf.errors import Missing, Refused, Transient
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Objects:
 
     read: tuple[Stored, ...]
     away: frozenset[str]
-    unreadable: Mapping[str, str]
+    unreadable: Mapping[str, BackendError]
     again: tuple[str, ...]
     """Those of the unreadable ones that the server had no content of: it may have it the next time, under the same ETag."""
 
@@ -52,7 +53,7 @@ def read(connection: Connection, calendar: str, etags: Mapping[str, str]) -> Obj
     """Read those of the objects that are ours."""
     read: list[Stored] = []
     away: set[str] = set()
-    unreadable: dict[str, str] = {}
+    unreadable: dict[str, BackendError] = {}
     again: list[str] = []
     hrefs = sorted(etags)
     for n in range(0, len(hrefs), _BATCH):
@@ -60,11 +61,12 @@ def read(connection: Connection, calendar: str, etags: Mapping[str, str]) -> Obj
             try:
                 data, etag = found.content()
                 if ics.is_ours(ics.uid_of(data)):
-                    read.append(ics.stored(data, href=href, etag=etag or etags[href]))
+                    with by_itself(href):
+                        read.append(ics.stored(data, href=href, etag=etag or etags[href]))
             except Missing:
                 away.add(href)
             except (Refused, Transient) as error:
-                unreadable[href] = str(error)
+                unreadable[href] = error
                 again += [] if found.wrong is None else [href]
     return Objects(tuple(read), frozenset(away), unreadable, tuple(again))
 

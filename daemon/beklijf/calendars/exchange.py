@@ -18,6 +18,7 @@ from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, e
 from beklijf.calendars.exchange_answers import Answers
 from beklijf.calendars.exchange_busy import busy
 from beklijf.calendars.exchange_folder import EventFolder
+from beklijf.calendars.unforeseen import by_itself
 from beklijf.errors import Conflict, Down, Exists, Missing, Refused
 
 if TYPE_CHECKING:
@@ -129,17 +130,17 @@ class ExchangeCalendar:
             self._note("", self._all(), full=True)
         return (self._uids or {}).get(uid, "")
 
-    def _read(self, ids: Iterable[str]) -> tuple[list[Stored], frozenset[str], dict[str, str]]:
-        read, away, unreadable = [], set(), {}
+    def _read(self, ids: Iterable[str]) -> tuple[list[Stored], frozenset[str], dict[str, Refused]]:
+        read, away = [], set()
+        unreadable: dict[str, Refused] = {}
         for key, found in self._folder.read(ids).items():
             try:
-                if isinstance(found, Exception):
-                    raise found
-                read.append(exchange_reading.stored(*found))
+                with by_itself(key):
+                    read.append(_stored(found))
             except Missing:
                 away.add(key)
             except Refused as error:  # the server's no to this one, or one that nobody can read
-                unreadable[key] = str(error)
+                unreadable[key] = error
         return read, frozenset(away), unreadable
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -237,6 +238,12 @@ class PersonalExchange(ExchangeCalendar):
 def _may_write(folder: Any) -> bool:  # noqa: ANN401  # exchangelib has no types
     rights = folder.effective_rights
     return rights is None or bool(rights.create_contents and rights.modify)
+
+
+def _stored(found: tuple[Item, dict[str, Item]] | Exception) -> Stored:
+    if isinstance(found, Exception):
+        raise found
+    return exchange_reading.stored(*found)
 
 
 def _pack(state: str) -> str:

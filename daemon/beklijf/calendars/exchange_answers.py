@@ -21,7 +21,7 @@ from beklijf.calendars.exchange_synced import SyncedFolder
 from beklijf.calendars.exchange_times import instant, readable
 from beklijf.calendars.ics_reader import address_of, is_ours
 from beklijf.conversation import Itip, Waiting
-from beklijf.errors import Missing, Refused
+from beklijf.errors import BackendError, Missing, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,6 +136,7 @@ class Answers:
         if listing is None:
             return
         responses = [key for key, item in listing.items.items() if isinstance(item, MeetingResponse)]
+        responses += [key for key, each in self._waiting.items() if isinstance(each.said, Exception) and key not in listing.items]
         for key, item in self._folder.get(responses, _FIELDS).items():
             try:
                 self._take_in(key, item)
@@ -143,6 +144,10 @@ class Answers:
                 continue
             except Refused as error:  # a no to one message, and none to the others
                 log.warning("an answer in the inbox of %s can't be read: %s", self._folder.mailbox, error)
+            except BackendError:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever is in one message, the others are read
+                self._waiting[key] = Waiting(href=key, said=error)
         for key in listing.gone:
             self._waiting.pop(key, None)
         self._state = listing.state  # last of all: what failed until here is read once more
@@ -155,7 +160,7 @@ class Answers:
             message = None if item.has_been_processed or item.is_out_of_date else self._message(item)
         self._waiting.pop(key, None)
         if message is not None:
-            self._waiting[key] = Waiting(href=key, message=message)
+            self._waiting[key] = Waiting(href=key, said=message)
 
     def _message(self, item: Any) -> Itip | None:  # noqa: ANN401  # exchangelib has no types
         event = item.associated_calendar_item_id

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote_to_bytes
 from beklijf import contents, files
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Changes, Stored, freebusy, ics
 from beklijf.calendars.people import folder_of, safe_name
+from beklijf.calendars.unforeseen import by_itself
 from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class FolderCalendar:
         now: dict[str, _Seen] = {}
         changed: list[Stored] = []
         gone = [name for name, seen in (before or {}).items() if seen.ours and name not in listing and name not in wrong]
-        unreadable = {name: f"{name}: {said}" for name, said in wrong.items()}
+        unreadable = {name: Refused(f"{name}: {said}") for name, said in wrong.items()}
         unchanged: set[str] = set()
         for name, (state, modified) in listing.items():
             seen = before.get(name) if before else None
@@ -221,11 +222,11 @@ class FolderCalendar:
             except contents.NoContent as error:
                 raise Refused(f"{name}: {error.strerror}") from error
 
-    def _tried(self, name: str, unreadable: dict[str, str]) -> bytes | None:
+    def _tried(self, name: str, unreadable: dict[str, Refused]) -> bytes | None:
         try:
             return self._read(name)
         except Refused as error:
-            unreadable[name] = str(error)
+            unreadable[name] = error
             return None
 
     def _called(self, href: str) -> str:
@@ -280,13 +281,14 @@ def _busy(folder: Path, person: Person, start: datetime, end: datetime) -> tuple
     return freebusy.merged(found, start, end)
 
 
-def _sort(name: str, data: bytes, *, changed: list[Stored], gone: list[str], unreadable: dict[str, str]) -> None:
+def _sort(name: str, data: bytes, *, changed: list[Stored], gone: list[str], unreadable: dict[str, Refused]) -> None:
     try:
-        changed.append(_stored(name, data))
+        with by_itself(name):
+            changed.append(_stored(name, data))
     except Missing:
         gone.append(name)
     except Refused as error:
-        unreadable[name] = str(error)
+        unreadable[name] = error
 
 
 def _stored(name: str, data: bytes) -> Stored:

@@ -27,6 +27,7 @@ from beklijf.calendars import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, U
 from beklijf.calendars.google_api import Account, Api
 from beklijf.calendars.google_busy import ask_busy
 from beklijf.calendars.google_reading import BRIEF, FIELDS, UID, Held, event_id, is_own, uid_of
+from beklijf.calendars.unforeseen import by_itself
 from beklijf.domain import Contact
 from beklijf.errors import Conflict, Exists, Missing, Refused
 
@@ -309,19 +310,21 @@ class _Found:
     def __init__(self) -> None:
         self.changed: list[Stored] = []
         self.gone: list[str] = []
-        self.unreadable: dict[str, str] = {}
+        self.unreadable: dict[str, Refused] = {}
 
     def take(self, name: str, calendar: GoogleCalendar, held: Held | None) -> None:
         try:
-            self.changed.append(calendar.stored(held or calendar.read(name)))
+            with by_itself(name):
+                self.changed.append(calendar.stored(held or calendar.read(name)))
         except Missing:
             self.gone.append(name)
         except Unreadable as error:
-            self.unreadable[name] = str(error)
+            self.unreadable[name] = error
 
     def split(self, items: Iterable[Item]) -> None:
         """Tell of the halves that persons split off our series: they go on without us."""
-        self.unreadable |= {str(item["id"]): google_reading.said_of_split(item) for item in items if google_reading.split_off(item)}
+        halves = (item for item in items if google_reading.split_off(item))
+        self.unreadable |= {str(item["id"]): Refused(google_reading.said_of_split(item)) for item in halves}
 
     def changes(self, token: str, unchanged: frozenset[str] | None = None) -> Changes:
         """Return it all; *unchanged* where it was a full reading."""

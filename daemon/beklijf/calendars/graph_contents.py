@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from beklijf.calendars import Changes, Unreadable, graph_reading
 from beklijf.calendars.graph_wire import Part, Wire, query
+from beklijf.calendars.unforeseen import by_itself
 from beklijf.errors import Down, Missing, Refused
 
 if TYPE_CHECKING:
@@ -182,16 +183,18 @@ class Contents:
         unread = [href for href in wanted if href not in self._held]
         replies = self.wire.batch([Part(method="GET", path=self.wire.event(href) + READ) for href in unread])
         answers = dict(zip(unread, replies, strict=True))
-        changed, gone, unreadable = [], [], {}
+        changed, gone = [], []
+        unreadable: dict[str, Refused] = {}
         for href in wanted:
             try:
                 reply = answers.get(href)
-                changed.append(self._held[href] if reply is None else self.read(self.wire.rest.judge(reply, "reading"))[1])
+                with by_itself(href):
+                    changed.append(self._held[href] if reply is None else self.read(self.wire.rest.judge(reply, "reading"))[1])
             except Missing:
                 gone.append(href)
                 self.forget(href)
             except Refused as error:
-                unreadable[href] = str(error)
+                unreadable[href] = error
         return Changes(token="", full=False, changed=tuple(changed), gone=tuple(gone), unreadable=unreadable)
 
     def read(self, reply: Reply) -> tuple[Json, Stored]:

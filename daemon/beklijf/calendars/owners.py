@@ -58,7 +58,7 @@ class _Found:
 
     changed: list[Stored] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, BackendError] = field(default_factory=dict)
     unchanged: set[str] = field(default_factory=set)
     away: dict[str, BackendError] = field(default_factory=dict)
     known: dict[str, _Known] = field(default_factory=dict)

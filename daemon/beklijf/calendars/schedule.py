@@ -57,8 +57,12 @@ class Scheduling:
         unread = [href for href in etags if href not in self._left][:_MOST]
         for n in range(0, len(unread), _BATCH):
             for href, data in self._read(unread[n : n + _BATCH]):
-                messages = _ours(data)
-                found += [Waiting(href=href, message=message) for message in messages]
+                try:
+                    messages = _ours(data)
+                except Exception as error:  # noqa: BLE001  # whatever is in one message, the others are read
+                    found.append(Waiting(href=href, said=error))
+                    continue
+                found += [Waiting(href=href, said=message) for message in messages]
                 if not messages and etags.get(href):
                     self._left[href] = etags[href]
         return tuple(found)

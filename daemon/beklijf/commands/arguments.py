@@ -128,6 +128,10 @@ def _whose_kinds(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{kind}", action="append_const", const=kind, dest="kinds", help=f"only {kind} (default: all three kinds)")
 
 
+def _retry(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", nargs="?", default="", help="as status names it, or a part of it (default: all of them)")
+
+
 def _move_calendar(command: argparse.ArgumentParser) -> None:
     old = command.add_mutually_exclusive_group()
     old.add_argument("--from", metavar="OLD", type=Path, dest="old", help="the config as it was, by which the old calendar is reached")
@@ -207,6 +211,11 @@ _COMMANDS = {
         "end somebody's pause; shows what will come of it, the next tick does it",
         ("beklijf resume karim@example.org", "beklijf resume sanne@example.org --letters"),
         (_whose_kinds,),
+    ),
+    "retry": (
+        "have tried again what was set aside after failing three times; the next tick does it",
+        ("beklijf retry", 'beklijf retry "1690000000:42"'),
+        (_retry,),
     ),
     "move-calendar": (
         "move all events into the calendar that the config leads to now; shows what will happen, and which mails that brings",

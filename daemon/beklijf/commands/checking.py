@@ -12,13 +12,15 @@ from beklijf.calendars.owners import Owners
 from beklijf.commands import rights
 from beklijf.commands.report import counted
 from beklijf.config.check import answers_problems, programme_problems
-from beklijf.errors import BeklijfError, ConfigError, Problem, Refused, StateError
+from beklijf.errors import BackendError, BeklijfError, ConfigError, Problem, Refused, StateError
 from beklijf.inbox import open_inbox
 from beklijf.letters import Letters, proof
 from beklijf.letters.specimens import OFFERS, Setting
 from beklijf.mailers import open_mailer
 from beklijf.planning import plan_tracks
+from beklijf.reconcile.defects import HINT, described
 from beklijf.reconcile.opening import OLDER_HINT, older, opened, organizers
+from beklijf.reconcile.stages import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +41,16 @@ class Looked:
 
 def look(config: Config, now: datetime) -> Iterator[Looked]:
     """Yield what is found in the config, the templates, the programme, the calendar, the mail and the inbox."""
-    for part in (_config, _secrets, _templates, _state, _programme, _whereabouts, _calendar, _mail, _inbox):
+    for part in (_config, _secrets, _templates, _state, _programme, _whereabouts, _calendar, _mail, _inbox, _standing):
         try:
             yield part(config, now)
         except BeklijfError as error:
             yield Looked(problems=error.problems, exit_code=error.exit_code)
+        except Exception as error:
+            if part not in {_calendar, _mail, _inbox}:
+                raise
+            what = f"this failed in a way that nobody expected: {described(error)}"
+            yield Looked(problems=(Problem(where=part.__name__.strip("_"), what=what, hint=HINT),), exit_code=BackendError.exit_code)
 
 
 def _config(config: Config, _now: datetime) -> Looked:
@@ -143,6 +150,17 @@ def _inbox(config: Config, _now: datetime) -> Looked:
         return Looked()
     with closing(open_inbox(config.inbox)) as inbox:
         return Looked(lines=(f"inbox: {inbox.check()}",))
+
+
+def _standing(config: Config, _now: datetime) -> Looked:
+    """Say what the service has met with: stages that are down, and what was set aside. It stops nothing, and is no fault of the config."""
+    with opened(config, read_only=True) as engine:
+        troubles = [trouble for stage, trouble in engine.troubles.now().items() if stage in STAGES]
+        aside = engine.aside.asides.set_aside()
+    problems = [Problem(where=t.target, what=f"is down since {t.since:%Y-%m-%d %H:%M} UTC: {t.what}", warning=True) for t in troubles]
+    hint = "have it tried again: beklijf retry"
+    problems += [Problem(where=f"{a.stage}, {a.name}", what=f"set aside: {a.what}", hint=hint, warning=True) for a in aside]
+    return Looked(problems=tuple(problems))
 
 
 _NAMED = 10

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.reconcile.survey import Survey
     from beklijf.settings import Config
 
@@ -58,7 +58,7 @@ def first_screen(outcome: Outcome, survey: Survey, config: Config, *, shift: tim
     return "\n".join(lines) + "\n"
 
 
-def status_line(upcoming: datetime | None, *, now: datetime, mails: Sequence[str], held: int, down: Sequence[str]) -> str:
+def status_line(upcoming: datetime | None, *, now: datetime, mails: Sequence[str], held: int, down: Sequence[str], aside: int = 0) -> str:
     """Say when something comes next, and what is not as it should be; *mails* are the states of those not sent yet."""
     refused, perhaps = mails.count("failed"), mails.count("perhaps")
     waiting = len(mails) - refused - perhaps
@@ -69,6 +69,7 @@ def status_line(upcoming: datetime | None, *, now: datetime, mails: Sequence[str
         f"{perhaps} perhaps sent" if perhaps else "",
         f"{held} held" if held else "",
         *(f"{name} is down" for name in down),
+        f"{aside} set aside" if aside else "",
     ]
     return "; ".join(filter(None, parts))
 

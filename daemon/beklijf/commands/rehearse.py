@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from beklijf.commands.entries import Entry, Json
     from beklijf.domain import Programme
     from beklijf.ledger.outbox import Mail
-    from beklijf.reconcile.engine import Outcome
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.reconcile.plan import Change
     from beklijf.settings import Config
 

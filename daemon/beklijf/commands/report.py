@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from beklijf.commands.entries import Chosen, Entry, Json, Stopped
-    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.engine import Engine
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.reconcile.survey import Survey
     from beklijf.settings import Config
 
@@ -141,6 +142,8 @@ def _standing(engine: Engine) -> Iterator[Problem]:
     for trouble in engine.ledger.troubles().values():
         hint = f"tried again on its own at {trouble.retry_at:%a %-d %b %H:%M} UTC"
         yield Problem(where=trouble.target, what=trouble.what, hint=hint)
+    for aside in engine.aside.asides.set_aside():
+        yield Problem(where=f"{aside.stage}, {aside.name}", what=f"set aside: {aside.what}", hint="have it tried again: beklijf retry")
 
 
 # -- a plan, or what a tick did ----------------------------------------------------------------------------------------

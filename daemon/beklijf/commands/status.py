@@ -20,6 +20,7 @@ from beklijf.commands.standing import Standing, standing
 from beklijf.domain import Anchor, Kind
 from beklijf.errors import BackendError
 from beklijf.reconcile.plan import Action, Move, Resend, Withdraw, Write
+from beklijf.reconcile.stages import MAIL, STAGES
 from beklijf.reconcile.troubles import MAILBOX
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
     from beklijf.commands.report import Words
     from beklijf.domain import Mentorship, MentorshipKey, Track, Training
     from beklijf.ledger import Row, Trouble
+    from beklijf.ledger.aside import Aside
     from beklijf.ledger.outbox import Mail
     from beklijf.reconcile.engine import Engine
     from beklijf.reconcile.survey import Survey
     from beklijf.settings import Config
 
 MEETINGS = frozenset({Kind.MEETING, Kind.SERIES})
-SERVERS = frozenset({"calendar", "mail", "inbox"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +76,8 @@ class Status:
     trainings: tuple[tuple[Training, tuple[PairStatus, ...]], ...]
     staff: Remarks
     standing: Standing
+    aside: tuple[Aside, ...]
+    """What failed by itself, and is left alone until it is to be tried again."""
 
 
 def look(engine: Engine, now: datetime) -> tuple[Survey, BackendError | None]:
@@ -90,7 +93,8 @@ def status(engine: Engine, survey: Survey, words: Words) -> Status:
     rows = noted(survey)
     troubles = engine.ledger.troubles()
     collected = _Collected(config=engine.config)
-    collected.mails(engine.outbox.open_mails())
+    left = engine.aside.asides.names(MAIL)
+    collected.mails(mail for mail in engine.outbox.open_mails() if mail.label not in left)
     collected.plan(survey, words)
     for row in sorted(rows.values(), key=lambda row: row.ref):
         for key in row.mentorships:
@@ -104,13 +108,14 @@ def status(engine: Engine, survey: Survey, words: Words) -> Status:
         invitations=engine.applier.sender,
         last_tick=engine.ledger.instant("last_tick"),
         next=survey.plan.next,
-        servers=tuple(t for t in troubles.values() if t.target in SERVERS or t.target.startswith(MAILBOX)),
+        servers=tuple(t for t in troubles.values() if t.target in STAGES or t.target.startswith(MAILBOX)),
         trainings=tuple(
             (training, tuple(_pair(m, survey, meetings.get(m.key, []), collected.remarks[m.key]) for m in training.mentorships))
             for training in engine.config.trainings
         ),
         staff=collected.remarks[""],
         standing=standing(engine, survey, rows.values()),
+        aside=tuple(engine.aside.asides.set_aside()),
     )
 
 

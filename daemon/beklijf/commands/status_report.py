@@ -8,6 +8,7 @@ from beklijf.commands.entries import instant
 from beklijf.commands.naming import called
 from beklijf.commands.report import counted, wrapped
 from beklijf.planning.silence import Reason
+from beklijf.reconcile.stages import CALENDAR, INBOX, MAIL, SCHEDULE, WRITING
 from beklijf.reconcile.troubles import MAILBOX
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ INVITE = {
     "none": "Nobody sends invitations: [calendar] invitations = none.",
     None: "Who sends the invitations is found out with the first event.",
 }
+
+ASIDE = {
+    CALENDAR: "event",
+    SCHEDULE: "answer on the calendar server",
+    INBOX: "mail in the inbox",
+    WRITING: "change of",
+    MAIL: "outgoing",
+}
+"""What was set aside, by the stage that it failed in."""
 
 REASONS = {
     Reason.NO_ANSWER: "no answer",
@@ -86,6 +96,10 @@ def as_json(status: Status) -> dict[str, Json]:
             for person, pause in standing.paused
         ],
         "bounced": [{"address": address, "note": note} for address, note in standing.bounced],
+        "aside": [
+            {"stage": each.stage, "name": each.name, "what": each.what, "arrived": instant(each.arrived), "since": instant(each.since)}
+            for each in status.aside
+        ],
         "strangers": [{"address": each.address, "mentorship": each.mentorship.key} for each in standing.strangers],
         "staff": _remarks_json(status.staff),
     }
@@ -176,6 +190,7 @@ def lines(status: Status, words: Words) -> Iterator[str]:
             yield from _remark_lines(each.remarks, words)
     yield from _small_lines(status.standing)
     yield from _people_lines(status.standing, words)
+    yield from _aside_lines(status, words)
     yield from _staff_lines(status, words)
 
 
@@ -288,6 +303,16 @@ def _people_lines(standing: Standing, words: Words) -> Iterator[str]:
         yield from ("", "Persons")
     for line in said:
         yield from wrapped(line, "  ", "    ")
+
+
+def _aside_lines(status: Status, words: Words) -> Iterator[str]:
+    if status.aside:
+        yield from ("", "Set aside, after three tries each; everything else goes on")
+    for each in status.aside:
+        arrived = f", which came in {words.moment(each.arrived)}" if each.arrived else ""
+        yield from wrapped(f"{ASIDE[each.stage]} {each.name}{arrived}: {each.what}, since {words.moment(each.since)}", "  ", "    ")
+    if status.aside:
+        yield "  To have them tried again: beklijf retry"
 
 
 def _staff_lines(status: Status, words: Words) -> Iterator[str]:

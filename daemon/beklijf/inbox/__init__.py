@@ -53,6 +53,15 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A mail over which reading failed in a way that nobody expected."""
+
+    id: str
+    at: datetime
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """What came in since a mark."""
 
@@ -62,6 +71,8 @@ class News:
     """The wanted ones, oldest first."""
     more: bool = False
     """There is more than was taken in at once."""
+    failed: tuple[Failed, ...] = ()
+    """Those that could not be read. The mark is past them: one mail never stops the reading of others."""
 
 
 class Inbox(Protocol):
@@ -79,6 +90,13 @@ class Inbox(Protocol):
 
         An empty mark, or one of a mailbox that was made anew (UIDVALIDITY), begins with what came in since *since*.
         Reading changes nothing: no mail is marked as seen.
+        """
+        ...
+
+    def again(self, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        """Return once more the mails that failed, if they are still there and *wanted*; there is no mark. With `more`, some are left.
+
+        *since* stands for the time of one of which the mailbox doesn't tell when it came in.
         """
         ...
 

@@ -10,13 +10,14 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.parser import HeaderParser
 from email.policy import compat32
-from email.utils import getaddresses
 from typing import TYPE_CHECKING
 
+from beklijf.addresses import kept_domain
 from beklijf.foreign import one_line
 from beklijf.inbox import Envelope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from email.message import Message
 
 HEADER = 16_384
@@ -24,6 +25,13 @@ HEADER = 16_384
 
 CALENDAR = frozenset({(b"text", b"calendar"), (b"application", b"ics")})
 
+_LONGEST_SENDER = 1_000
+_DEEPEST_COMMENT = 3
+_ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]{1,64}@[^\s<>@,;:\"()\[\]\\]{1,255}")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:(")|\\?$)', re.DOTALL)
+"""With its end, or the rest where it has none."""
+_COMMENT = re.compile(r"\([^()]*\)")
+_POINTED = re.compile(r"<([^<>]*)>")
 _PART = re.compile(rb"^content-(?:type|disposition):(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
 _FIELD = re.compile(r"text/calendar|application/ics|\.ics\b", re.IGNORECASE)
 
@@ -33,7 +41,7 @@ def envelope(header: bytes, *, size: int, calendar: bool = False) -> Envelope:
     # As UTF-8 before parsing: RFC 6532 allows it, and what isn't becomes a sign that it wasn't.
     message = HeaderParser(policy=compat32).parsestr(header[:HEADER].decode("utf-8", "replace"))
     return Envelope(
-        sender=_sender(message),
+        sender=sender([one_line(str(given)) for given in message.get_all("From", [])]),
         subject=_decoded(_field(message, "Subject")),
         content_type=message.get_content_type().lower(),
         calendar=calendar or bool(_FIELD.search(_decoded(_field(message, "Content-Type")))),
@@ -62,10 +70,28 @@ def content_has_calendar(content: bytes) -> bool:
     return any(_FIELD.search(_decoded(found[0].decode("utf-8", "replace"))) for found in _PART.finditer(content))
 
 
-def _sender(message: Message) -> str:
-    addresses = getaddresses([_field(message, "From")])
-    address = addresses[0][1] if addresses else ""
-    return address.casefold() if "@" in address and address.isprintable() and " " not in address else ""
+def sender(given: Sequence[str]) -> str:
+    """Return the one address in the From fields of a mail; more than one, however it is written, is nobody.
+
+    Read here, since the library follows comments in comments until it falls, raises over some addresses in brackets, and takes a
+    name that looks like an address for one.
+    """
+    if len(given) != 1 or len(given[0]) > _LONGEST_SENDER:
+        return ""
+    bare = _QUOTED.sub(lambda found: " " if found[1] else found[0], given[0])
+    for _ in range(_DEEPEST_COMMENT):
+        bare = _COMMENT.sub(" ", bare)
+    mailboxes = [each for each in bare.split(",") if "@" in each]  # a comma in a name that nobody quoted has no @ before it
+    pointed = [_POINTED.findall(each) or [each] for each in mailboxes]
+    found = {address(each) for one in pointed for each in one}
+    return found.pop() if len(found) == 1 else ""
+
+
+def address(text: str) -> str:
+    """Return an address in the form in which we know it, or nothing when it is none."""
+    local, _, domain = text.strip().strip("<>").rpartition("@")
+    found = f"{local}@{kept_domain(domain)}".casefold()
+    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def _field(message: Message, name: str) -> str:

@@ -134,6 +134,9 @@ class ExchangeInbox:
     def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
         return synced.news(self, self._named, mark, wanted, since=since)
 
+    def again(self, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        return synced.again(self, ids, wanted, since=since)
+
     def file(self, ids: Sequence[str]) -> None:
         known = [(each, None) for each in dict.fromkeys(ids) if each]
         if not known:

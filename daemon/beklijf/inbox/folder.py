@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from beklijf import contents, files, maildir
 from beklijf.errors import Down
-from beklijf.inbox import AT_ONCE, LARGEST, News, Received
+from beklijf.inbox import AT_ONCE, LARGEST, Failed, News, Received
 from beklijf.inbox.envelopes import HEADER, content_has_calendar, envelope
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class FolderInbox:
             if known and not unseen:
                 return News(mark=mark)
             mails: list[Received] = []
+            failed: list[Failed] = []
             looked: set[bytes] = set()
             opened = 0
             for file in unseen:
@@ -112,9 +113,29 @@ class FolderInbox:
                         mail = _taken(file, wanted)
                     except FileNotFoundError:  # gone, or a mail program has just moved it to cur: there it is next time
                         continue
+                    except Exception as error:  # noqa: BLE001  # whatever is in one file, the others are read
+                        failed.append(Failed(id=file.key.hex(), at=file.at, error=error))
+                        mail = None
                     mails += [mail] if mail else []
                 looked.add(file.key)
-            return News(mark=_packed(kept | looked), mails=tuple(mails), more=len(looked) < len(unseen))
+            return News(mark=_packed(kept | looked), mails=tuple(mails), more=len(looked) < len(unseen), failed=tuple(failed))
+
+    def again(self, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        del since  # each file has its time
+        with self._as_down():
+            there = {file.key.hex(): file for file in self._files(self.path)}
+            mails: list[Received] = []
+            failed: list[Failed] = []
+            for file in [there[each] for each in ids if each in there]:
+                try:
+                    mail = _taken(file, wanted)
+                except FileNotFoundError:
+                    continue
+                except Exception as error:  # noqa: BLE001  # as above
+                    failed.append(Failed(id=file.key.hex(), at=file.at, error=error))
+                else:
+                    mails += [mail] if mail else []
+            return News(mark="", mails=tuple(mails), failed=tuple(failed))
 
     def file(self, ids: Sequence[str]) -> None:
         with self._as_down():

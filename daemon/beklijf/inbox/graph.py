@@ -66,6 +66,9 @@ class GraphInbox:
     def news(self, mark: str, wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
         return synced.news(self, self._named, mark, wanted, since=since)
 
+    def again(self, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        return synced.again(self, ids, wanted, since=since)
+
     def file(self, ids: Sequence[str]) -> None:
         known = [each for each in dict.fromkeys(ids) if each]
         if not known:

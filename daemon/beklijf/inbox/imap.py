@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from beklijf import deadline
-from beklijf.errors import Down, Transient
-from beklijf.inbox import AT_ONCE, LARGEST, News, Received
+from beklijf.errors import BackendError, Down, Transient
+from beklijf.inbox import AT_ONCE, LARGEST, Failed, News, Received
 from beklijf.inbox.envelopes import HEADER, envelope, structure_has_calendar
 from beklijf.inbox.imap_connection import LOST, Connection, IMAPClientError, ProtocolError, is_passing, said_in
 
@@ -56,12 +56,22 @@ _ALL = [*_HEADER, "BODYSTRUCTURE"]
 class _Found:
     """What was asked of a mail before reading it."""
 
-    envelope: Envelope
+    said: Mapping[bytes, Any]
     at: datetime | None
     header: bytes
 
+    def known(self) -> Envelope:
+        """Return what that tells; raises whatever nobody expected in it, which is this mail's own trouble."""
+        calendar = structure_has_calendar(self.said.get(b"BODYSTRUCTURE"))
+        return envelope(self.header, size=self.size, calendar=calendar)
 
-_UNKNOWN = _Found(envelope(b"", size=0), None, b"")
+    @property
+    def size(self) -> int:
+        size = self.said.get(b"RFC822.SIZE")
+        return size if isinstance(size, int) else 0
+
+
+_UNKNOWN = _Found({}, None, b"")
 
 
 class ImapInbox:
@@ -98,6 +108,16 @@ class ImapInbox:
             uids, stop = self._first(start if known else 1, selected, criteria)
             news = self._read(uids, stop, wanted, since, everything=known)
             return replace(news, more=news.more or stop < selected.next)
+
+    def again(self, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+        with self._connection.translated():
+            selected = self._connection.select(self._settings.folder, readonly=True)
+            self._validity, self._losses = selected.validity, 0
+            self._begin()
+            uids = sorted(uid for validity, uid in map(_numbers, ids) if validity == selected.validity)
+            found = self._connection.search(["UID", ",".join(map(str, uids)), "UNDELETED"]) if uids else []
+            there = [uid for uid in found if uid in uids]
+            return replace(self._read(there, selected.next, wanted, since, everything=True), mark="")
 
     def file(self, ids: Sequence[str]) -> None:
         if not ids:
@@ -164,19 +184,36 @@ class ImapInbox:
     def _read(self, uids: list[int], stop: int, wanted: Callable[[Envelope], bool], since: datetime, *, everything: bool) -> News:
         """Look at mails in their order, and take the wanted ones in, until there is enough; the mark is the first that is left."""
         mails: list[Received] = []
+        failed: list[Failed] = []
         for batch in _batches(uids[:LOOKED_AT]):
-            found = self._described(batch, _ALL) or {}
+            found = self._of_many(batch)
             for uid in batch:
                 full = len(mails) >= AT_ONCE or sum(len(mail.content) for mail in mails) >= MOST_BYTES
                 if full or (self._late and uid != uids[0]) or self._losses >= _LOSSES:
-                    return News(mark=f"{self._validity}:{uid}", mails=tuple(mails), more=True)
-                one = found.get(uid) or self._single(uid)
-                if one is None or not (everything or one.at is None or one.at >= since) or not wanted(one.envelope):
-                    continue
-                if mail := self._taken(uid, one, since):
-                    mails.append(mail)
+                    return News(mark=f"{self._validity}:{uid}", mails=tuple(mails), more=True, failed=tuple(failed))
+                one = found.get(uid)
+                try:
+                    one = one or self._single(uid)
+                    if one is None or not (everything or one.at is None or one.at >= since):
+                        continue
+                    if wanted(one.known()) and (mail := self._taken(uid, one, since)):
+                        mails.append(mail)
+                except (BackendError, *LOST, IMAPClientError):
+                    raise
+                except Exception as error:  # noqa: BLE001  # whatever is in one mail, the others are read
+                    failed.append(Failed(id=f"{self._validity}:{uid}", at=(one and one.at) or since, error=error))
         left = uids[LOOKED_AT:]
-        return News(mark=f"{self._validity}:{left[0] if left else stop}", mails=tuple(mails), more=bool(left))
+        mark = f"{self._validity}:{left[0] if left else stop}"
+        return News(mark=mark, mails=tuple(mails), more=bool(left), failed=tuple(failed))
+
+    def _of_many(self, uids: list[int]) -> dict[int, _Found]:
+        """Ask about several at once; nothing where that fails over one of them, which is then asked about by itself."""
+        try:
+            return self._described(uids, _ALL) or {}
+        except (BackendError, *LOST, IMAPClientError):
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, it is met again with the one mail that it is about
+            return {}
 
     def _single(self, uid: int) -> _Found | None:
         """Return what can be known of a mail that is not in the answer about many: the least, if need be nothing; None: gone."""
@@ -200,7 +237,7 @@ class ImapInbox:
                     return None
                 content = next((value for key, value in answer[uid].items() if key.startswith(b"BODY[]")), None)
                 break
-        cut = not isinstance(content, bytes) or (len(content) >= LARGEST and one.envelope.size != LARGEST)
+        cut = not isinstance(content, bytes) or (len(content) >= LARGEST and one.size != LARGEST)
         mail = content if isinstance(content, bytes) else one.header
         return Received(id=f"{self._validity}:{uid}", at=one.at or since, content=mail[:LARGEST], cut=cut)
 
@@ -224,6 +261,9 @@ class ImapInbox:
             self._losses += 1
             self._connection.drop()
             return None
+        except Exception:
+            self._connection.drop()  # nobody knows what the server would say next
+            raise
         return answer
 
     def _move(self, uids: list[int], folder: str) -> None:
@@ -274,13 +314,7 @@ class ImapInbox:
 
 def _found(said: Mapping[bytes, Any]) -> _Found:
     header = next((value for key, value in said.items() if key.startswith(b"BODY[HEADER") and isinstance(value, bytes)), b"")
-    size = said.get(b"RFC822.SIZE")
-    known = envelope(
-        header,
-        size=size if isinstance(size, int) else 0,
-        calendar=structure_has_calendar(said.get(b"BODYSTRUCTURE")),
-    )
-    return _Found(known, _instant(said), header)
+    return _Found(said, _instant(said), header)
 
 
 def _instant(said: Mapping[bytes, Any]) -> datetime | None:

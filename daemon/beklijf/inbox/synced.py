@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Protocol
 
-from beklijf.errors import Refused, Transient
+from beklijf.errors import BackendError, Refused, Transient
 from beklijf.foreign import one_line
-from beklijf.inbox import AT_ONCE, LARGEST, Envelope, News, Received
+from beklijf.inbox import AT_ONCE, LARGEST, Envelope, Failed, News, Received
 from beklijf.inbox.envelopes import structure_has_calendar
 from beklijf.mailers.messages import WIRE
 
@@ -99,6 +99,7 @@ class _Taking:
     wanted: Callable[[Envelope], bool]
     since: datetime
     mails: list[Received] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
     looked: int = 0
 
     @property
@@ -108,15 +109,36 @@ class _Taking:
 
     def look(self, ids: Sequence[str]) -> int:
         """Look at mails in their order while there is room; return at how many."""
-        told = self.source.told(ids)
+        told = self._told(ids)
         for done, mail in enumerate(ids):
             if not self.has_room:
                 return done
             if mail in told:
                 self.looked += 1
-                if self.wanted(told[mail].envelope):
-                    self._take(mail, told[mail])
+                try:
+                    if self.wanted(told[mail].envelope):
+                        self._take(mail, told[mail])
+                except BackendError:
+                    raise
+                except Exception as error:  # noqa: BLE001  # whatever is in one mail, the others are read
+                    self._fails(mail, told[mail].at, error)
         return len(ids)
+
+    def _told(self, ids: Sequence[str]) -> Mapping[str, Told]:
+        """Ask about several at once, and one by one where nobody expected what was said of one of them."""
+        try:
+            return self.source.told(ids)
+        except BackendError:
+            raise
+        except Exception as error:  # noqa: BLE001  # as above
+            if len(ids) > 1:
+                return {mail: told for each in ids for mail, told in self._told([each]).items()}
+            self._fails(ids[0], None, error)
+            return {}
+
+    def _fails(self, mail: str, at: datetime | None, error: Exception) -> None:
+        self.looked += 1
+        self.failed.append(Failed(id=mail, at=at or self.since, error=error))
 
     def _take(self, mail: str, told: Told) -> None:
         content: bytes | None = b""
@@ -156,7 +178,15 @@ def news(source: Source, folder: str, mark: str, wanted: Callable[[Envelope], bo
     if quiet and last and pages == 1:
         return News(mark=mark)
     mails = sorted(taking.mails, key=lambda mail: mail.at)
-    return News(mark=reading.mark(), mails=tuple(mails), more=bool(reading.left) or not last)
+    return News(mark=reading.mark(), mails=tuple(mails), more=bool(reading.left) or not last, failed=tuple(taking.failed))
+
+
+def again(source: Source, ids: Sequence[str], wanted: Callable[[Envelope], bool], *, since: datetime) -> News:
+    """Look once more at mails that failed."""
+    taking, left = _Taking(source, wanted, since), list(ids)
+    while left and taking.has_room:
+        del left[: taking.look(left[:_BATCH])]
+    return News(mark="", mails=tuple(taking.mails), more=bool(left), failed=tuple(taking.failed))
 
 
 def envelope(sender: str, subject: str, item_class: str, *, size: int, attached: Iterable[str] = ()) -> Envelope:

@@ -18,12 +18,13 @@ from sys import intern
 from typing import TYPE_CHECKING
 
 from beklijf.domain import Kind, Meets, MentorshipKey, Ref
-from beklijf.errors import Busy, StateError
+from beklijf.errors import StateError
 from beklijf.ledger.facts import spell
-from beklijf.ledger.safekeeping import DAMAGED, Hold, hold, marks
+from beklijf.ledger.safekeeping import Hold, hold, marks
+from beklijf.ledger.transactions import transaction, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 APPLICATION_ID = 0x62656B6C
 VERSION = 3
@@ -159,19 +160,18 @@ class Ledger:
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """Make everything inside one transaction that is on disk when the block ends."""
-        with translated(self.path):
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self.db.execute("ROLLBACK")
-                raise
-            self.db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'commits'")
-            now = marks(self.db)
-            self.db.execute("COMMIT")
-            if now:
-                self._hold.note(now)
+        """Make everything inside one transaction that is on disk when the block ends.
+
+        Inside of another it is a part of that one, which fails by itself: what it wrote is undone, and the rest stays.
+        """
+        with transaction(self.db, self.path, self._counted):
+            yield
+
+    def _counted(self) -> Callable[[], None]:
+        """Count a transaction that is about to end, and return what is to be done once it has."""
+        self.db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'commits'")
+        now = marks(self.db)
+        return lambda: self._hold.note(now) if now else None
 
     def foreign_revision(self) -> int:
         """Return a number that changes when another process wrote the ledger (a decision, say)."""
@@ -355,23 +355,6 @@ def _image() -> bytes:
         content = bytearray(db.serialize())
     content[18:20] = b"\2\2"
     return bytes(content)
-
-
-@contextmanager
-def translated(path: Path | None) -> Iterator[None]:
-    """Turn SQLite's errors into ours: locked is 'later', everything else is a state file that needs a person."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise Busy(f"{path} is in use by another program", hint="try again; if it lasts, find who holds it with fuser") from error
-        raise StateError(
-            f"{path}: {error}", hint="check that the account that runs beklijf may write there, and that the disk isn't full"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"{path}: {error}", hint=DAMAGED) from error
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror}", hint="check the rights on that folder") from error
 
 
 def _row(row: sqlite3.Row) -> Row:

@@ -1,4 +1,4 @@
--- From version 2 to version 3: mails that were perhaps sent; what is held stays held.
+-- From version 2 to version 3: mails that were perhaps sent; what is held stays held; what was set aside.
 
 -- A CHECK can't be altered: the table is made anew, and with it the one that refers to it.
 DROP INDEX outbox_state;
@@ -54,6 +54,30 @@ CREATE TABLE hold (                 -- what waits until somebody approves it, or
     changes TEXT NOT NULL,          -- JSON: what stands of it (holds.HeldChange)
     approved TEXT,                  -- its changes pass since then, until the last of them is done
     PRIMARY KEY (id, training, reason)
+) STRICT;
+
+CREATE TABLE decision_3 (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('approve', 'restore', 'pause', 'resume', 'retry')),
+    subject TEXT NOT NULL,
+    field TEXT NOT NULL DEFAULT '',
+    made TEXT NOT NULL,
+    done TEXT
+) STRICT;
+INSERT INTO decision_3 SELECT * FROM decision;
+DROP TABLE decision;
+ALTER TABLE decision_3 RENAME TO decision;
+
+CREATE TABLE aside (                -- inputs that failed by themselves; at three ticks: set aside, until they are to be tried again
+    stage TEXT NOT NULL,            -- of a tick (stages.py)
+    name TEXT NOT NULL,             -- what that stage calls the input
+    arrived TEXT,                   -- of a mail: when the mailbox got it
+    what TEXT NOT NULL,             -- what went wrong: its kind, and where in the code; never what stood in the input
+    ticks INTEGER NOT NULL,         -- at how many it failed
+    since TEXT NOT NULL,
+    last TEXT NOT NULL,
+    version TEXT NOT NULL,          -- the beklijf that it failed in: another one tries it again
+    PRIMARY KEY (stage, name)
 ) STRICT;
 
 -- Which ledger this is, and how many transactions it has seen: by these a -wal is known to be its own (safekeeping.py).

@@ -57,6 +57,11 @@ class Mail:
         """Whether it is sent by itself, now or later."""
         return self.state == "waiting" or (self.state == "sending" and not self.unanswered)
 
+    @property
+    def label(self) -> str:
+        """What it is called where its name would tell what somebody answered."""
+        return f"{self.kind} {self.id} to {self.recipient}"
+
 
 class Outbox:
     """The mails of one ledger; call the writing methods inside ``ledger.write()``."""

@@ -104,7 +104,7 @@ CREATE TABLE trouble (              -- targets that refused: retried with back-o
 
 CREATE TABLE decision (             -- what people decided; the next tick takes it up
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('approve', 'restore', 'pause', 'resume')),
+    kind TEXT NOT NULL CHECK (kind IN ('approve', 'restore', 'pause', 'resume', 'retry')),
     subject TEXT NOT NULL,
     field TEXT NOT NULL DEFAULT '',
     made TEXT NOT NULL,
@@ -121,6 +121,18 @@ CREATE TABLE hold (                 -- what waits until somebody approves it, or
     changes TEXT NOT NULL,          -- JSON: what stands of it (holds.HeldChange)
     approved TEXT,                  -- its changes pass since then, until the last of them is done
     PRIMARY KEY (id, training, reason)
+) STRICT;
+
+CREATE TABLE aside (                -- inputs that failed by themselves; at three ticks: set aside, until they are to be tried again
+    stage TEXT NOT NULL,            -- of a tick (stages.py)
+    name TEXT NOT NULL,             -- what that stage calls the input
+    arrived TEXT,                   -- of a mail: when the mailbox got it
+    what TEXT NOT NULL,             -- what went wrong: its kind, and where in the code; never what stood in the input
+    ticks INTEGER NOT NULL,         -- at how many it failed
+    since TEXT NOT NULL,
+    last TEXT NOT NULL,
+    version TEXT NOT NULL,          -- the beklijf that it failed in: another one tries it again
+    PRIMARY KEY (stage, name)
 ) STRICT;
 
 -- What people say. All of it goes some time after the end of the track that it is about ([answers] keep).

@@ -16,7 +16,8 @@ Down                        put back untouched                           stays; 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from beklijf.ledger.instants import LONGEST_WAIT
 from beklijf.letters.links import Links
 from beklijf.mailers import messages
 from beklijf.reconcile.rendering import Rendering
+from beklijf.reconcile.stages import MAIL, NOT_A_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from beklijf.domain import Programme
-    from beklijf.errors import BackendError
+    from beklijf.errors import BackendError, Defect
     from beklijf.ledger import Ledger
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Mail, Outbox
     from beklijf.letters import Letters
     from beklijf.mailers import Mailer
     from beklijf.planning.offers import Times
+    from beklijf.reconcile.setting_aside import SettingAside
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
@@ -86,6 +89,7 @@ class Delivery:
     conversation: Conversation
     mailer: Mailer
     letters: Letters
+    aside: SettingAside
 
     def deliver(
         self, programme: Programme, times: Callable[[], Times], now: datetime, *, stop: Callable[[], bool], done: Callable[[], None]
@@ -94,7 +98,8 @@ class Delivery:
         result = Delivered()
         for mail in self.outbox.cut_off():
             self._unheard(mail, STOPPED, now, result)
-        due = self.outbox.due(now)
+        left = self.aside.asides.names(MAIL)
+        due = [mail for mail in self.outbox.due(now) if mail.label not in left]
         links, secret = (self._links(programme), self.ledger.secret()) if due else (Links(), b"")
         rendering = Rendering(self.config, self.letters, programme, times, links, secret=secret)
 
@@ -104,7 +109,7 @@ class Delivery:
                     return
                 message = self._message(mail, rendering, now, result)
                 if message is not None:
-                    self._send(mail, message, now, result)
+                    self._send(mail, message, now, result, stop)
                     done()
 
         send(due)
@@ -143,6 +148,11 @@ class Delivery:
             with self.ledger.write():
                 self.outbox.retry(mail, at=now + LAST_RETRY, note=str(error))
             return None
+        except NOT_A_STAGES:
+            raise
+        except Exception as error:  # noqa: BLE001  # this mail's, whatever it is
+            self._fails(mail, self.aside.defects.met(f"rendering {mail.label}", error), now, result)
+            return None
         if fresh is None:
             with self.ledger.write():
                 self.outbox.dropped(mail, "what it was about is gone")
@@ -152,29 +162,58 @@ class Delivery:
             self.conversation.remember(rendering.links.made, now)
         return fresh
 
-    def _send(self, mail: Mail, message: EmailMessage, now: datetime, result: Delivered) -> None:
+    def _fails(self, mail: Mail, defect: Defect, now: datetime, result: Delivered) -> None:
+        """Let a mail wait over which something went wrong that nobody expected; at the third tick it is set aside."""
+        result.problems += [replace(problem, where=mail.label) for problem in defect.problems]
+        with self.ledger.write():
+            self.outbox.retry(mail, at=now + back_off(mail.attempts + 1), note=str(defect))
+            self.aside.failed(MAIL, mail.label, defect, now)
+
+    def _hand_over(self, mail: Mail, message: EmailMessage, now: datetime) -> None:
+        """Have a mail sent; what nobody expected is `Defect` and counted as that mail's own, or `Unanswered` once it is under way."""
+        under_way = False
+
         def handing_over() -> None:
+            nonlocal under_way
+            under_way = True
             with self.ledger.write():
                 self.outbox.sending(mail)
 
         try:
             self.mailer.send(message, recipient=mail.recipient, handing_over=handing_over)
+        except (*NOT_A_STAGES, BeklijfError):
+            raise
+        except Exception as error:
+            with suppress(Exception):
+                self.mailer.close()
+            defect = self.aside.defects.met(f"sending {mail.label}", error)
+            if under_way:
+                raise Unanswered(str(defect), hint=defect.hint) from error
+            self.aside.failed(MAIL, mail.label, defect, now)
+            raise defect from error
+
+    def _send(self, mail: Mail, message: EmailMessage, now: datetime, result: Delivered, stop: Callable[[], bool]) -> None:
+        try:
+            self._hand_over(mail, message, now)
         except Refused as error:
             before = "; an attempt before was never answered, and may have arrived" if mail.unanswered else ""
             with self.ledger.write():
                 self.outbox.failed(mail, f"{error}{before}")
             result.failed.append((mail, error))
         except (Transient, Down) as error:
-            at = now + back_off(mail.attempts + 1)
+            stopped = stop()  # cut short, which is nobody's fault
+            at = now if stopped else now + back_off(mail.attempts + 1)
             if isinstance(error, Unanswered):
                 self._unheard(mail, str(error), at, result)
             else:
                 with self.ledger.write():
-                    if isinstance(error, Transient):
+                    if isinstance(error, Transient) and not stopped:
                         self.outbox.retry(mail, at=at, note=str(error))
                     else:
                         self.outbox.unclaim(mail)
                         result.aside.append(mail)
+            if stopped:
+                return
             result.down = error if result.doubt else None
             result.doubt = error
             result.doubted.append((mail, error))
@@ -186,6 +225,7 @@ class Delivery:
         else:
             with self.ledger.write():
                 self.outbox.sent(mail)
+            self.aside.settled(MAIL, mail.label)
             result.sent.append(mail)
         result.doubt = None
         result.put_off, result.doubted = [*result.put_off, *result.doubted], []

@@ -347,6 +347,8 @@ class _Drafting:
                 )
 
     def _rests(self, ref: Ref) -> bool:
+        if ref in self.world.aside:
+            return True
         until = self.world.resting.get(ref)
         if until is None or until <= self.now:
             return False

@@ -3,26 +3,29 @@
     read the calendar ─► listen ─► survey (programme, letters, draft, guard) ─► note ─► letters ─► events ─► their mails
 
 Letters go before events: nobody gets an invitation from a machine unexplained. What people said comes before everything
-that it may change.
+that it may change. Reading the calendar, listening, writing and sending are stages, each of which fails alone (``stages``).
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Problem, Refused, Transient
+from beklijf.errors import BackendError, BeklijfError, Conflict, Defect, Exists, Missing, Refused, Transient
 from beklijf.ledger import stamp
 from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.instants import set_right, set_waits_right
 from beklijf.ledger.outbox import Outbox
 from beklijf.reconcile.apply import Applier
-from beklijf.reconcile.delivery import Delivered, Delivery
+from beklijf.reconcile.delivery import SAME_FOR_ALL, Delivery
 from beklijf.reconcile.listening import Listener
 from beklijf.reconcile.noting import DONE, note
-from beklijf.reconcile.plan import Action, Create, Plan, Respond, Send
+from beklijf.reconcile.outcome import Outcome, Pace
+from beklijf.reconcile.plan import Action, Create, Respond, Send
 from beklijf.reconcile.reader import Reader
+from beklijf.reconcile.setting_aside import SettingAside
+from beklijf.reconcile.stages import CALENDAR, INBOX, MAIL, NOT_A_STAGES, SCHEDULE, WRITING, Stages
 from beklijf.reconcile.survey import SOON, Survey, Surveyor
 from beklijf.reconcile.troubles import Troubles
 
@@ -37,36 +40,11 @@ if TYPE_CHECKING:
     from beklijf.ledger import Decision, Ledger
     from beklijf.letters import Letters
     from beklijf.mailers import Mailer
+    from beklijf.reconcile.listening import Listened
     from beklijf.reconcile.plan import Change
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
-
-
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What a tick did, and what it left."""
-
-    plan: Plan | None = None
-    """None: nothing had changed since the last tick, so nothing was planned."""
-    done: list[Change] = field(default_factory=list)
-    delivered: Delivered = field(default_factory=Delivered)
-    problems: list[Problem] = field(default_factory=list)
-    """Everything that needs a person or another try."""
-    errors: list[BackendError] = field(default_factory=list)
-    calendar: BackendError | None = None
-    """Why the calendar could not be used at all."""
-    next: datetime | None = None
-    """When there is something to do again, if nothing changes before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How a tick is watched: *stop* is asked between two changes, *done* is called after each; patient: servers may rest."""
-
-    patient: bool
-    stop: Callable[[], bool] = lambda: False
-    done: Callable[[], None] = lambda: None
 
 
 class Engine:
@@ -110,19 +88,54 @@ class Engine:
             emails=self.surveyor.emails(),
             hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
         )
+        self.stages = Stages(
+            troubles=self.troubles,
+            targets={
+                CALENDAR: f"calendar {calendar.target}",
+                SCHEDULE: f"the inbox of calendar {calendar.target}",
+                INBOX: "the inbox",
+                WRITING: f"writing into calendar {calendar.target}",
+                MAIL: f"mail {mailer.target}",
+            },
+            close={
+                CALENDAR: calendar.close,
+                SCHEDULE: calendar.close,
+                INBOX: inbox.close if inbox else calendar.close,
+                WRITING: calendar.close,
+                MAIL: mailer.close,
+            },
+        )
+        self.aside = SettingAside(config=config, ledger=ledger, outbox=self.outbox, defects=self.stages.defects)
         self.listener = Listener(
-            config=config, ledger=ledger, outbox=self.outbox, conversation=self.conversation, calendar=calendar, inbox=inbox
+            config=config,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            calendar=calendar,
+            inbox=inbox,
+            aside=self.aside,
         )
         self.delivery = Delivery(
-            config=config, ledger=ledger, outbox=self.outbox, conversation=self.conversation, mailer=mailer, letters=letters
+            config=config,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            mailer=mailer,
+            letters=letters,
+            aside=self.aside,
         )
-        self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles)
+        self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles, aside=self.aside)
         self._settled: tuple[int, datetime | None] | None = None
         self._set_right = False
 
     def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
-        """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick."""
-        changes = self.reader.everything()
+        """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick. Raises BackendError, as reading does."""
+        try:
+            changes = self.reader.everything()
+        except (*NOT_A_STAGES, BeklijfError):
+            raise
+        except Exception as error:
+            raise self.stages.defect(CALENDAR, error) from error
         return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed, look=self._look)
 
     def tick(
@@ -138,11 +151,15 @@ class Engine:
 
         Raises ConfigError and StateError before anything is done. Servers that fail are in the outcome.
         """
-        outcome = Outcome()
+        outcome, pace = Outcome(), Pace(patient=patient, stop=stop, done=done)
         clock = self._look_at_the_clock(now)
-        changes = self._read(now, outcome, patient=patient)
-        heard = not clock and self._listen(now, changes, outcome, patient=patient)
+        self._take_up_retries(now)
+        changes = self._read(now, outcome, pace)
+        heard = not clock and self._listen(now, changes, outcome, pace)
+        if stop():
+            return outcome  # reading was cut short: what comes of that is nothing to plan by
         if self._nothing_new(changes, now) and not heard and not approve:
+            self.stages.begun = True
             later = [outcome.next, self._settled[1] if self._settled else None]
             outcome.next = min((at for at in later if at is not None), default=None)
             return outcome
@@ -163,13 +180,13 @@ class Engine:
         )
         letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
         rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
-        pace = Pace(patient=patient, stop=stop, done=done)
         self._apply(letters, survey, outcome, pace)
         self._deliver(survey, outcome, pace)
         self._apply(sorted(rest, key=_order), survey, outcome, pace)
         if not outcome.delivered.down:
             self._deliver(survey, outcome, pace)
         self._conclude(survey, changes, now, outcome, stopped=stop())
+        self.stages.begun = True
         return outcome
 
     def _look_at_the_clock(self, now: datetime) -> str:
@@ -185,47 +202,54 @@ class Engine:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _read(self, now: datetime, outcome: Outcome, *, patient: bool) -> Changes | None:
-        """Return what happened in the calendar; None when it can't be read, which the outcome tells."""
-        try:
-            if patient and (resting := self.reader.resting(now)):
-                outcome.calendar = resting
-                return None
-            return self.reader.read(now, hears=self.surveyor.hears)
-        except BackendError as error:
-            self._calendar_fails(error, now, outcome)
-            return None
+    def _take_up_retries(self, now: datetime) -> None:
+        """Let what people want to be tried again be so (``beklijf retry``), before anything is read."""
+        if self.aside.take_up(self.ledger.decisions(), now):
+            self.reader.forget()
+            self._settled = None
 
-    def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, *, patient: bool) -> bool:
-        """Hear what people answered; True when there was anything, or is more to come. A mailbox that is down stops nothing else."""
-        if not self.surveyor.hears or outcome.calendar:
+    def _read(self, now: datetime, outcome: Outcome, pace: Pace) -> Changes | None:
+        """Return what happened in the calendar; None when it can't be read, which the outcome tells."""
+        if pace.patient and (resting := self.reader.resting(now)):
+            outcome.calendar = resting
+            return None
+        with self.stages.alone(CALENDAR, now, stop=pace.stop, fails=outcome.fails):
+            changes = self.reader.read(now, hears=self.surveyor.hears)
+            self.stages.works(CALENDAR)
+            return changes
+        self.reader.forget()
+        return None
+
+    def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, pace: Pace) -> bool:
+        """Hear what people answered; True when there was anything, or is more to come, or can't be known."""
+        if not self.surveyor.hears or self.reader.whereabouts.problem():
             return False
-        proposed = self.listener.proposed(changes.changed if changes else (), now)  # told once, whatever the mailbox does
-        trouble = self.troubles.now().get("inbox")
-        if patient and trouble and trouble.retry_at > now:
-            return bool(proposed)
-        try:
-            listened = self.listener.listen(now)
-        except BackendError as error:
-            if not trouble:
-                log.error("the inbox is down: %s", error)  # noqa: TRY400  # one line: the server's words, and no traceback
-            outcome.errors.append(error)
-            outcome.problems += error.problems
-            self.troubles.begin("inbox", error, now)
-            return True  # what was heard before it failed is noted
-        if trouble:
-            log.warning("the inbox is back")
-            self.troubles.end("inbox")
-        if listened.more:
-            outcome.next = now + SOON
-        return bool(proposed or listened.happenings) or listened.more
+        heard = bool(self.listener.proposed(changes.changed if changes else (), now))  # told once, whatever the mailbox does
+        if not outcome.calendar:
+            heard |= self._hear(SCHEDULE, self.listener.waiting, now, outcome, pace)
+        heard |= self._hear(INBOX, self.listener.mails, now, outcome, pace)
+        return heard
+
+    def _hear(self, stage: str, listen: Callable[[datetime], Listened], now: datetime, outcome: Outcome, pace: Pace) -> bool:
+        if pace.stop() or self.stages.rests(stage, now, patient=pace.patient):
+            return False
+        with self.stages.alone(stage, now, stop=pace.stop, fails=outcome.fails):
+            listened = listen(now)
+            self.stages.works(stage)
+            if listened.more:
+                outcome.next = now + SOON
+            return bool(listened.happenings) or listened.more
+        return True  # what was heard before it failed is noted
 
     def _look(self, people: Sequence[Person], start: datetime, end: datetime) -> Mapping[str, tuple[Busy, ...]]:
         """Ask when people can't; who can't be asked is taken to be free, since a meeting at a bad hour beats none."""
         try:
             return self.calendar.busy(people, start, end)
-        except BackendError as error:
-            log.warning("free/busy can't be read, so times are chosen without: %s", error)
+        except NOT_A_STAGES:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, a meeting at a bad hour beats none
+            said = self.aside.met(CALENDAR, error)
+            log.warning("free/busy can't be read, so times are chosen without: %s", said)
             return {}
 
     def _nothing_new(self, changes: Changes | None, now: datetime) -> bool:
@@ -244,82 +268,90 @@ class Engine:
             for track in survey.programme.tracks.values()
             if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
         }
-        for change in changes:
-            if pace.stop() or (outcome.calendar and not isinstance(change.work, Send | Respond)):
-                return
-            if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
-                outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
-                continue
-            try:
-                self.reader.written |= self.applier.apply(change, now)
-            except (Conflict, Exists, Missing):
-                # somebody was faster, or our own write of before a crash is there: the next reading tells
-                self.reader.forget()
-                outcome.next = now + SOON
-                continue
-            except Refused as error:
-                self._refuses(change, error, now, outcome)
-                continue
-            except (Transient, Down) as error:
-                self._calendar_fails(error, now, outcome)
-                return
-            outcome.done.append(change)
-            if isinstance(change.work, Respond) and not self.config.answers.names:
-                log.info("queued a letter for %s", ", ".join(change.to))  # which one, and why, says what somebody answered
-            else:
-                log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
-            self.troubles.end(change.ref)
-            pace.done()
+        closed = outcome.calendar or self.stages.rests(WRITING, now, patient=pace.patient)
+        lost: set[tuple[str, ...]] = set()
+        with self.stages.alone(WRITING, now, stop=pace.stop, fails=outcome.fails):
+            for change in changes:
+                if pace.stop() or (closed and not isinstance(change.work, Send | Respond)):
+                    return
+                if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
+                    outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
+                    continue
+                error = self._do(change, now, outcome)
+                if error is None:
+                    pace.done()
+                lost = lost | {change.mentorships} if isinstance(error, Defect) else set()
+                if isinstance(error, Defect) and len(lost) == SAME_FOR_ALL:
+                    raise error  # no coincidence
+            self.stages.works(WRITING)
+            return
+        self.reader.forget()
+
+    def _do(self, change: Change, now: datetime, outcome: Outcome) -> BackendError | None:
+        """Do one change, or return why it could not be done, which stops no other; raises what concerns all of them."""
+        try:
+            self.reader.written |= self.applier.apply(change, now)
+        except (Conflict, Exists, Missing) as error:
+            # somebody was faster, or our own write of before a crash is there: the next reading tells
+            self.reader.forget()
+            outcome.next = now + SOON
+            return error
+        except Refused as error:
+            self._refuses(change, error, now, outcome)
+            return error
+        except (*NOT_A_STAGES, BeklijfError):
+            raise
+        except Exception as error:  # noqa: BLE001  # this event's, whatever it is
+            defect = self.stages.defect(WRITING, error)
+            self._refuses(change, defect, now, outcome)
+            self.aside.failed(WRITING, change.ref, defect, now)
+            return defect
+        outcome.done.append(change)
+        if isinstance(change.work, Respond) and not self.config.answers.names:
+            log.info("queued a letter for %s", ", ".join(change.to))  # which one, and why, says what somebody answered
+        else:
+            log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
+        self.troubles.end(change.ref)
+        self.aside.settled(WRITING, change.ref)
+        return None
 
     def _deliver(self, survey: Survey, outcome: Outcome, pace: Pace) -> None:
         now = survey.now
-        trouble = self.troubles.now().get("mail")
-        if pace.patient and trouble and trouble.retry_at > now:
-            outcome.delivered.down = Transient(trouble.what)
+        if resting := self.stages.rests(MAIL, now, patient=pace.patient):
+            outcome.delivered.down = Transient(resting.what)
             return
-        result = self.delivery.deliver(survey.programme, survey.times, now, stop=pace.stop, done=pace.done)
-        for mail in result.sent:
-            private = mail.name.startswith("answer ") and not self.config.answers.names
-            log.info("sent %s", f"a letter to {mail.recipient}" if private else mail.name)
-        for mail, error in result.failed:
-            log.error("%s was refused: %s", mail.name, error)
-            outcome.errors.append(error)
-            outcome.problems += error.problems
-        for mail, why in result.put_off:
-            log.warning("a mail to %s waits for another try: %s", mail.recipient, why)
-            outcome.errors.append(why)
-            outcome.problems += [replace(problem, where=problem.where or mail.recipient, warning=True) for problem in why.problems]
-        for mail, problem in result.perhaps:
-            log.error("%s was perhaps sent: %s", mail.name, problem.what)
-            outcome.problems.append(problem)
-        outcome.problems += result.problems
-        if result.down:
-            outcome.errors.append(result.down)
-            outcome.problems += result.down.problems
-            if not trouble:
-                log.error("mail %s is down: %s", self.mailer.target, result.down)
-            self.troubles.begin("mail", result.down, now)
-        elif trouble and result.sent:
-            log.warning("mail %s is back", self.mailer.target)
-            self.troubles.end("mail")
-        outcome.delivered.sent += result.sent
-        outcome.delivered.failed += result.failed
-        outcome.delivered.perhaps += result.perhaps
-        outcome.delivered.put_off += result.put_off
-        outcome.delivered.problems += result.problems
-        outcome.delivered.down = result.down
+        with self.stages.alone(MAIL, now, stop=pace.stop, fails=outcome.fails):
+            result = self.delivery.deliver(survey.programme, survey.times, now, stop=pace.stop, done=pace.done)
+            for mail in result.sent:
+                private = mail.name.startswith("answer ") and not self.config.answers.names
+                log.info("sent %s", f"a letter to {mail.recipient}" if private else mail.name)
+            for mail, error in result.failed:
+                log.error("%s was refused: %s", mail.name, error)
+                outcome.errors.append(error)
+                outcome.problems += error.problems
+            for mail, why in result.put_off:
+                log.warning("a mail to %s waits for another try: %s", mail.recipient, why)
+                outcome.errors.append(why)
+                outcome.problems += [replace(problem, where=problem.where or mail.recipient, warning=True) for problem in why.problems]
+            for mail, problem in result.perhaps:
+                log.error("%s was perhaps sent: %s", mail.name, problem.what)
+                outcome.problems.append(problem)
+            outcome.problems += result.problems
+            outcome.delivered.sent += result.sent
+            outcome.delivered.failed += result.failed
+            outcome.delivered.perhaps += result.perhaps
+            outcome.delivered.put_off += result.put_off
+            outcome.delivered.problems += result.problems
+            if result.down:
+                raise result.down
+            if result.sent:
+                self.stages.works(MAIL)
 
-    def _refuses(self, change: Change, error: Refused, now: datetime, outcome: Outcome) -> None:
+    def _refuses(self, change: Change, error: BackendError, now: datetime, outcome: Outcome) -> None:
         log.error("the calendar refuses %s: %s", change.ref, error)
         outcome.errors.append(error)
         outcome.problems += [replace(problem, where=change.ref) for problem in error.problems]
         self.troubles.begin(change.ref, error, now)
-
-    def _calendar_fails(self, error: BackendError, now: datetime, outcome: Outcome) -> None:
-        self.reader.fails(error, now)
-        outcome.calendar = error
-        outcome.errors.append(error)
-        outcome.problems += error.problems
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
@@ -332,7 +364,8 @@ class Engine:
             self.reader.whereabouts.settle()
         later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
-        busy = outcome.done or outcome.delivered.sent or outcome.errors or plan.adopted or plan.records or survey.heard
+        did = outcome.done or outcome.delivered.sent or outcome.delivered.problems or outcome.errors
+        busy = did or plan.adopted or plan.records or survey.heard
         clean = not (busy or stopped or plan.clock or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
 

@@ -20,21 +20,25 @@ from beklijf.answers import Known, judging, reading
 from beklijf.answers.authentication import NOBODY, Receiver
 from beklijf.config.addresses import is_free_mail
 from beklijf.conversation import TokenKind
+from beklijf.inbox import AT_ONCE
 from beklijf.ledger import stamp
 from beklijf.mailers.messages import is_secret
 from beklijf.reconcile import hearing
 from beklijf.reconcile.forgetting import is_time, over_since
 from beklijf.reconcile.heeding import Heeding
+from beklijf.reconcile.stages import INBOX, SCHEDULE
 from beklijf.settings import EXCHANGE_ONLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from beklijf.calendars import Calendar, Stored
-    from beklijf.inbox import Inbox
+    from beklijf.conversation import Waiting
+    from beklijf.inbox import Envelope, Inbox, News, Received
     from beklijf.ledger import Ledger
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
+    from beklijf.reconcile.setting_aside import SettingAside
     from beklijf.settings import Config
 
 log = logging.getLogger("beklijf")
@@ -65,24 +69,36 @@ class Listener:
     conversation: Conversation
     calendar: Calendar
     inbox: Inbox | None
+    aside: SettingAside
     goal_rules: frozenset[str] = field(default=frozenset({"goals"}))
 
-    def listen(self, now: datetime) -> Listened:
-        """Take in what came since the last time; raises BackendError of whichever of the two fails, and then nothing is lost."""
+    def waiting(self, now: datetime) -> Listened:
+        """Take in the messages that wait in the calendar's server; raises BackendError, and then nothing is lost."""
         result = Listened()
-        known = cache(lambda: self._known(now))
-        waiting = self.calendar.waiting()
-        for each in waiting:
-            happenings = judging.message(each.message, known()).happenings
-            with self.ledger.write():
-                for happening in happenings:
-                    self._heeding.heed(happening, now)
-            result.happenings += len(happenings)
-        for each in {each.href: each for each in waiting}.values():  # one object may bring several messages
+        objects: dict[str, list[Waiting]] = {}  # one may bring several messages
+        for each in self.calendar.waiting():
+            objects.setdefault(each.href, []).append(each)
+        self.aside.only(SCHEDULE, objects)
+        known, left = cache(lambda: self._known(now)), self.aside.asides.names(SCHEDULE)
+        handled = []
+        for href in [href for href in objects if href not in left]:
+            known()  # what goes wrong here is no message's fault
+            with self.aside.alone(SCHEDULE, href, now):
+                result.happenings += self._take_in(objects[href], known(), now)
+                handled.append(objects[href][0])
+        result.happenings += len(self.aside.asides.names(SCHEDULE) - left)  # the coordinator is told
+        for each in handled:
             self.calendar.take(each)
-        if self.inbox is not None:
-            self._read(self.inbox, known, now, result)
         return result
+
+    def _take_in(self, messages: Iterable[Waiting], known: Known, now: datetime) -> int:
+        found = 0
+        for each in messages:
+            happenings = judging.message(each.message, known).happenings
+            for happening in happenings:
+                self._heeding.heed(happening, now)
+            found += len(happenings)
+        return found
 
     def proposed(self, changed: Iterable[Stored], now: datetime) -> int:
         """Note the proposals that the organizer's copies hold, once each; return how many are new."""
@@ -99,33 +115,58 @@ class Listener:
             found += len(proposed)
         return found
 
-    def _read(self, inbox: Inbox, known: Callable[[], Known], now: datetime, result: Listened) -> None:
+    def mails(self, now: datetime) -> Listened:
+        """Take in the mails that came since the last time, and those that could not be read then; raises likewise."""
+        result, inbox = Listened(), self.inbox
+        if inbox is None:
+            return result
         self._file(inbox)  # what a power cut left
-        mark, held, persons = self.ledger.get("inbox") or "", cache(self._held), cache(self._persons)
+        mark = self.ledger.get("inbox") or ""
         since = max(now - BEGIN, datetime.fromisoformat(self.ledger.get("hears") or stamp(now - BEGIN)))
-        news = inbox.news(mark, lambda envelope: judging.wanted(envelope, persons=persons()), since=since)
-        handled = []
-        receiver = self._receiver
-        with self.ledger.write():
-            for mail in news.mails:
-                read = reading.read(mail.content, cut=mail.cut, known=known().events, receiver=receiver)
-                answers = self.outbox.recipients([each for each in read.in_reply_to if is_secret(each)])
-                verdict = judging.judge(read, known(), held=held(), answers=answers)
-                log.info("a mail: %s", verdict.why or "not for us")
-                for happening in verdict.happenings:
-                    self._heeding.heed(happening, now)
-                if verdict.forward:
-                    self._heeding.forward(mail, read.sender, now)
-                if verdict.filed:
-                    handled.append(mail.id)
-                result.happenings += len(verdict.happenings) + verdict.forward
-            if news.mark != mark:
-                self.ledger.set("inbox", news.mark)
-            if handled:
-                self.ledger.set("to_file", json.dumps([*json.loads(self.ledger.get("to_file") or "[]"), *handled]))
-        result.mails, result.more = len(news.mails), news.more
+        persons, before = cache(self._persons), self.aside.asides.names(INBOX)
+
+        def wanted(envelope: Envelope) -> bool:
+            return judging.wanted(envelope, persons=persons())
+
+        self._take(inbox.news(mark, wanted, since=since), now, result, mark=mark)
+        if again := [each.name for each in self.aside.asides.all(INBOX) if each.last < now and not each.is_set_aside][:AT_ONCE]:
+            news = inbox.again(again, wanted, since=since)
+            if not news.more:  # else there was no room for some of them
+                for gone in {*again} - {mail.id for mail in news.mails} - {failed.id for failed in news.failed}:
+                    self.aside.settled(INBOX, gone)
+            self._take(news, now, result)
+        result.happenings += len(self.aside.asides.names(INBOX) - before)  # the coordinator is told
         self._file(inbox)
         self._forget(inbox, now)
+        return result
+
+    def _take(self, news: News, now: datetime, result: Listened, *, mark: str | None = None) -> None:
+        """Note what mails mean, each by itself, and in the same transaction the *mark*: where the next reading goes on."""
+        known, held = cache(lambda: self._known(now)), cache(self._held)
+        with self.ledger.write():
+            for mail in news.mails:
+                known()  # what goes wrong here is no mail's fault
+                with self.aside.alone(INBOX, mail.id, now, arrived=mail.at):
+                    self._take_mail(mail, known(), held(), now, result)
+            for failed in news.failed:
+                self.aside.failed(INBOX, failed.id, self.aside.met(INBOX, failed.error), now, arrived=failed.at)
+            if mark is not None and news.mark != mark:
+                self.ledger.set("inbox", news.mark)
+        result.mails += len(news.mails)
+        result.more |= news.more
+
+    def _take_mail(self, mail: Received, known: Known, held: judging.Held, now: datetime, result: Listened) -> None:
+        read = reading.read(mail.content, cut=mail.cut, known=known.events, receiver=self._receiver)
+        answers = self.outbox.recipients([each for each in read.in_reply_to if is_secret(each)])
+        verdict = judging.judge(read, known, held=held, answers=answers)
+        for happening in verdict.happenings:
+            self._heeding.heed(happening, now)
+        if verdict.forward:
+            self._heeding.forward(mail, read.sender, now)
+        if verdict.filed:
+            self.ledger.set("to_file", json.dumps([*json.loads(self.ledger.get("to_file") or "[]"), mail.id]))
+        log.info("a mail: %s", verdict.why or "not for us")
+        result.happenings += len(verdict.happenings) + verdict.forward
 
     @property
     def _heeding(self) -> Heeding:

@@ -12,7 +12,8 @@ from beklijf.calendars import open_calendar
 from beklijf.errors import StateError
 from beklijf.events import mark
 from beklijf.inbox import open_inbox
-from beklijf.ledger import Ledger, translated
+from beklijf.ledger import Ledger
+from beklijf.ledger.transactions import translated
 from beklijf.letters import Letters
 from beklijf.mailers import open_mailer
 from beklijf.reconcile.engine import Engine

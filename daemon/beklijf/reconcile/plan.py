@@ -156,6 +156,8 @@ class World:
     sender: str | None
     """Who invites: server, mail, none; None while that isn't settled."""
     resting: Mapping[str, datetime]
+    aside: frozenset[str]
+    """The items whose events are left alone: writing them failed by itself, three times."""
     """Targets that refused, and until when they are left alone."""
     facts: Facts
     times: Callable[[], Times]

@@ -52,7 +52,7 @@ def _settle(world: World, proposal: Proposal, track: Track) -> Change | None:
     pair = track.mentorship
     who, other = _sides(pair, proposal)
     row = _row(world, proposal)
-    if row is not None and world.resting.get(row.ref, world.now) > world.now:
+    if row is not None and (row.ref in world.aside or world.resting.get(row.ref, world.now) > world.now):
         return None
     if proposal.place is None and (not proposal.uid or (row is not None and row.kind is Kind.SERIES)):
         return _series(world, proposal, track, row)

@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.calendars import NOTHING
+from beklijf.calendars import NOTHING, Unreadable
+from beklijf.calendars.unforeseen import Unforeseen
 from beklijf.errors import BackendError, Missing, Refused, Transient
 from beklijf.ledger import stamp
+from beklijf.reconcile.stages import CALENDAR
 from beklijf.reconcile.troubles import MAILBOX
 from beklijf.reconcile.whereabouts import ELSEWHERE, UNFINISHED, Whereabouts
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.calendars import Calendar, Changes
-    from beklijf.ledger import Ledger, Trouble
+    from beklijf.errors import BeklijfError
+    from beklijf.ledger import Ledger
+    from beklijf.reconcile.setting_aside import SettingAside
     from beklijf.reconcile.troubles import Troubles
     from beklijf.settings import Config
 
@@ -30,13 +34,14 @@ FULL_READ = timedelta(days=1)
 class Reader:
     """One calendar, from one reading to the next."""
 
-    def __init__(self, config: Config, *, ledger: Ledger, calendar: Calendar, troubles: Troubles) -> None:
+    def __init__(self, config: Config, *, ledger: Ledger, calendar: Calendar, troubles: Troubles, aside: SettingAside) -> None:
         self.whereabouts = Whereabouts(config, ledger)
         self.written: set[str] = set()
         """What was written since the last reading."""
         self._ledger = ledger
         self._calendar = calendar
         self._troubles = troubles
+        self._aside = aside
         self._token: str | None = None
         self._read_all: datetime | None = None
 
@@ -48,13 +53,13 @@ class Reader:
 
     def resting(self, now: datetime) -> Transient | None:
         """Return the trouble because of which the calendar is left alone for a while; whose config it is costs nothing to ask."""
-        trouble = self._trouble()
+        trouble = self._troubles.now().get(CALENDAR)
         if trouble is None or trouble.retry_at <= now or trouble.what.startswith((ELSEWHERE, UNFINISHED)):
             return None
         return Transient(trouble.what)
 
     def read(self, now: datetime, *, hears: bool) -> Changes:
-        """Return what happened since the last reading; raises BackendError, and `fails` is to be told of it."""
+        """Return what happened since the last reading; raises BackendError."""
         if elsewhere := self.whereabouts.problem():
             raise elsewhere
         self._begin_to_hear(now, hears=hears)
@@ -62,13 +67,11 @@ class Reader:
             self._token = None
         known = self._ledger.etags() if self._token is None else NOTHING
         changes = self._certain(self._calendar.changes(self._token, known))
-        if self._trouble():
-            log.warning("calendar %s is back", self._calendar.target)
-            self._troubles.end("calendar")
         if changes.full:
             self._read_all = now
         self._token = changes.token
         self._away(changes, now)
+        self._set_aside(changes, now)
         self.whereabouts.settle()
         return changes
 
@@ -80,15 +83,27 @@ class Reader:
         """Read everything the next time, for what a token tells once and must be seen until it is mended."""
         self._read_all = None
 
-    def fails(self, error: BackendError, now: datetime) -> None:
-        """Note that the calendar can't be used; the journal gets one line for it."""
-        if "calendar" not in self._troubles.now():
-            log.error("calendar %s is down: %s", self._calendar.target, error)
-        self.forget()
-        self._troubles.begin("calendar", error, now)
+    def _set_aside(self, changes: Changes, now: datetime) -> None:
+        """Count the events that nobody can make sense of; they are read again until they are set aside."""
+        asides = self._aside.asides
+        known = {each.name: each for each in asides.all(CALENDAR)}
+        wrong = {href: error for href, error in changes.unreadable.items() if isinstance(error, Unreadable)}
+        if not known and not wrong:
+            return
+        with self._ledger.write():
+            read = {stored.href for stored in changes.changed} | changes.unchanged | set(changes.gone)
+            for name in known:
+                if name in read or (changes.full and name not in changes.unreadable):
+                    asides.settled(CALENDAR, name)
+            for href, error in wrong.items():
+                self._aside.failed(CALENDAR, href, self._understood(error), now)
+            if any(not each.is_set_aside for each in asides.all(CALENDAR)):
+                self.again()
 
-    def _trouble(self) -> Trouble | None:
-        return self._troubles.now().get("calendar")
+    def _understood(self, error: Unreadable) -> BeklijfError:
+        """Return an error as it is told; the cause of one that nobody expected goes to the journal."""
+        cause = error.__cause__ if isinstance(error, Unforeseen) else None
+        return self._aside.met(CALENDAR, cause) if isinstance(cause, Exception) else error
 
     def _begin_to_hear(self, now: datetime, *, hears: bool) -> None:
         """Read everything once more when answers may be heard from now on: those that stand in events as they were last seen, too.
@@ -115,7 +130,7 @@ class Reader:
 
     def _certain(self, changes: Changes) -> Changes:
         """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
-        told, later = {stored.href for stored in changes.changed} | set(changes.gone), set[str]()
+        told, later = {stored.href for stored in changes.changed} | {*changes.gone, *changes.unreadable}, set[str]()
         for href in sorted(self.written - told) if not changes.full else ():
             try:
                 changes = replace(changes, changed=(*changes.changed, self._calendar.fetch(href)))

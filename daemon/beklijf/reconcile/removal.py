@@ -134,7 +134,7 @@ class Removal:
             there=found.changed,
             survey=survey,
             changes=changes,
-            problems=(*away, *(Problem(where="calendar", what=said) for said in found.unreadable.values())),
+            problems=(*away, *(Problem(where="calendar", what=str(error)) for error in found.unreadable.values())),
         )
 
     def do(self, looked: Looked, *, stop: Callable[[], bool], done: Callable[[], None]) -> list[Problem]:

@@ -14,6 +14,7 @@ from beklijf.config import check
 from beklijf.conversation import Busy, History, Said
 from beklijf.domain import Kind, Person, Programme
 from beklijf.errors import ConfigError, Problem
+from beklijf.ledger.aside import Asides
 from beklijf.ledger.facts import read_facts
 from beklijf.ledger.holds import Holds
 from beklijf.planning import correspondence, silence
@@ -23,6 +24,7 @@ from beklijf.reconcile import guard, hearing, merge
 from beklijf.reconcile.deciding import decided_pauses, restored
 from beklijf.reconcile.drafting import draft
 from beklijf.reconcile.plan import Current, Plan, Respond, Send, World
+from beklijf.reconcile.stages import CALENDAR, INBOX, MAIL, SCHEDULE, WRITING
 from beklijf.reconcile.troubles import gone_mailboxes
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class Surveyor:
         """Plan all live trainings; raises ConfigError for what only planning can see, such as meetings that overlap."""
         config = self.config
         trainings = {t.id: _with_goals(t, facts.goals) for t in config.trainings if t.live or not self.enforced}
-        ladder = self.hears and not {"inbox", "calendar"} & self.ledger.troubles().keys()  # who answered now would not be heard
+        ladder = self.hears and not {CALENDAR, SCHEDULE, INBOX} & self.ledger.troubles().keys()  # who answered now would not be heard
         tracks = planning.plan_tracks(config.organisation, tuple(trainings.values()), facts, self.holidays(now), ladder=ladder)
         if wrong := [p for p in check.programme_problems(config, tracks, facts.moved) if not p.warning]:
             raise ConfigError(wrong)
@@ -185,6 +187,8 @@ class Surveyor:
         before = rows
         rows, current, faults = guard.look_for_faults(rows, current, watch)
         mended = tuple(row for uid, row in rows.items() if row is not before[uid])
+        asides = Asides(self.ledger)
+        left = asides.names(MAIL)
         held, troubles = as_held(programme, rows), tuple(self.ledger.troubles().values())
         times = cache(lambda: Times(held, facts, self.holidays(now)))
         world = World(
@@ -196,8 +200,9 @@ class Surveyor:
             rows=rows,
             current=current,
             letters=letters,
-            mails=self.outbox.open_mails(),
+            mails=[mail for mail in self.outbox.open_mails() if mail.label not in left],
             sender=self.sender,
+            aside=asides.names(WRITING),
             resting={t.target: t.retry_at for t in troubles} if patient else {},
             facts=facts,
             times=times,
@@ -211,7 +216,7 @@ class Surveyor:
         plan, heard = guard.guard(drafted, faults, watch), hearing.of_people(heard, rows, current, drafted)
         plan = replace(plan, records=(*mended, *plan.records))  # so that approving a fault counts for good
         if changes is not None and changes.unreadable:
-            unreadable = (Problem(where="calendar", what=said, warning=True) for said in changes.unreadable.values())
+            unreadable = (Problem(where="calendar", what=str(error), warning=True) for error in changes.unreadable.values())
             plan = replace(plan, problems=(*plan.problems, *unreadable))
         if changes is None:
             only = tuple(c for c in plan.changes if isinstance(c.work, Send | Respond))

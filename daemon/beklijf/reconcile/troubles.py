@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from beklijf.ledger.outbox import Outbox
     from beklijf.settings import Config
 
-SERVERS = {"calendar": "down", "inbox": "inbox-down"}
-"""Of which the administrator is told by mail, under which title; a mail server can't be complained of by mail."""
+SERVERS = {"calendar": "down", "schedule inbox": "schedule-down", "inbox": "inbox-down", "writing": "writing-down"}
+"""The stages of which the administrator is told by mail, under which title; a mail server can't be complained of by mail."""
 
 PATIENCE = timedelta(hours=1)
 """A server may be restarted; after so long the administrator gets a mail, and at once when it refuses us."""

@@ -4,12 +4,12 @@ What a tick does is decided elsewhere; this module decides when there is one, an
 
     the tick                                    the service
     ------------------------------------------  --------------------------------------------------------------------
-    ends, with or without servers that fail     goes on; the engine logs who is down and who is back, once each
+    ends, with or without stages that fail      goes on; the engine logs who is down and who is back, once each
     Busy: somebody runs ``apply`` by hand       skips it
     ConfigError: a secret, or planning          the first one: ends. Later: goes on; each problem is one line, once
     StateError                                  ends: a service that can't remember must not write or send
-    any other exception: a defect               logs it, waits longer each time, and leaves the watchdog unfed, so that
-                                                systemd starts it afresh when it lasts
+    any other exception: a defect, and none     logs it once and then counts, waits longer each time, and leaves the watchdog
+    of a stage's                                unfed, so that systemd starts it afresh when it lasts
 
 ``schedule`` is the heartbeat only. It counts in naive local time (set back by an hour, it would sleep an hour longer), drops
 missed runs and calls a job that raised again at once; so waiting is capped here, due times come from the tick (and the
@@ -33,6 +33,7 @@ from beklijf.commands import overview, rights
 from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.ledger.locks import locked
 from beklijf.reconcile.opening import opened
+from beklijf.reconcile.stages import STAGES
 from beklijf.service import demo as demos
 from beklijf.service import journal
 from beklijf.service.notify import Notifier
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from beklijf.reconcile.engine import Engine, Outcome
+    from beklijf.reconcile.engine import Engine
+    from beklijf.reconcile.outcome import Outcome
     from beklijf.reconcile.plan import Plan
     from beklijf.settings import Config
 
@@ -169,10 +171,10 @@ class Service:
             if not self._ticked:
                 raise
             self._say(error.problems)
-        except Exception:
+        except Exception as error:  # noqa: BLE001  # outside of the stages: planning, or the service itself
             self._defects += 1
             self._next = None
-            log.exception("a defect of beklijf, please report it; nothing is lost, and it tries again")
+            self._engine.stages.defects.met("between the stages of a tick; nothing is lost, and it tries again", error)
             return
         self._defects = 0
         self._notifier.fed()
@@ -213,7 +215,8 @@ class Service:
             now=self._clock().astimezone(zone),
             mails=[mail.state for mail in self._engine.outbox.open_mails()],
             held=len(plan.held),
-            down=[name for name in ("calendar", "mail") if name in self._engine.ledger.troubles()],
+            down=[stage for stage in STAGES if stage in self._engine.ledger.troubles()],
+            aside=len(self._engine.aside.asides.set_aside()),
         )
 
     def _show(self, outcome: Outcome) -> None:
