@@ -7,20 +7,21 @@ stage that fails.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 from lxml import etree
-from tests.contract.test_answers import Listening, calendar_part, got, letter, said
+from tests.contract.test_answers import Listening, calendar_part, got, letter, propose, said
 from tests.contract.test_answers import deliver as post
 from tests.contract.test_reconcile import KARIM, SANNE, Town, _folder
 
 from beklijf.calendars.folder import FolderCalendar
 from beklijf.conversation import Itip, Waiting
-from beklijf.errors import Defect, Down, Transient
+from beklijf.errors import ConfigError, Defect, Down, Problem, StateError, Transient
 from beklijf.inbox.folder import FolderInbox
 from beklijf.mailers.folder import FolderMailer
 from beklijf.reconcile.engine import Engine
@@ -28,7 +29,6 @@ from beklijf.reconcile.stages import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from email.message import EmailMessage
     from pathlib import Path
 
@@ -264,11 +264,12 @@ def test_whatever_is_raised_in_one_stage_the_others_go_on_and_it_is_done_afterwa
     assert stage != "mail" or (SERVICE_DESK, "beklijf: een bericht") in got(town)
 
 
-@pytest.mark.parametrize("stage", ["calendar", "schedule inbox", "inbox"])
+@pytest.mark.parametrize("stage", ["calendar", "schedule inbox", "inbox", "writing"])
 def test_a_stage_that_stays_down_is_left_alone_for_longer_each_time_and_told_once(
     town: Town, stage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mood = Mood(stage, MemoryError)
+    raised = Transient("no room") if stage == "writing" else MemoryError()  # one event's defect is that event's alone
+    mood = Mood(stage, lambda: raised)
     given(town, mood)
 
     for _ in range(48):
@@ -277,8 +278,53 @@ def test_a_stage_that_stays_down_is_left_alone_for_longer_each_time_and_told_onc
     told = [what for who, what in got(town) if who == SERVICE_DESK and "een bericht" not in what]
     assert len(told) == 1
     assert mood.calls == 6, "after 5, 10, 20, 40, 80 minutes, in four hours"
-    assert caplog.text.count("Traceback") == 1
+    assert caplog.text.count("Traceback") == (stage != "writing")
     assert caplog.text.count("is down") == 1
+    assert caplog.text.count("is back") == 0
     trouble = town.engine.troubles.now()[stage]
-    assert trouble.what.startswith("MemoryError")
+    assert trouble.what.startswith("no room" if stage == "writing" else "MemoryError")
     assert "test_stages" not in trouble.what
+
+
+def test_while_writing_is_down_people_are_answered_and_the_calendar_is_read(town: Town) -> None:
+    mood = Mood("writing", lambda: Down("the calendar is full"))
+    given(town, mood)
+    town.tick()
+    town.mails()
+
+    town.edit("goals", "SUMMARY:[^\r\n]*", "SUMMARY:Iets anders")
+    propose(town, "goals", SANNE, datetime(2027, 1, 9, 3, tzinfo=UTC))
+    town.tick(timedelta(minutes=1))
+
+    assert mood.calls == 1
+    assert town.event("goals").title == "Iets anders"
+    assert SANNE in [who for who, _ in got(town)], "the night of a Saturday can't be"
+
+
+def test_a_secret_that_is_not_there_ends_the_first_tick_and_is_one_stages_trouble_afterwards(town: Town) -> None:
+    def missing() -> Exception:
+        return ConfigError([Problem(where="inbox.password", what="there is no such file", hint="make it")])
+
+    mood = Mood("inbox", missing)
+    given(town, mood)
+    with pytest.raises(ConfigError):
+        town.tick()
+
+    mood.at = ""
+    town.tick()
+    mood.at = "inbox"
+    outcome = town.tick()
+
+    assert "inbox" in town.engine.troubles.now()
+    assert [type(error) for error in outcome.errors] == [Down]
+
+
+@pytest.mark.parametrize("raised", [lambda: StateError("the disk is full"), lambda: sqlite3.DatabaseError("malformed")])
+@pytest.mark.parametrize("stage", STAGES)
+def test_without_the_ledger_nothing_goes_on_wherever_that_shows(town: Town, stage: str, raised: Callable[[], Exception]) -> None:
+    given(town, Mood(stage, raised))
+
+    with pytest.raises((StateError, sqlite3.DatabaseError)):
+        town.tick()
+
+    assert town.engine.troubles.now() == {}

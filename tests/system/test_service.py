@@ -260,6 +260,12 @@ def test_an_exception_nobody_expected_is_logged_and_survived(place: Place, start
 
     place.broken.unlink()
     service.hears("WATCHDOG=1")
+    place.broken.touch()
+    until(lambda: "the same defect for the 2th time" in service.log())
+    assert service.log().count("Traceback") == 1
+
+    place.broken.unlink()
+    service.hears("WATCHDOG=1")
 
     until(lambda: place.letters() == 2)
 

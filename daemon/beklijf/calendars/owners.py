@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from beklijf.calendars import NO_STAMP, NOTHING, Agent, Calendar, Changes, Stored
+from beklijf.calendars.unforeseen import whole_by_itself
 from beklijf.errors import BackendError, Down, Refused, Transient
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class Owners:
                 if in_a_row >= IN_A_ROW:
                     raise Transient(f"{owner}: not asked, since {in_a_row} other calendars on that server gave no answer")
                 self._silent.pop(owner, None)
-                self._ask(owner, before, ours, found)
+                with whole_by_itself(owner):
+                    self._ask(owner, before, ours, found)
                 in_a_row = 0
             except BackendError as error:
                 if isinstance(error, Transient) and in_a_row < IN_A_ROW:

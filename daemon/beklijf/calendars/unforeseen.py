@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import Unreadable
-from beklijf.errors import BackendError
+from beklijf.errors import BackendError, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,21 @@ class Unforeseen(Unreadable):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name}: can't be read, for a reason that nobody expected", hint="it stays as it is; the journal has more")
+
+
+class Astray(Transient):
+    """Nobody expected how a whole calendar can't be read; the cause is for the journal."""
+
+
+@contextmanager
+def whole_by_itself(owner: str) -> Iterator[None]:
+    """Read one person's calendar; whatever nobody expected is raised as `Astray`, which is no trouble of the others'."""
+    try:
+        yield
+    except BackendError:
+        raise
+    except Exception as error:
+        raise Astray(f"the calendar of {owner} can't be read, for a reason that nobody expected") from error
 
 
 @contextmanager

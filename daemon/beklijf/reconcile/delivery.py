@@ -98,7 +98,8 @@ class Delivery:
         result = Delivered()
         for mail in self.outbox.cut_off():
             self._unheard(mail, STOPPED, now, result)
-        left = self.aside.asides.names(MAIL)
+        if left := self.aside.asides.names(MAIL):
+            self.aside.only(MAIL, [mail.label for mail in self.outbox.open_mails() if mail.goes_out])
         due = [mail for mail in self.outbox.due(now) if mail.label not in left]
         links, secret = (self._links(programme), self.ledger.secret()) if due else (Links(), b"")
         rendering = Rendering(self.config, self.letters, programme, times, links, secret=secret)

@@ -182,7 +182,8 @@ class Engine:
         rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
         self._apply(letters, survey, outcome, pace)
         self._deliver(survey, outcome, pace)
-        self._apply(sorted(rest, key=_order), survey, outcome, pace)
+        if self._apply(sorted(rest, key=_order), survey, outcome, pace):
+            self.stages.works(WRITING)
         if not outcome.delivered.down:
             self._deliver(survey, outcome, pace)
         self._conclude(survey, changes, now, outcome, stopped=stop())
@@ -260,7 +261,8 @@ class Engine:
 
     # -- doing ---------------------------------------------------------------------------------------------------------
 
-    def _apply(self, changes: list[Change], survey: Survey, outcome: Outcome, pace: Pace) -> None:
+    def _apply(self, changes: list[Change], survey: Survey, outcome: Outcome, pace: Pace) -> bool:
+        """Do changes, one by one; False where the calendar takes none now."""
         now = survey.now
         waiting = self.outbox.on_their_way() if any(isinstance(c.work, Create) for c in changes) else frozenset()
         unwelcomed = {
@@ -272,20 +274,21 @@ class Engine:
         lost: set[tuple[str, ...]] = set()
         with self.stages.alone(WRITING, now, stop=pace.stop, fails=outcome.fails):
             for change in changes:
-                if pace.stop() or (closed and not isinstance(change.work, Send | Respond)):
-                    return
-                if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
-                    outcome.next = now + SOON  # the welcome letter could not be sent; the invitation waits for it
+                if pace.stop():
+                    return False
+                if closed and not isinstance(change.work, Send | Respond):
                     continue
+                if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
+                    continue  # the welcome letter could not be sent; the invitation waits for it, until that is tried again
                 error = self._do(change, now, outcome)
                 if error is None:
                     pace.done()
                 lost = lost | {change.mentorships} if isinstance(error, Defect) else set()
                 if isinstance(error, Defect) and len(lost) == SAME_FOR_ALL:
                     raise error  # no coincidence
-            self.stages.works(WRITING)
-            return
+            return not closed
         self.reader.forget()
+        return False
 
     def _do(self, change: Change, now: datetime, outcome: Outcome) -> BackendError | None:
         """Do one change, or return why it could not be done, which stops no other; raises what concerns all of them."""
@@ -355,8 +358,15 @@ class Engine:
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
+    def _forget_unwanted(self, survey: Survey) -> None:
+        """Let go of what was set aside of events that nothing asks for any more."""
+        if self.aside.asides.all(WRITING):
+            items = {item.ref for track in survey.programme.tracks.values() for item in track.items}
+            self.aside.only(WRITING, items | {row.ref for row in survey.rows.values()})
+
     def _conclude(self, survey: Survey, changes: Changes | None, now: datetime, outcome: Outcome, *, stopped: bool) -> None:
         plan = survey.plan
+        self._forget_unwanted(survey)
         with self.ledger.write():
             if not any(h.clock for h in plan.held):
                 self.ledger.set("last_tick", stamp(now))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from beklijf.calendars import NOTHING, Unreadable
-from beklijf.calendars.unforeseen import Unforeseen
+from beklijf.calendars.unforeseen import Astray, Unforeseen
 from beklijf.errors import BackendError, Missing, Refused, Transient
 from beklijf.ledger import stamp
 from beklijf.reconcile.stages import CALENDAR
@@ -125,6 +125,8 @@ class Reader:
                 log.warning("the calendar of %s is back", target.removeprefix(MAILBOX))
                 self._troubles.end(target)
         for owner, error in changes.away.items():
+            if isinstance(error, Astray) and isinstance(error.__cause__, Exception):
+                self._aside.met(CALENDAR, error.__cause__)
             if isinstance(error, Refused) or f"{MAILBOX}{owner}" in self._troubles.now():
                 self._troubles.begin(f"{MAILBOX}{owner}", error, now)
 
