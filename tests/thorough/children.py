@@ -19,7 +19,7 @@ MEMORY = 300 * 2**10
 """Kilobytes that a tick may take."""
 LASTS = 90
 """Seconds after which a tick has missed every deadline there is."""
-DEADLINE = 2
+DEADLINE = 1
 """Seconds for one operation with a server."""
 
 NURSERY = """
