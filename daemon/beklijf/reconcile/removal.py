@@ -228,7 +228,7 @@ class Removal:
         return {item.ref: writer.event(item) for track in programme.tracks.values() for item in track.items}
 
     def _demand_sound(self, old: Engine, rows: Mapping[str, Row], changes: Changes, survey: Survey) -> None:
-        watch = old.surveyor.watch(survey.now, survey.programme.trainings, ())
+        watch = old.surveyor.watch(survey.now, ())
         _, _, faults = guard.look_for_faults(rows, current_state(rows, changes, self._engine.surveyor.emails()), watch)
         if faults:
             raise Held(

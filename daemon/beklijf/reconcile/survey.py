@@ -171,6 +171,12 @@ class Surveyor:
         rows, facts = restored(self.ledger.rows(), self.facts(now), decisions, now)
         facts = replace(facts, pauses=decided_pauses(facts.pauses, decisions))
         current = Current() if changes is None else current_state(rows, changes, self.emails())
+        watch = self.watch(now, {*approved, *(d.subject for d in decisions if d.kind == "approve")})
+        if supposed:
+            watch = replace(watch, last_tick=None)
+        before = rows
+        rows, current, faults = guard.look_for_faults(rows, current, watch)  # before anything is heard of what may not be so
+        mended = tuple(row for uid, row in rows.items() if row is not before[uid])
         heard = hearing.in_calendar(rows, current, self.conversation.told_by_calendar(), now) if self.hears else ()
         facts = replace(facts, strayed=hearing.strayed(rows, current), heard=self._with(facts.heard, heard, rows))
         programme = self.programme(now, facts)
@@ -181,12 +187,6 @@ class Surveyor:
             facts = replace(facts, busy=_without_ours(self._ask(look, wanted), rows, current))
             programme = self.programme(now, facts)
         letters = self.letters(programme, facts, now)
-        watch = self.watch(now, programme.trainings, {*approved, *(d.subject for d in decisions if d.kind == "approve")})
-        if supposed:
-            watch = replace(watch, last_tick=None)
-        before = rows
-        rows, current, faults = guard.look_for_faults(rows, current, watch)
-        mended = tuple(row for uid, row in rows.items() if row is not before[uid])
         asides = Asides(self.ledger)
         left = asides.names(MAIL)
         held, troubles = as_held(programme, rows), tuple(self.ledger.troubles().values())
@@ -213,7 +213,8 @@ class Surveyor:
             gone_mailboxes=gone_mailboxes(troubles, now),
         )
         drafted = draft(world)
-        plan, heard = guard.guard(drafted, faults, watch), hearing.of_people(heard, rows, current, drafted)
+        plan = guard.guard(drafted, faults, watch)
+        heard = hearing.of_people(heard, rows, current, drafted)
         plan = replace(plan, records=(*mended, *plan.records))  # so that approving a fault counts for good
         if changes is not None and changes.unreadable:
             unreadable = (Problem(where="calendar", what=str(error), warning=True) for error in changes.unreadable.values())
@@ -267,18 +268,19 @@ class Surveyor:
         """Return why the clock can't be trusted; in a rehearsal it jumps from one thing to the next."""
         return guard.distrust(now, self.ledger.instant("last_tick")) if self.enforced else ""
 
-    def watch(self, now: datetime, trainings: Mapping[str, Training], approved: Iterable[str]) -> guard.Watch:
+    def watch(self, now: datetime, approved: Iterable[str]) -> guard.Watch:
+        live = {t.id: t for t in self.config.trainings if t.live or not self.enforced}
         return guard.Watch(
             settings=self.config.guard,
             now=now,
             last_tick=self.ledger.instant("last_tick"),
             known=self.ledger.known_trainings(),
-            trainings=trainings,
+            trainings=live,
             approved=frozenset(approved),
             enforced=self.enforced,
             holds=Holds(self.ledger).standing(),
             config=self.config.digest,
-            drafts=frozenset(t.id for t in self.config.trainings if t.id not in trainings),
+            drafts=frozenset(t.id for t in self.config.trainings if t.id not in live),
         )
 
 
