@@ -252,10 +252,10 @@ class TokenKind(StrEnum):
     """Another hour for the whole series: ``value`` has ``start`` (its first meeting, ISO with offset), ``zone``, ``minutes``."""
     ONCE = "once"
     """Only this time: nothing is to be done."""
-    CONFIRM = "confirm"
-    """They did ask it by mail: ``value`` has ``partstat`` (empty: a proposal), ``uid``, ``place``, ``start`` and ``minutes``."""
     TIME = "time"
     """Another time for one meeting: ``value`` has ``uid``, ``place`` (ISO or empty), ``start``, ``minutes``."""
+    CONFIRM = "confirm"
+    """They did ask it by mail: ``value`` has ``partstat`` (empty: a proposal), ``uid``, ``place``, ``start`` and ``minutes``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,13 +41,15 @@ class Use:
     def spelt(self) -> list[str]:
         """Return source and flags as JavaScript has them."""
         source = self.source.replace("(?P<", "(?<").replace(r"\Z", "$").replace(r"\A", "^")
+        inline = re.match(r"\(\?([ims]+)\)", source)
+        source, flags = source[inline.end() if inline else 0 :], inline[1] if inline else ""
         if self.flags & re.VERBOSE:
             source = re.sub(r"(?<!\\)#.*|(?<![\\\[ ])\s+", "", source)
         if self.way not in ANYWHERE:
             assert not self.flags & re.MULTILINE, f"{self.where}: with MULTILINE, search says what is meant"
             source = f"^(?:{source})" + ("$" if self.way == "fullmatch" else "")
         names = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
-        return [source, "".join(name for flag, name in names if self.flags & flag)]
+        return [source, "".join(name for flag, name in names if self.flags & flag or name in flags)]
 
 
 MADE = {
