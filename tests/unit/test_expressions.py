@@ -53,7 +53,7 @@ class Use:
 
 
 MADE = {
-    "beklijf.credentials": lambda: (*credentials._patterns("a b+c", "x"), *credentials._cores("0123456789 abcdef")),
+    "beklijf.credentials": lambda: (*credentials._patterns("a+", "x"), credentials._cores("0123456789 abcdef")[0]),
 }
 """Modules that make expressions of what a config says (never of what others wrote), with some that they make."""
 

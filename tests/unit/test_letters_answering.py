@@ -544,6 +544,7 @@ def test_a_noted_goal_is_quoted_as_it_was_written_and_stays_out_of_the_subject()
 
 PAUSE = {"kinds": "brieven", "first": "maandag 11 januari 2027", "until": ""}
 SAID = {
+    "aside": {"name": "series-1.ics", "what": "RecursionError"},
     "bounced": {"name": "Sanne de Vries", "address": "sanne@voorbeeld.example", "note": "550 5.1.1 {user} unknown"},
     "forwarded": {"address": "iemand@elders.example"},
     "stranger": {"address": "s.devries@voorbeeld.example", "names": "Sanne en Karim"},
