@@ -1219,7 +1219,7 @@ def test_an_answer_about_one_mail_that_makes_no_sense_hides_no_other(account: Ma
 
 
 @pytest.mark.parametrize("said", [None, b"* BYE internal error\r\n", b"TAG NO I can't parse this mail\r\n", b"TAG BAD what?\r\n"])
-def test_a_mail_over_which_the_server_stumbles_is_passed_by(account: Mailbox, said: bytes | None) -> None:
+def test_a_mail_over_which_the_server_stumbles_is_passed_by_and_told_of(account: Mailbox, said: bytes | None) -> None:
     account.put(*(mail(f"Re: {n}") for n in range(5)))
     account.wire.instead.append((rf"UID FETCH (\S+,)?{_uids(account)[2]}[, ]", said))
     with reading(account.settings) as imap:
@@ -1228,6 +1228,7 @@ def test_a_mail_over_which_the_server_stumbles_is_passed_by(account: Mailbox, sa
             news.append(imap.news(news[-1].mark, answers, since=SINCE))
 
     assert [subject for one in news for subject in subjects(one)] == ["Re: 0", "Re: 1", "Re: 3", "Re: 4"]
+    assert [each.id.partition(":")[2] for one in news for each in one.failed] == [str(_uids(account)[2])]
     assert len(news) == 2
 
 

@@ -54,10 +54,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A mail over which reading failed in a way that nobody expected."""
+    """A mail over which reading failed, in a way that nobody expected or since the server tells nothing about it."""
 
     id: str
-    at: datetime
+    at: datetime | None
+    """When the mailbox got it, if that is known."""
     error: Exception
 
 

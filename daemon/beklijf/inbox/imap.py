@@ -194,6 +194,10 @@ class ImapInbox:
                 one = found.get(uid)
                 try:
                     one = one or self._single(uid)
+                    if one is _UNKNOWN:
+                        nothing = Transient(f"{self.target}: the server tells nothing about mail {uid}")
+                        failed.append(Failed(id=f"{self._validity}:{uid}", at=None, error=nothing))
+                        continue
                     if one is None or not (everything or one.at is None or one.at >= since):
                         continue
                     if wanted(one.known()) and (mail := self._taken(uid, one, since)):
@@ -201,7 +205,7 @@ class ImapInbox:
                 except (BackendError, *LOST, IMAPClientError):
                     raise
                 except Exception as error:  # noqa: BLE001  # whatever is in one mail, the others are read
-                    failed.append(Failed(id=f"{self._validity}:{uid}", at=(one and one.at) or since, error=error))
+                    failed.append(Failed(id=f"{self._validity}:{uid}", at=None if one is None else one.at, error=error))
         left = uids[LOOKED_AT:]
         mark = f"{self._validity}:{left[0] if left else stop}"
         return News(mark=mark, mails=tuple(mails), more=bool(left), failed=tuple(failed))

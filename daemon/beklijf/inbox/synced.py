@@ -138,7 +138,7 @@ class _Taking:
 
     def _fails(self, mail: str, at: datetime | None, error: Exception) -> None:
         self.looked += 1
-        self.failed.append(Failed(id=mail, at=at or self.since, error=error))
+        self.failed.append(Failed(id=mail, at=at, error=error))
 
     def _take(self, mail: str, told: Told) -> None:
         content: bytes | None = b""
