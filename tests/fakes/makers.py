@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.fakes.ews import items as ews_items
+from tests.fakes.ews.mail_folders import MailFolders
 from tests.fakes.ews.server import Drop, EwsServer
 from tests.fakes.ews.server import running as ews_running
 from tests.fakes.google import Mood as GoogleMood
@@ -93,7 +94,9 @@ def graph(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Maker
 
 def exchange(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Maker:
     del pair
-    server = stack.enter_context(ews_running(EwsServer(company)))
+    made = EwsServer(company)
+    made.operations = MailFolders(company)
+    server = stack.enter_context(ews_running(made))
     (folder / "password").write_text(server.password, encoding="utf-8")
     who = f'user = "{ORGANIZER}", password = {{ file = "{folder / "password"}" }}, auth = "basic"'
     login = f'exchange = {{ url = "{server.url}", {who} }}'
