@@ -96,6 +96,8 @@ class Firm(Office):
 
     maker: Maker = field(kw_only=True)
     mailed: int = 0
+    verdict: str = "pass"
+    """What the server that takes the mail says of who wrote it; empty: nothing."""
 
     @property
     def company(self) -> Company:
@@ -111,7 +113,9 @@ class Firm(Office):
         self.company.now = self.now.astimezone(UTC)
         mails = [each for each in self.company.messages.values() if each.mailbox == ORGANIZER]
         for mail in mails[self.mailed :] if self.words.inbox else ():
-            (self.folder / "inbox" / "new" / f"{mail.id}.server").write_bytes(mail.raw)
+            said = f"Authentication-Results: mx.voorbeeld.example; dmarc={self.verdict} header.from=voorbeeld.example\r\n"
+            raw = (said.encode() if self.verdict else b"") + mail.raw
+            (self.folder / "inbox" / "new" / f"{mail.id}.server").write_bytes(raw)
         self.mailed = len(mails)
         return super().tick(later)
 
@@ -306,6 +310,16 @@ def test_who_throws_their_copy_away_has_declined(invited: Firm, name: str, item:
     assert story.answers == {(item, "", name): Said.DECLINED}
     assert story.waiting == (SANNE, "declined-series")
     assert town.shown(ADDRESSES[OTHER[name]]) == story.meetings
+
+
+def test_a_no_that_the_calendar_tells_needs_no_proof_by_mail_and_asks_nobody(invited: Firm) -> None:
+    invited.verdict = ""
+    invited.throw_away(SANNE, "series")
+
+    invited.tick(SOON)
+
+    assert invited.got() == [("karim", "Een andere tijd"), ("sanne", "Een andere tijd")]
+    assert invited.settled().waiting == (SANNE, "declined-series")
 
 
 @BOTH

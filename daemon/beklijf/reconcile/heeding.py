@@ -257,7 +257,15 @@ class Heeding:
         )
 
     def _put(self, asked: Answered | Proposed, now: datetime) -> None:
-        """Tell the coordinator what somebody asks whose mail proves nothing, with a link that makes it count."""
+        """Tell the coordinator what somebody asks whose mail proves nothing, with a link that makes it count.
+
+        Where a mailbox's own server works every answer into its event, the calendar says it if it is so: nobody is asked.
+        """
+        row = self.ledger.row(asked.uid)
+        if isinstance(asked, Answered) and self.config.calendar.reaches_everybody:
+            return
+        if isinstance(asked, Proposed) and row is not None and hearing.is_told(row, asked):
+            return
         key, invited = self._whose().get(asked.who.casefold(), ""), self.conversation.invited(asked.uid)[asked.uid]
         if not key or not invited.mentorships or not self._has_say(invited.mentorships[0], key):
             return
