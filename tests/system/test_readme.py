@@ -514,3 +514,20 @@ def test_goals_stand_in_letters_and_never_in_a_calendar(rehearsal: Rehearsal) ->
 
 def day(instant: str) -> date:
     return datetime.fromisoformat(instant).astimezone(AMSTERDAM).date()
+
+
+def test_each_row_of_the_page_on_security_names_tests_that_there_are() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|") and not line.startswith(("| who can send", "| ---"))]
+    guarded = [row for row in rows if row.count(" | ") == len(("who", "what", "guard", "test")) - 1]
+    named = [re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row.rpartition(" | ")[2]) for row in guarded]
+
+    assert len(guarded) > 40
+    assert [row for row, tests in zip(guarded, named, strict=True) if not tests] == []
+    missing = [(file, name) for tests in named for file, name in tests if f"def {name}(" not in _text_of(file)]
+    assert missing == []
+
+
+def _text_of(file: str) -> str:
+    path = ROOT / file
+    return path.read_text(encoding="utf-8") if path.exists() else ""
