@@ -195,8 +195,8 @@ class ImapInbox:
                 try:
                     one = one or self._single(uid)
                     if one is _UNKNOWN:
-                        nothing = Transient(f"{self.target}: the server tells nothing about mail {uid}")
-                        failed.append(Failed(id=f"{self._validity}:{uid}", at=None, error=nothing))
+                        taken, untold = self._unknown(uid, since)
+                        mails, failed = [*mails, *taken], [*failed, *untold]
                         continue
                     if one is None or not (everything or one.at is None or one.at >= since):
                         continue
@@ -225,6 +225,14 @@ class ImapInbox:
             if found := self._described([uid], items):
                 return found.get(uid)
         return _UNKNOWN if found is None else None
+
+    def _unknown(self, uid: int, since: datetime) -> tuple[list[Received], list[Failed]]:
+        """Take in a mail of which nothing is told but perhaps its content: whether it is wanted, only that can tell."""
+        mail = self._taken(uid, _UNKNOWN, since)
+        if mail is None or mail.content:
+            return [mail] if mail else [], []
+        nothing = Transient(f"{self.target}: the server tells nothing about mail {uid}")
+        return [], [Failed(id=mail.id, at=None, error=nothing)]
 
     def _described(self, uids: list[int], items: list[str]) -> dict[int, _Found] | None:
         """Return what the server tells of mails, without those that are gone meanwhile; None where it can't be had or read."""
