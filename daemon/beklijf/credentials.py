@@ -50,6 +50,9 @@ _BASE64_FOLD = "(?:=?\r?\n[ \t]?)?"
 _LETTER = "(?:[a-z0-9+/_-]|%2B|%2F|=2B|=2F)"
 _LETTERS = frozenset(string.ascii_letters + string.digits + "+/_-")
 
+_MOST = 50
+"""Of what secrets are for; where each person has a token, those of the last ones are all that an answer can repeat."""
+
 _used: dict[str, tuple[tuple[str, str], ...]] = {}
 """By what they are for: the last two secrets (a token is renewed, a password changed), each with the user it is said with."""
 
@@ -88,9 +91,13 @@ class Secret:
 
 def remember(purpose: str, secret: str, *, user: str = "") -> None:
     """Let `masked` know a secret that goes to a server: a password, or a token that was got for one."""
-    known = _used.get(purpose, ())
+    known = _used.pop(purpose, ())
     if secret and (secret, user) not in known:
-        _used[purpose] = (*known[-1:], (secret, user))
+        known = (*known[-1:], (secret, user))
+    if known:
+        _used[purpose] = known  # the last used comes last
+    if len(_used) > _MOST:
+        del _used[next(iter(_used))]
 
 
 def quoted(said: str | bytes) -> str:

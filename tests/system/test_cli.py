@@ -623,7 +623,7 @@ def test_a_terminal_that_cannot_show_a_name_still_shows_the_plan(folder: Path) -
     assert "Mehmet Y?ld?z" in found.stdout
 
 
-@pytest.mark.parametrize("name", ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore", "pause", "resume"])
+@pytest.mark.parametrize("name", ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore", "retry", "pause", "resume"])
 def test_help_shows_examples_of_each_command(name: str) -> None:
     found = command(name, "--help", env={**os.environ, "COLUMNS": "80"})
 
@@ -636,7 +636,7 @@ def test_help_lists_the_commands_in_the_order_in_which_they_are_met() -> None:
     said = command("--help", env={**os.environ, "COLUMNS": "80"}).stdout
 
     listed = re.findall(r"^    ([a-z]+) ", said, flags=re.MULTILINE)
-    assert listed == ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore", "pause", "resume"]
+    assert listed == ["init", "check", "plan", "apply", "run", "rehearse", "status", "restore", "pause", "resume", "retry"]
 
 
 def test_version_is_told() -> None:
