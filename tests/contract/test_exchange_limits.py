@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.contract.test_calendars import MEETING, ORGANIZER, SANNE
+from tests.contract.test_calendars import MEETING, ORGANIZER, SANNE, SERIES
 from tests.contract.test_exchange import password, site
 from tests.contract.test_exchange_server import insecure
 from tests.contract.test_mailers import letter
@@ -42,6 +42,7 @@ pytestmark = [
 __all__ = ["insecure", "password", "site"]
 
 SHORT = timedelta(seconds=0.5)
+LONG = timedelta(minutes=1)
 XML = "text/xml; charset=utf-8"
 PATH = "/EWS/Exchange.asmx"
 
@@ -135,6 +136,54 @@ def test_an_event_whose_answer_was_lost_to_the_deadline_is_found_and_not_written
     with pytest.raises(Exists):
         calendar.create(MEETING, sequence=0, agent=Agent.SERVER)
     assert site.news(SANNE.email) == ["REQUEST"]
+
+
+def test_an_answer_that_ends_early_is_none_wherever_it_ends(site: Site, server: Stubborn) -> None:
+    """The library makes up what is missing: a series without its rhythm would be changed as a single meeting."""
+    stored = site.create(replace(SERIES, text="Één café, en naïef: in the midst of a letter"))
+    calendar = opened(site, server, LONG)
+
+    def cut(request: bytes) -> Iterator[bytes]:
+        whole.append(server.answer(request).partition(b"\r\n\r\n")[2])
+        yield said(whole[-1][:length], kind=XML)
+
+    whole: list[bytes] = []
+    length = 0
+    while not whole or length < len(whole[-1]):  # in the midst of a letter too
+        server.acts = [cut]
+        with pytest.raises(Transient, match=r"broke off|No Body element|Bad SOAP|declarations"):
+            calendar.fetch(stored.href)
+        length += 1 if whole[-1][length : length + 1] > b"\x7f" else 13
+
+    assert calendar.fetch(stored.href) == stored
+
+
+@pytest.mark.parametrize("spoilt", ["</t:Subject>", "<t:Subject", '"', "&nope;"])
+def test_broken_markup_is_no_answer(site: Site, server: Stubborn, spoilt: str) -> None:
+    stored = site.create(SERIES)
+    calendar = opened(site, server, LONG)
+
+    def broken(request: bytes) -> Iterator[bytes]:
+        whole = server.answer(request).partition(b"\r\n\r\n")[2].decode()
+        before, mark, after = whole.partition("<t:Subject>")
+        yield said(f"{before}{spoilt}{mark}{after}".encode() if spoilt != '"' else whole.replace('"', "", 1).encode(), kind=XML)
+
+    server.acts = [broken]
+    with pytest.raises(Transient, match="broke off"):
+        calendar.fetch(stored.href)
+
+
+def test_a_character_that_xml_does_not_have_is_no_reason_to_leave_an_answer(site: Site, server: Stubborn) -> None:
+    """Exchange sends them, where a person pasted them."""
+    stored = site.create(SERIES)
+    calendar = opened(site, server, LONG)
+
+    def pasted(request: bytes) -> Iterator[bytes]:
+        whole = server.answer(request).partition(b"\r\n\r\n")[2]
+        yield said(whole.replace(b"<t:Subject>", b"<t:Subject>&#x0B;"), kind=XML)
+
+    server.acts = [pasted]
+    assert calendar.fetch(stored.href) == stored
 
 
 @pytest.mark.usefixtures("insecure")

@@ -53,6 +53,8 @@ SHARE = 0.25
 """Of the answers in a garbled tick that many are broken."""
 TICKS = 4
 """Garbled ones, each day."""
+LIES = ("another code", "another status", "later", "elsewhere")
+"""Habits that say "not now" or "not here" to a mail that was taken: who is told so sends it again."""
 WANTED, MINUTES = 10_000, 15.0
 NUMBERS = count()
 FOLDER_INBOX = '[inbox]\nkind = "folder"\npath = "inbox"'
@@ -153,7 +155,7 @@ def search(name: str, make: Callable[[Path], Iterator[Place]], tmp_path: Path, n
         assert end.brought == wanted.brought, told
         assert not more, f"{told}: {more}"
         assert sum(missing.values()) <= sum(end.named.values()), f"{told}: {missing}"
-        lies = place.line.habits["another code"]  # "not now" to a mail that was taken: who is told so sends it again
+        lies = sum(place.line.habits[name] for name in LIES)
         assert end.twice <= end.again + lies, told
         campaign.count(sum(place.line.habits.values()), refused=sum(missing.values()), twice=end.twice)
         shutil.rmtree(folder)

@@ -10,6 +10,7 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from xml.parsers import expat
 
 from exchangelib.protocol import Protocol  # type: ignore[import-untyped]  # it has no types
 from requests.adapters import HTTPAdapter
@@ -37,6 +38,11 @@ _DECLARATION = re.compile(
     re.IGNORECASE,
 )
 """How XML begins in which ASCII is ASCII, so that it can't hide anything."""
+
+_HEAD = 1000
+"""Bytes within which a SOAP message says that it is one."""
+_PASTED = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x[0-9a-fA-F]{1,8}|[0-9]{1,8});")
+"""Characters that XML has no room for, plain or as references; any other reference may go with them where only the form counts."""
 
 
 class Wire:
@@ -119,10 +125,7 @@ class Wire:
                 except BaseException:  # the deadline's too: what is half read is nobody's any more
                     response.close()
                     raise
-                if not _is_plain(content):
-                    hint = "does a proxy stand in between?"
-                    raise Transient(f"{host}: an answer with declarations of its own, of which SOAP has none", hint=hint)
-                return content
+                return _sound(content, host)
 
         class Trusting(Bounded):
             def cert_verify(self, conn: Any, url: str, verify: object, cert: Any) -> None:  # noqa: ANN401
@@ -140,6 +143,16 @@ def _nowhere(_: object) -> None:
     """Say that no answer leads elsewhere: whoever is asked for a token gets the secret, and nobody else."""
 
 
+def _sound(content: bytes, host: str) -> bytes:
+    """Return an answer that the library may read as it reads."""
+    if not _is_plain(content):
+        hint = "does a proxy stand in between?"
+        raise Transient(f"{host}: an answer with declarations of its own, of which SOAP has none", hint=hint)
+    if not _is_whole(content):
+        raise Transient(f"{host}: an answer that broke off, or whose XML is broken")
+    return content
+
+
 def _is_plain(content: bytes) -> bool:
     """Tell whether an answer declares no entities, if it is XML.
 
@@ -150,6 +163,21 @@ def _is_plain(content: bytes) -> bool:
     if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in text[:4]:
         return False
     return b"<!ENTITY" not in text and (not text.startswith(b"<?xml") or _DECLARATION.match(text) is not None)
+
+
+def _is_whole(content: bytes) -> bool:
+    """Tell whether a SOAP message is all there.
+
+    The library mends XML: of an answer that a proxy cut short it reads what came, and a series without its rhythm is taken for
+    a meeting. Only characters that XML has no room for are to be mended, since Exchange sends what people paste.
+    """
+    if b"Envelope" not in content[:_HEAD]:  # a web page, or a token: others judge it
+        return True
+    try:
+        expat.ParserCreate().Parse(_PASTED.sub(b"", content), True)
+    except expat.ExpatError:
+        return False
+    return True
 
 
 def _host(url: str) -> str:
