@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -36,6 +37,10 @@ IN_CORPUS = {
 }
 
 
+PROOF = b"Authentication-Results: mx.voorbeeld.example; dkim=pass header.d=voorbeeld.example\r\n"
+"""What our own server says of a sender; a line of it may come before any other mail."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a town shows: the meetings, and who got letters that begin how."""
@@ -64,7 +69,9 @@ def at_home(mail: bytes, uids: dict[str, list[str]], number: int) -> bytes:
     """Return a mail of the corpus as one about a pair of this town."""
     for uid, item in IN_CORPUS.items():
         mail = mail.replace(uid, uids[item][number].encode())
-    return mail.replace(b"karim@", b"mentee%d@" % number).replace(b"sanne@", b"mentor%d@" % number)
+    for name, person in {b"karim": b"mentee%d", b"sanne": b"mentor%d"}.items():
+        mail = re.sub(rb"(?:\r?\n )?".join(name[n : n + 1] for n in range(len(name))) + b"@", (person % number) + b"@", mail)  # folded too
+    return mail
 
 
 def looked_at(town: Town, mails: list[bytes], nursery: Nursery) -> Seen:
@@ -101,8 +108,11 @@ def test_no_mail_stops_or_changes_what_is_not_its_own(tmp_path: Path, nursery: N
         rows = sorted(engine.ledger.rows().values(), key=lambda row: row.mentorships)
         uids = {item: [row.uid for row in rows if row.ref.rpartition("/")[2] == item] for item in ("series", "goals")}
     undisturbed = looked_at(copied(calm, tmp_path / "undisturbed"), [], nursery)
-    healthy = looked_at(copied(calm, tmp_path / "healthy"), [at_home(mail, uids, 0) for mail in corpus], nursery)
-    expected = {words for _, words in of_people(healthy.letters)}
+    expected = set()
+    for n, mails in enumerate([corpus[start : start + PAIRS] for start in range(0, len(corpus), PAIRS)]):
+        healthy = copied(calm, tmp_path / f"healthy{n}")
+        vouched = [PROOF + at_home(mail, uids, pair) for pair, mail in enumerate(mails)]  # each for itself: answers replace each other
+        expected |= {words for _, words in of_people(looked_at(healthy, vouched, nursery).letters)}
 
     for dice in campaign.cases():
         town = copied(calm, tmp_path / "town")
