@@ -37,23 +37,26 @@ IN_CORPUS = {
 }
 
 
-PROOF = b"Authentication-Results: mx.voorbeeld.example; dkim=pass header.d=voorbeeld.example\r\n"
-"""What our own server says of a sender; a line of it may come before any other mail."""
-
-
 @dataclass(frozen=True)
 class Seen:
     """What a town shows: the meetings, and who got letters that begin how."""
 
     events: dict[str, str]
     letters: Counter[tuple[str, str]]
+    spoken_of: frozenset[str]
+    """The people of pairs of whom anything was heard."""
 
 
 def seen(town: Town) -> Seen:
     with opened(config.load(town.folder / "config.toml")) as engine:
-        events = {stored.event.uid: canonical.dump(stored.event) for stored in engine.calendar.changes(None).changed}
+        stored = [each.event for each in engine.calendar.changes(None).changed]
+        heard = {uid for (uid,) in engine.ledger.db.execute("SELECT uid FROM heard WHERE said != 'invited'")}
     letters = Counter((mail["To"].addresses[0].addr_spec, " ".join(str(mail["Subject"]).split()[:3])) for mail in maildir(town))
-    return Seen(events, letters)
+    return Seen(
+        events={event.uid: canonical.dump(event) for event in stored},
+        letters=letters,
+        spoken_of=frozenset(person.email for event in stored if event.uid in heard for person in event.people),
+    )
 
 
 def of_people(letters: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
@@ -108,11 +111,6 @@ def test_no_mail_stops_or_changes_what_is_not_its_own(tmp_path: Path, nursery: N
         rows = sorted(engine.ledger.rows().values(), key=lambda row: row.mentorships)
         uids = {item: [row.uid for row in rows if row.ref.rpartition("/")[2] == item] for item in ("series", "goals")}
     undisturbed = looked_at(copied(calm, tmp_path / "undisturbed"), [], nursery)
-    expected = set()
-    for n, mails in enumerate([corpus[start : start + PAIRS] for start in range(0, len(corpus), PAIRS)]):
-        healthy = copied(calm, tmp_path / f"healthy{n}")
-        vouched = [PROOF + at_home(mail, uids, pair) for pair, mail in enumerate(mails)]  # each for itself: answers replace each other
-        expected |= {words for _, words in of_people(looked_at(healthy, vouched, nursery).letters)}
 
     for dice in campaign.cases():
         town = copied(calm, tmp_path / "town")
@@ -121,7 +119,7 @@ def test_no_mail_stops_or_changes_what_is_not_its_own(tmp_path: Path, nursery: N
         assert result.events == undisturbed.events, campaign
         assert not undisturbed.letters - result.letters, campaign
         more = of_people(result.letters - undisturbed.letters)
-        assert {words for _, words in more} <= expected, campaign
+        assert {who for who, _ in more} <= result.spoken_of, campaign  # whatever it was made to say, it says of its own pair
         assert sum(more.values()) <= AT_ONCE, campaign
         campaign.count(
             AT_ONCE, letters=sum(more.values()), to_staff=sum((result.letters - undisturbed.letters).values()) - sum(more.values())
