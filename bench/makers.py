@@ -16,7 +16,7 @@ from tests.fakes.makers import MAKERS
 from tests.fakes.tokens import Pair
 
 from beklijf import config as configs
-from beklijf.reconcile.opening import opened
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

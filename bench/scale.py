@@ -17,26 +17,26 @@ from servers import PASSWORD
 
 from beklijf import config as configs
 from beklijf import planning
-from beklijf.calendars import open_calendar
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.errors import ConfigError
+from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.registry import open_calendar
+from beklijf.contracts.mailer import nothing
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
-from beklijf.mailers import nothing
-from beklijf.mailers.messages import Rendered
+from beklijf.mime.messages import Rendered
+from beklijf.model.errors import ConfigError
 from beklijf.planning import correspondence
-from beklijf.reconcile.engine import Engine
+from beklijf.tick.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from email.message import EmailMessage
     from pathlib import Path
 
-    from beklijf.calendars import Calendar
-    from beklijf.conversation import Offer
-    from beklijf.domain import Letter, Programme
-    from beklijf.letters.links import Links
-    from beklijf.settings import Config
+    from beklijf.contracts.calendar import Calendar
+    from beklijf.contracts.settings import Config
+    from beklijf.mime.links import Links
+    from beklijf.model.conversation import Offer
+    from beklijf.model.domain import Letter, Programme
 
 HEARTBEAT = timedelta(minutes=5)
 QUIET_TICKS = 7

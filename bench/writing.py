@@ -13,19 +13,21 @@ from measure import Cost, median_cost, timed
 from servers import PASSWORD, Wire
 
 from beklijf import config as configs
-from beklijf import events
-from beklijf.calendars import Agent, ics, open_calendar
+from beklijf.backends.registry import open_calendar
+from beklijf.ical import ics
 from beklijf.ledger import Ledger
 from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.outbox import Outbox
 from beklijf.letters import Letters
-from beklijf.reconcile.survey import Surveyor
+from beklijf.model.stored import Agent
+from beklijf.planning import events
+from beklijf.tick.snapshot import Surveyor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beklijf.domain import Event
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
+    from beklijf.model.domain import Event
 
 BLOCK = 10
 """Events in a row on one side, before the other has its turn: both meet the same server in the same mood."""

@@ -12,8 +12,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from beklijf import canonical, config
-from beklijf.calendars import ics
+from beklijf import config
+from beklijf.ical import ics
+from beklijf.model import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

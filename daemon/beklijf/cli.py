@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf import foreign
-from beklijf.collector import uncollected
+from beklijf.boundary import foreign
 from beklijf.commands.arguments import end_of, instant, parser, start_of
 from beklijf.commands.output import Unwritable, give_up_stdout, writing
-from beklijf.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
+from beklijf.model.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
+from beklijf.tick.collector import uncollected
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TextIO
 
-    from beklijf.commands.entries import Json
-    from beklijf.domain import Organisation, Person
+    from beklijf.commands.plan_json import Json
+    from beklijf.contracts.settings import Config
     from beklijf.ledger import Decision
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.settings import Config
+    from beklijf.model.domain import Organisation, Person
+    from beklijf.tick.outcome import Outcome
 
 WORST_FIRST = (64, 78, 74, 3, 69, 75, 2, 0)
 LOCK_WAIT = 30.0
@@ -82,7 +82,7 @@ def _init(arguments: Namespace) -> int:
 
 @uncollected()
 def _check(arguments: Namespace) -> int:
-    from beklijf.commands.checking import look
+    from beklijf.commands.check import look
 
     codes = {0}
     problems: list[Problem] = []
@@ -97,7 +97,7 @@ def _check(arguments: Namespace) -> int:
 def _plan(arguments: Namespace) -> int:
     from beklijf.commands import report as reports
     from beklijf.commands.narrow import narrowed
-    from beklijf.reconcile.opening import opened
+    from beklijf.tick.wiring import opened
 
     config = _config(arguments)
     chosen = narrowed(config, training=arguments.training, person=arguments.person)
@@ -116,10 +116,10 @@ def _plan(arguments: Namespace) -> int:
 
 def _apply(arguments: Namespace) -> int:
     from beklijf.commands import report as reports
-    from beklijf.commands.approving import demand_held
-    from beklijf.commands.stopping import stoppable
+    from beklijf.commands.approve import demand_held
+    from beklijf.commands.interrupts import stoppable
     from beklijf.ledger.locks import locked
-    from beklijf.reconcile.opening import opened
+    from beklijf.tick.wiring import opened
 
     config = _config(arguments)
     approve = [arguments.approve] if arguments.approve else []
@@ -147,8 +147,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def _rehearse(arguments: Namespace) -> int:
-    from beklijf.commands import acts, rehearse
     from beklijf.commands.report import Words
+    from beklijf.rehearse import script, track
 
     config = _config(arguments)
     organisation = config.organisation
@@ -156,14 +156,14 @@ def _rehearse(arguments: Namespace) -> int:
     until = None if arguments.until is None else end_of(arguments.until, organisation)
     if start and until and until < start:
         raise UsageError("--until lies before --from")
-    people = None if arguments.answers is None else acts.read(arguments.answers, config)
+    people = None if arguments.answers is None else script.read(arguments.answers, config)
     with _saying_when(organisation) as progress:
-        rehearsed = rehearse.rehearse(config, arguments.into, start=start, until=until, acts=people, progress=progress)
+        rehearsed = track.rehearse(config, arguments.into, start=start, until=until, acts=people, progress=progress)
     if arguments.json:
-        _print_json(rehearse.as_json(rehearsed))
+        _print_json(track.as_json(rehearsed))
     else:
         begin = rehearsed.steps[0].now if rehearsed.steps else _now(config)
-        _print(rehearse.lines(rehearsed, Words.of(config, begin), arguments.into))
+        _print(track.lines(rehearsed, Words.of(config, begin), arguments.into))
     _complain(rehearsed.problems)
     return 0 if all(problem.warning for problem in rehearsed.problems) else ConfigError.exit_code
 
@@ -171,7 +171,7 @@ def _rehearse(arguments: Namespace) -> int:
 def _status(arguments: Namespace) -> int:
     from beklijf.commands import status, status_report
     from beklijf.commands.report import Words
-    from beklijf.reconcile.opening import opened
+    from beklijf.tick.wiring import opened
 
     now = _now(config := _config(arguments))
     codes = {0}
@@ -192,15 +192,15 @@ def _status(arguments: Namespace) -> int:
 
 
 def _restore(arguments: Namespace) -> int:
-    from beklijf.commands import restoring
+    from beklijf.commands import restore
     from beklijf.commands.report import Words, single_lines
-    from beklijf.reconcile.opening import opened
+    from beklijf.tick.wiring import opened
 
     now = _now(config := _config(arguments))
     words = Words.of(config, now)
     with opened(config, read_only=True) as engine:
-        wanted = restoring.find(engine.plan(now), arguments.item, arguments.field or "", words)
-        coming = restoring.coming(engine, wanted, now)
+        wanted = restore.find(engine.plan(now), arguments.item, arguments.field or "", words)
+        coming = restore.coming(engine, wanted, now)
     with opened(config) as engine, engine.ledger.write():
         engine.ledger.decide("restore", wanted.ref, made=now, field=wanted.field)
     _print([*(f"{wanted.ref}: {said}" for said in wanted.edits), "Given back with the next tick:"])
@@ -209,22 +209,22 @@ def _restore(arguments: Namespace) -> int:
 
 
 def _pause(arguments: Namespace) -> int:
-    from beklijf.commands import pausing
+    from beklijf.commands import pause
 
     now = _now(config := _config(arguments))
-    person = pausing.find_person(config, arguments.person)
-    _decide(config, person, pausing.asked(person, arguments.kinds or (), arguments.start, arguments.until, now), now)
+    person = pause.find_person(config, arguments.person)
+    _decide(config, person, pause.asked(person, arguments.kinds or (), arguments.start, arguments.until, now), now)
     return 0
 
 
 def _resume(arguments: Namespace) -> int:
-    from beklijf.commands import pausing
-    from beklijf.reconcile.opening import opened
+    from beklijf.commands import pause
+    from beklijf.tick.wiring import opened
 
     now = _now(config := _config(arguments))
-    person = pausing.find_person(config, arguments.person)
+    person = pause.find_person(config, arguments.person)
     with opened(config, read_only=True) as engine:
-        decisions = pausing.ended(engine, person, arguments.kinds or (), now)
+        decisions = pause.ended(engine, person, arguments.kinds or (), now)
     if not decisions:
         _print([f"{person.name} has paused no {' or '.join(arguments.kinds) if arguments.kinds else 'letters, reminders or meetings'}."])
         return 0
@@ -233,44 +233,44 @@ def _resume(arguments: Namespace) -> int:
 
 
 def _retry(arguments: Namespace) -> int:
-    from beklijf.commands import retrying
+    from beklijf.commands import retry
 
-    _print(retrying.retry(config := _config(arguments), arguments.name, _now(config)))
+    _print(retry.retry(config := _config(arguments), arguments.name, _now(config)))
     return 0
 
 
 def _decide(config: Config, person: Person, decisions: Sequence[Decision], now: datetime) -> None:
     """Show what will come of a pause or its end, then record it."""
-    from beklijf.commands import pausing
+    from beklijf.commands import pause
     from beklijf.commands.report import Words
-    from beklijf.reconcile.opening import opened
+    from beklijf.tick.wiring import opened
 
     with opened(config, read_only=True) as engine:
-        _print(pausing.lines(pausing.coming(engine, decisions, now), Words.of(config, now)))
+        _print(pause.lines(pause.coming(engine, decisions, now), Words.of(config, now)))
     with opened(config) as engine, engine.ledger.write():
         for decision in decisions:
             engine.ledger.decide(decision.kind, decision.subject, made=now, field=decision.field)
-    _print(["", *pausing.told(decisions, person)])
+    _print(["", *pause.told(decisions, person)])
 
 
 def _move_calendar(arguments: Namespace) -> int:
-    from beklijf.commands import relocating
+    from beklijf.commands.interrupts import stoppable
     from beklijf.commands.report import Words
-    from beklijf.commands.stopping import stoppable
+    from beklijf.relocate import preview
 
     now = _now(config := _config(arguments))
-    with relocating.relocation(config, old=arguments.old, leave_old=arguments.leave_old, wait=LOCK_WAIT) as move:
+    with preview.relocation(config, old=arguments.old, leave_old=arguments.leave_old, wait=LOCK_WAIT) as move:
         if move is None:
             _print(["There is nothing to move: the config leads to the calendar that the events are in."])
             return 0
-        _print(relocating.lines(looked := move.look(now), Words.of(config, now)))
+        _print(preview.lines(looked := move.look(now), Words.of(config, now)))
         _complain(looked.problems)
         if not (arguments.yes or _agreed("Move them now?")):
             _print(["Nothing was done. With --yes it is."])
             return 2
         with stoppable() as stop, _counting("done") as done:
             problems = move.do(looked, stop=stop, done=done)
-        _print(relocating.done_lines(looked, finished=move.is_finished()))
+        _print(preview.done_lines(looked, finished=move.is_finished()))
         _complain(problems)
         return 0 if move.is_finished() else 128 + signal.SIGINT if stop() else BackendError.exit_code
 

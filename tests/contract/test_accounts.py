@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from tests.contract.test_mailers import certificates
 from tests.fakes.tokens import ACCOUNT_CLIENT, CLIENT, SECRET, Issued, Pair, TokenServer, token_server
 
-from beklijf.accounts import google, graph
-from beklijf.accounts.rest import Reply, Rest, reply_of
-from beklijf.errors import BackendError, ConfigError, Conflict, Down, Missing, Refused, Transient
+from beklijf.backends.google import account as google
+from beklijf.backends.graph import account as graph
+from beklijf.backends.rest.service import Reply, Rest, reply_of
+from beklijf.model.errors import BackendError, ConfigError, Conflict, Down, Missing, Refused, Transient
 
 if TYPE_CHECKING:
     import ssl
@@ -738,7 +739,7 @@ def test_graph_and_google_are_opened_with_their_logins(desk: TokenServer, servic
     ],
 )
 def test_no_login_imports_the_libraries_of_another(module: str, strangers: set[str]) -> None:
-    script = f"import sys, beklijf.accounts.{module}; print(*sys.modules)"
+    script = f"import sys, beklijf.contracts.token.{module}; print(*sys.modules)"
 
     said = run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 

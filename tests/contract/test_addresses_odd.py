@@ -9,7 +9,7 @@ import pytest
 from tests.contract.test_answers import Listening, deliver, got, letter, said, settled
 from tests.contract.test_reconcile import INVITED, KARIM, QUIET, WELCOME, Town, _caldav, _folder
 
-from beklijf.conversation import Said
+from beklijf.model.conversation import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

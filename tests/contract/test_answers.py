@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.contract.test_reconcile import INVITED, KARIM, QUIET, SANNE, Town, Wording, _caldav, _calendar_part, _folder
 
-from beklijf import canonical
-from beklijf.conversation import Said
+from beklijf.model import canonical
+from beklijf.model.conversation import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from tests.contract.test_answers import (
 )
 from tests.contract.test_reconcile import INVITED, KARIM, NOOR, QUIET, SANNE, Town, _folder
 
-from beklijf.conversation import Said
+from beklijf.model.conversation import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

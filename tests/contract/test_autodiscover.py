@@ -13,8 +13,8 @@ from exchangelib.autodiscover.protocol import AutodiscoverProtocol  # type: igno
 from tests.fakes.ews.site import certificate
 from tests.fakes.stubborn import said, stubborn
 
-from beklijf.accounts.ews_discovery import Steps
-from beklijf.accounts.ews_wire import Wire
+from beklijf.backends.exchange.autodiscover import Steps
+from beklijf.backends.exchange.wire import Wire
 
 if TYPE_CHECKING:
     import ssl

@@ -17,15 +17,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from tests.fakes.dav import CALENDAR, HOME, INBOX, Asked, Dav, dav_server
 
-from beklijf.calendars import Agent, Calendar, open_calendar
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Event
-from beklijf.errors import BackendError, Down, Refused
-from beklijf.settings import CalendarSettings
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.model.domain import Contact, Event
+from beklijf.model.errors import BackendError, Down, Refused
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from beklijf.contracts.calendar import Calendar
 
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ORGANIZER = Contact("Mentorprogramma", "mentor@voorbeeld.example")

@@ -15,17 +15,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.fakes.dav import CALENDAR, OUTBOX, XMLNS, Asked, Dav, dav_server
 
-from beklijf.accounts import bodies
-from beklijf.calendars import Agent, Calendar, Stored, ics, open_calendar
-from beklijf.calendars.dav_session import MOST_INTERIM, MOST_MARKS
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Event, Person
-from beklijf.errors import BackendError, Refused, Transient
-from beklijf.settings import CalendarSettings
+from beklijf.backends.caldav.session import MOST_INTERIM, MOST_MARKS
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary import bodies
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.ical import ics
+from beklijf.model.domain import Contact, Event, Person
+from beklijf.model.errors import BackendError, Refused, Transient
+from beklijf.model.stored import Agent, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from beklijf.contracts.calendar import Calendar
 
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SHORT = timedelta(seconds=0.4)

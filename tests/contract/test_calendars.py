@@ -18,14 +18,17 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from beklijf.calendars import Agent, Calendar, Stored, open_calendar
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
-from beklijf.settings import CalendarSettings
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.model.stored import Agent, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from beklijf.contracts.calendar import Calendar
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.test_answers import SOON, Listening, got, reply, said
 from tests.contract.test_reconcile import KARIM, Town, _folder
 
-from beklijf.conversation import Said
+from beklijf.model.conversation import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -42,8 +42,8 @@ from tests.fakes.company import Company
 from tests.fakes.makers import MAKERS
 from tests.fakes.tokens import Pair
 
-from beklijf.commands import by_hand
-from beklijf.conversation import Said
+from beklijf.model.conversation import Said
+from beklijf.rehearse import client_edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tests.fakes.company import Entry
     from tests.fakes.makers import Maker
 
-    from beklijf.reconcile.outcome import Outcome
+    from beklijf.tick.outcome import Outcome
 
 INVITES = [("karim", "REQUEST"), ("sanne", "REQUEST")]
 CANCELS = [("karim", "CANCEL"), ("sanne", "CANCEL")]
@@ -326,7 +326,7 @@ def test_a_no_that_the_calendar_tells_needs_no_proof_by_mail_and_asks_nobody(inv
 def test_what_an_attendee_does_to_the_own_copy_alone_changes_nothing_for_others(invited: Firm, name: str) -> None:
     town = invited
     href, data = town.copy(ADDRESSES[name], "series")
-    data = by_hand.move(by_hand.take_out(data, SECOND.astimezone(UTC)), SERIES[2].astimezone(UTC), timedelta(hours=1))
+    data = client_edits.move(client_edits.take_out(data, SECOND.astimezone(UTC)), SERIES[2].astimezone(UTC), timedelta(hours=1))
     town.desks[ADDRESSES[name]].put(href, data)
 
     town.tick(SOON)

@@ -28,9 +28,9 @@ from tests.contract.test_answers import AMSTERDAM, ORGANIZER, _said, links, pres
 from tests.contract.test_people import LISTING, _raw
 from tests.contract.test_reconcile import KARIM, QUIET, SANNE, Town, Wording, _caldav
 
-from beklijf import canonical
-from beklijf.commands import by_hand
-from beklijf.conversation import Said
+from beklijf.model import canonical
+from beklijf.model.conversation import Said
+from beklijf.rehearse import client_edits
 from beklijf.service import clock
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Office(Town):
 
     def answer(self, who: str, item: str, partstat: str, meeting: datetime | None = None) -> None:
         href, data = self.copy(who, item)
-        answered = by_hand.answer(data, meeting and meeting.astimezone(UTC), who, partstat)
+        answered = client_edits.answer(data, meeting and meeting.astimezone(UTC), who, partstat)
         assert f"PARTSTAT={partstat}".encode() in answered
         self.desks[who].put(href, answered)
 
@@ -149,11 +149,11 @@ class Office(Town):
     def move(self, item: str, by: timedelta, meeting: datetime | None = None) -> None:
         """Move it in the service's calendar, as the program of somebody with access to it does."""
         href = self.row(item).href
-        self.write(href, by_hand.move(self.read(href), meeting and meeting.astimezone(UTC), by))
+        self.write(href, client_edits.move(self.read(href), meeting and meeting.astimezone(UTC), by))
 
     def take_out(self, item: str, meeting: datetime) -> None:
         href = self.row(item).href
-        self.write(href, by_hand.take_out(self.read(href), meeting.astimezone(UTC)))
+        self.write(href, client_edits.take_out(self.read(href), meeting.astimezone(UTC)))
 
     # -- what people get
 

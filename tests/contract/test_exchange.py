@@ -29,12 +29,12 @@ from tests.fakes.ews.server import Drop
 from tests.fakes.ews.site import opened, world
 from tests.fakes.ews.soap import Refusal
 
-from beklijf.calendars import Agent
-from beklijf.canonical import meetings
-from beklijf.credentials import Secret
-from beklijf.domain import Recurrence, Single
-from beklijf.errors import Transient
-from beklijf.reconcile import merge
+from beklijf.boundary.credentials import Secret
+from beklijf.decide import merge
+from beklijf.model.canonical import meetings
+from beklijf.model.domain import Recurrence, Single
+from beklijf.model.errors import Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tests.fakes.ews.server import Mood
     from tests.fakes.ews.site import Site
 
-    from beklijf.domain import Event
+    from beklijf.model.domain import Event
 
 
 @pytest.fixture

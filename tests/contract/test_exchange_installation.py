@@ -13,8 +13,8 @@ from tests.fakes.company import Company
 from tests.fakes.ews.server import Drop, running
 from tests.fakes.ews.site import entry_of, served
 
-from beklijf.conversation import Said
-from beklijf.domain import Single
+from beklijf.model.conversation import Said
+from beklijf.model.domain import Single
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

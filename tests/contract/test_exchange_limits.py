@@ -18,12 +18,12 @@ from tests.contract.test_mailers import letter
 from tests.fakes.ews.soap import Fault
 from tests.fakes.stubborn import drops, flood, head, packed, said, silence, stubborn
 
-from beklijf.accounts.ews_wire import Wire
-from beklijf.calendars import Agent
-from beklijf.errors import Down, Exists, Transient
-from beklijf.mailers.by_header import MAY_HAVE_ARRIVED
-from beklijf.mailers.exchange import ExchangeMailer
-from beklijf.settings import MailSettings
+from beklijf.backends.exchange.mailer import ExchangeMailer
+from beklijf.backends.exchange.wire import Wire
+from beklijf.contracts.settings import MailSettings
+from beklijf.mime.by_header import MAY_HAVE_ARRIVED
+from beklijf.model.errors import Down, Exists, Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.fakes.ews.site import Site
     from tests.fakes.stubborn import Stubborn
 
-    from beklijf.calendars.exchange import ExchangeCalendar
+    from beklijf.backends.exchange.calendar import ExchangeCalendar
 
 # A connection in the midst of being opened ends with whoever opened it, which Python tells of.
 pytestmark = [

@@ -11,8 +11,8 @@ from tests.contract.test_calendars import KARIM, MEETING, REMINDER, SANNE, SERIE
 from tests.contract.test_exchange import password, site
 from tests.contract.test_people import person
 
-from beklijf.accounts.ews import MOST
-from beklijf.errors import Refused, Transient
+from beklijf.backends.exchange.account import MOST
+from beklijf.model.errors import Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,11 +28,12 @@ from tests.fakes.ews.server import running
 from tests.fakes.ews.site import entry_of, login, served
 from tests.fakes.ews.soap import Refusal
 
-from beklijf.calendars import Agent, open_calendar
-from beklijf.calendars.owners import Owners
-from beklijf.conversation import Busy
-from beklijf.credentials import Secret
-from beklijf.errors import Refused, Transient
+from beklijf.backends.per_person.calendar import Owners
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary.credentials import Secret
+from beklijf.model.conversation import Busy
+from beklijf.model.errors import Refused, Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.ews.server import EwsServer
 
-    from beklijf.domain import Person
+    from beklijf.model.domain import Person
 
 SVC = "svc@voorbeeld.example"
 

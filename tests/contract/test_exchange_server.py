@@ -16,16 +16,16 @@ from tests.fakes.ews.server import Drop, Status
 from tests.fakes.ews.site import certificate, opened, somebodys, world
 from tests.fakes.ews.soap import Fault, Refusal, T
 
-from beklijf.accounts.ews import Service, token_address
-from beklijf.calendars import Agent
-from beklijf.calendars.exchange_reading import PROPERTIES
-from beklijf.calendars.ics_reader import FOREVER
-from beklijf.canonical import meetings
-from beklijf.credentials import Secret
-from beklijf.domain import Recurrence, Single
-from beklijf.errors import BackendError, Conflict, Down, Exists, Refused, Transient
-from beklijf.reconcile import merge
-from beklijf.settings import ExchangeLogin
+from beklijf.backends.exchange.account import Service, token_address
+from beklijf.backends.exchange.from_item import PROPERTIES
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import ExchangeLogin
+from beklijf.decide import merge
+from beklijf.ical.reader import FOREVER
+from beklijf.model.canonical import meetings
+from beklijf.model.domain import Recurrence, Single
+from beklijf.model.errors import BackendError, Conflict, Down, Exists, Refused, Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,19 +11,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf import contents
-from beklijf.calendars import Agent, Calendar, open_calendar
+from beklijf.backends.registry import open_calendar, open_inbox
+from beklijf.boundary import contents
+from beklijf.boundary.credentials import Secret
 from beklijf.config import load
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Event, Person
-from beklijf.errors import ConfigError, Missing, Refused
-from beklijf.inbox import open_inbox
+from beklijf.contracts.settings import CalendarSettings, InboxSettings
 from beklijf.letters import Letters
-from beklijf.settings import CalendarSettings, InboxSettings
+from beklijf.model.domain import Contact, Event, Person
+from beklijf.model.errors import ConfigError, Missing, Refused
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from beklijf.contracts.calendar import Calendar
 
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ORGANIZER = Contact("Mentorprogramma", "mentor@voorbeeld.example")

@@ -34,14 +34,14 @@ from tests.fakes.company import Company, Guest, Rhythm
 from tests.fakes.google import GoogleServer, google_server
 from tests.fakes.tokens import Pair, TokenServer, token_server
 
-from beklijf import canonical
-from beklijf.calendars import Agent
-from beklijf.calendars.google import GoogleCalendar
-from beklijf.calendars.google_reading import uid_of
-from beklijf.domain import Recurrence, Single
-from beklijf.errors import Conflict, Exists, Missing
-from beklijf.reconcile import merge
-from beklijf.settings import CalendarSettings
+from beklijf.backends.google.calendar import GoogleCalendar
+from beklijf.backends.google.from_json import uid_of
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.decide import merge
+from beklijf.model import canonical
+from beklijf.model.domain import Recurrence, Single
+from beklijf.model.errors import Conflict, Exists, Missing
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from tests.contract.test_calendars import Opener
     from tests.fakes.company import Entry
 
-    from beklijf.calendars import Stored
-    from beklijf.domain import Event
+    from beklijf.model.domain import Event
+    from beklijf.model.stored import Stored
 
 __all__ = ["opened"]
 

@@ -11,14 +11,14 @@ from tests.contract.test_google import OFF, Desk, desk, google, pair, settings_o
 from tests.contract.test_people import person
 from tests.fakes.stubborn import said, stubborn
 
-from beklijf.calendars import Agent
-from beklijf.calendars.google import GoogleCalendar
-from beklijf.errors import Refused, Transient
+from beklijf.backends.google.calendar import GoogleCalendar
+from beklijf.model.errors import Refused, Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from beklijf.calendars import Stored
+    from beklijf.model.stored import Stored
 
 __all__ = ["desk", "google", "opened", "pair", "tokens"]
 

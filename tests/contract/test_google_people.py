@@ -27,18 +27,19 @@ from tests.contract.test_people import (
 )
 from tests.fakes import programs
 
-from beklijf.calendars import Agent, open_calendar
-from beklijf.calendars.owners import Owners
-from beklijf.conversation import Busy
-from beklijf.domain import Contact, Single
-from beklijf.errors import Refused
+from beklijf.backends.per_person.calendar import Owners
+from beklijf.backends.registry import open_calendar
+from beklijf.model.conversation import Busy
+from beklijf.model.domain import Contact, Single
+from beklijf.model.errors import Refused
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.fakes.google import GoogleServer
 
-    from beklijf.domain import Person
+    from beklijf.model.domain import Person
 
 __all__ = ["google", "pair", "tokens"]
 

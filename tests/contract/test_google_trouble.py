@@ -13,11 +13,11 @@ from tests.contract.test_people import END, START, person
 from tests.fakes.google import Mood
 from tests.fakes.google.shelves import Shelves
 
-from beklijf.accounts.google import ServiceAccount
-from beklijf.calendars import Agent
-from beklijf.domain import Recurrence, Single
-from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
-from beklijf.reconcile import merge
+from beklijf.backends.google.account import ServiceAccount
+from beklijf.decide import merge
+from beklijf.model.domain import Recurrence, Single
+from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from tests.contract.test_calendars import Opener
     from tests.fakes.company import Entry
 
-    from beklijf.calendars import Stored
-    from beklijf.calendars.google import GoogleCalendar
-    from beklijf.domain import Event
+    from beklijf.backends.google.calendar import GoogleCalendar
+    from beklijf.model.domain import Event
+    from beklijf.model.stored import Stored
 
 __all__ = ["desk", "google", "opened", "pair", "tokens"]
 

@@ -30,12 +30,14 @@ from tests.fakes.company import Company, Rhythm
 from tests.fakes.graph import Graph, serving, shapes
 from tests.fakes.tokens import Pair, TokenServer, token_server
 
-from beklijf.calendars import Agent, graph_reading, graph_writing, open_calendar
-from beklijf.calendars.graph import GraphCalendar
-from beklijf.canonical import clock, meetings
-from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.errors import Down, Refused
-from beklijf.settings import CalendarSettings
+from beklijf.backends.graph import from_json, to_json
+from beklijf.backends.graph.calendar import GraphCalendar
+from beklijf.backends.registry import open_calendar
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.model.canonical import clock, meetings
+from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.errors import Down, Refused
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
 
     from tests.fakes.company import Entry
 
-    from beklijf.calendars import Stored
-    from beklijf.calendars.graph_reading import Json
+    from beklijf.backends.graph.from_json import Json
+    from beklijf.model.stored import Stored
 
 ORGANIZER = Contact("Mentorprogramma", OWNER)
 NAME = "Mentor & meer"
@@ -447,11 +449,11 @@ ROOM = {"type": "resource", "status": {"response": "accepted"}, "emailAddress": 
 def test_a_room_that_somebody_booked_is_nobody_and_stays_booked() -> None:
     said: Json = {"attendees": [ROOM, *(_attendee(person) for person in (SANNE, KARIM))], "organizer": _attendee(ORGANIZER)}
 
-    written = graph_writing.people(said, replace(MEETING, people=(SANNE, NOOR)))["attendees"]
+    written = to_json.people(said, replace(MEETING, people=(SANNE, NOOR)))["attendees"]
 
-    assert [graph_reading.address(each) for each in graph_reading.attendees(said)] == [SANNE.email, KARIM.email]
-    assert {graph_reading.address(each) for each in written} == {"zaal1@voorbeeld.example", SANNE.email, NOOR.email}
-    assert {each["type"] for each in written if graph_reading.address(each).startswith("zaal")} == {"resource"}
+    assert [from_json.address(each) for each in from_json.attendees(said)] == [SANNE.email, KARIM.email]
+    assert {from_json.address(each) for each in written} == {"zaal1@voorbeeld.example", SANNE.email, NOOR.email}
+    assert {each["type"] for each in written if from_json.address(each).startswith("zaal")} == {"resource"}
 
 
 def _attendee(person: Contact) -> Json:

@@ -13,8 +13,8 @@ from tests.fakes import programs
 from tests.fakes.graph import Mood
 from tests.fakes.tokens import CLIENT, TENANT
 
-from beklijf.canonical import rhythm
-from beklijf.errors import Transient
+from beklijf.model.canonical import rhythm
+from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,14 +8,14 @@ import pytest
 from tests.contract.test_inbox import NOON, SINCE, everything, mail
 from tests.contract.test_mail_by_graph import Mailbox, box, company, desk, graph, inbox, pair
 
-from beklijf.errors import Transient
+from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.fakes.graph import Graph
 
-    from beklijf.inbox.graph import GraphInbox
+    from beklijf.backends.graph.inbox import GraphInbox
 
 __all__ = ["box", "company", "desk", "graph", "inbox", "pair"]
 

@@ -14,11 +14,11 @@ from tests.contract.test_graph import company, desk, graph, news, opened, pair, 
 from tests.contract.test_people import person
 from tests.fakes.graph import Mood
 
-from beklijf.calendars import Agent
-from beklijf.canonical import meetings
-from beklijf.domain import Recurrence, Single
-from beklijf.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
-from beklijf.reconcile import merge
+from beklijf.decide import merge
+from beklijf.model.canonical import meetings
+from beklijf.model.domain import Recurrence, Single
+from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from tests.fakes.graph import Graph
     from tests.fakes.tokens import TokenServer
 
-    from beklijf.calendars import Calendar, Stored
-    from beklijf.calendars.graph_reading import Json
-    from beklijf.domain import Event
+    from beklijf.backends.graph.from_json import Json
+    from beklijf.contracts.calendar import Calendar
+    from beklijf.model.domain import Event
+    from beklijf.model.stored import Stored
 
 __all__ = ["company", "desk", "graph", "opened", "pair", "settings", "world"]
 

@@ -9,7 +9,7 @@ from tests.contract.test_calendars import MEETING, SANNE, SERIES, World, utc
 from tests.contract.test_graph import company, desk, graph, opened, pair, settings, world
 from tests.contract.test_people import person
 
-from beklijf.errors import Refused, Transient
+from beklijf.model.errors import Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

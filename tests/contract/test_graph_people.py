@@ -12,10 +12,10 @@ from tests.contract.test_people import END, ORGANIZER, START, BusyContract, Owne
 from tests.fakes import programs
 from tests.fakes.graph import Mood
 
-from beklijf.calendars import open_calendar
-from beklijf.calendars.owners import Owners
-from beklijf.conversation import Busy
-from beklijf.errors import Down, Refused, Transient
+from beklijf.backends.per_person.calendar import Owners
+from beklijf.backends.registry import open_calendar
+from beklijf.model.conversation import Busy
+from beklijf.model.errors import Down, Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tests.fakes.company import Company
     from tests.fakes.graph import Graph
 
-    from beklijf.domain import Person
-    from beklijf.settings import CalendarSettings
+    from beklijf.contracts.settings import CalendarSettings
+    from beklijf.model.domain import Person
 
 __all__ = ["company", "desk", "graph", "pair", "settings"]
 

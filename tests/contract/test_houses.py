@@ -12,26 +12,27 @@ from tests.contract.test_organizer import Own
 from tests.contract.test_reconcile import KARIM, NOOR, QUIET, SANNE, Town
 
 from beklijf import config
-from beklijf.calendars import NOTHING, open_calendar
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.calendars.houses import Houses
-from beklijf.calendars.owners import Owners
-from beklijf.calendars.people import safe_name
-from beklijf.credentials import Secret
-from beklijf.domain import Contact
-from beklijf.errors import Conflict, Missing, Refused
+from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.folder.mailer import FolderMailer
+from beklijf.backends.per_person.calendar import Owners
+from beklijf.backends.per_person.hybrid import Houses
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.people import safe_name
+from beklijf.contracts.settings import CalendarSettings, ExchangeLogin, GraphLogin
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
-from beklijf.mailers.folder import FolderMailer
-from beklijf.reconcile.engine import Engine
-from beklijf.reconcile.opening import organizers
-from beklijf.settings import CalendarSettings, ExchangeLogin, GraphLogin
+from beklijf.model.domain import Contact
+from beklijf.model.errors import Conflict, Missing, Refused
+from beklijf.model.stored import NOTHING
+from beklijf.tick.engine import Engine
+from beklijf.tick.wiring import organizers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from beklijf.calendars import Changes
+    from beklijf.model.stored import Changes
 
 
 class Mailbox(FolderCalendar):

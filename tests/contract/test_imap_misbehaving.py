@@ -13,19 +13,20 @@ from tests.contract.test_inbox import everything, reading, subjects
 from tests.contract.test_mailers import certificates, password
 from tests.fakes.scripted import CUT, HANG, IMAP_HEALTHY, IMAP_MAILS, TLS, Answer, Drip, Flood, Script, Think, following, imap
 
-from beklijf.errors import BackendError, Down, Transient
-from beklijf.inbox import LARGEST, imap_wire
-from beklijf.inbox.imap import SEARCHES
-from beklijf.settings import InboxSettings
+from beklijf.backends.smtp_imap import imap_wire
+from beklijf.backends.smtp_imap.inbox import SEARCHES
+from beklijf.contracts.settings import InboxSettings
+from beklijf.model.errors import BackendError, Down, Transient
+from beklijf.model.mailbox import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.contract.test_mailers import Certificates
 
-    from beklijf.credentials import Secret
-    from beklijf.inbox import News
-    from beklijf.inbox.imap import ImapInbox
+    from beklijf.backends.smtp_imap.inbox import ImapInbox
+    from beklijf.boundary.credentials import Secret
+    from beklijf.model.mailbox import News
 
 __all__ = ["certificates", "password"]  # fixtures
 

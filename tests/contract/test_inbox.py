@@ -21,12 +21,13 @@ import pytest
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
 from tests.contract.test_mailers import PASSWORD, certificates, password
 
-from beklijf.credentials import Secret
-from beklijf.errors import ConfigError, Down, Transient
-from beklijf.inbox import AT_ONCE, BACKENDS, LARGEST, News, open_inbox
-from beklijf.inbox.folder import FolderInbox
-from beklijf.inbox.imap import ImapInbox
-from beklijf.settings import InboxSettings
+from beklijf.backends.folder.inbox import FolderInbox
+from beklijf.backends.registry import INBOXES, open_inbox
+from beklijf.backends.smtp_imap.inbox import ImapInbox
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import InboxSettings
+from beklijf.model.errors import ConfigError, Down, Transient
+from beklijf.model.mailbox import AT_ONCE, LARGEST, News
 
 if TYPE_CHECKING:
     import ssl
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
     from tests.contract.test_mailers import Certificates
 
-    from beklijf.inbox import Envelope, Inbox
+    from beklijf.contracts.inbox import Inbox
+    from beklijf.model.mailbox import Envelope
 
 __all__ = ["certificates", "password"]  # fixtures
 
@@ -991,7 +993,7 @@ def test_opening_costs_nothing_and_neither_does_filing_nothing(account: Mailbox)
     inbox.close()
 
     assert account.wire.commands == []
-    assert BACKENDS["imap"] == f"{ImapInbox.__module__}:{ImapInbox.__qualname__}"
+    assert INBOXES["imap"] == f"{ImapInbox.__module__}:{ImapInbox.__qualname__}"
 
 
 def test_where_all_folders_are_beneath_the_inbox_so_is_ours(account: Mailbox) -> None:

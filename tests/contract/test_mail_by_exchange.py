@@ -16,13 +16,13 @@ from tests.fakes.ews.mail_folders import MailFolders
 from tests.fakes.ews.server import Drop, EwsServer, Status, running
 from tests.fakes.ews.soap import Fault, Refusal
 
-from beklijf.answers import reading
-from beklijf.credentials import Secret
-from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
-from beklijf.inbox import LARGEST, News
-from beklijf.inbox.exchange import ExchangeInbox
-from beklijf.mailers.exchange import ExchangeMailer
-from beklijf.settings import ExchangeLogin, InboxSettings, MailSettings
+from beklijf.backends.exchange.inbox import ExchangeInbox
+from beklijf.backends.exchange.mailer import ExchangeMailer
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import ExchangeLogin, InboxSettings, MailSettings
+from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
+from beklijf.model.mailbox import LARGEST, News
+from beklijf.replies import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.contract.test_inbox import Box
     from tests.fakes.ews.server import Mood
 
-    from beklijf.inbox import Inbox
+    from beklijf.contracts.inbox import Inbox
 
 MAILBOX = SENDER.email
 SANNE = "sanne@voorbeeld.example"
@@ -264,7 +264,7 @@ def test_a_meeting_response_is_read_as_the_answer_that_it_is(inbox: ExchangeInbo
     (one,) = inbox.news("", watching, since=SINCE).mails
 
     assert [(each.calendar, each.content_type) for each in watching.seen] == [(True, "text/calendar")]
-    [said] = reading.read(one.content, known={"u1@beklijf"}).itip
+    [said] = reader.read(one.content, known={"u1@beklijf"}).itip
     assert (said.method, said.uid, said.attendee, said.partstat) == ("REPLY", "u1@beklijf", SANNE, "DECLINED")
 
 

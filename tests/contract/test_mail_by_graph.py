@@ -14,12 +14,12 @@ from tests.fakes.graph import Graph, Mood, serving
 from tests.fakes.graph.shapes import Wrong
 from tests.fakes.tokens import Pair, TokenServer, token_server
 
-from beklijf.answers import reading
-from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
-from beklijf.inbox import LARGEST, News
-from beklijf.inbox.graph import GraphInbox
-from beklijf.mailers.graph import GraphMailer
-from beklijf.settings import InboxSettings, MailSettings
+from beklijf.backends.graph.inbox import GraphInbox
+from beklijf.backends.graph.mailer import GraphMailer
+from beklijf.contracts.settings import InboxSettings, MailSettings
+from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
+from beklijf.model.mailbox import LARGEST, News
+from beklijf.replies import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.contract.test_inbox import Box
 
-    from beklijf.inbox import Inbox
+    from beklijf.contracts.inbox import Inbox
 
 MAILBOX = SENDER.email
 SANNE = "sanne@voorbeeld.example"
@@ -291,7 +291,7 @@ def test_a_mail_that_exchange_can_make_nothing_of_is_known_by_its_envelope(box: 
     (one,) = inbox.news("", everything, since=SINCE).mails
 
     assert one.cut
-    assert reading.read(one.content, cut=one.cut).sender == SANNE
+    assert reader.read(one.content, cut=one.cut).sender == SANNE
 
 
 def test_a_mail_that_is_far_too_large_is_not_fetched(box: Mailbox, inbox: GraphInbox) -> None:
@@ -314,7 +314,7 @@ def test_a_meeting_response_is_read_as_the_answer_that_it_is(inbox: GraphInbox, 
     (one,) = inbox.news("", watching, since=SINCE).mails
 
     assert [(each.calendar, each.content_type) for each in watching.seen] == [(True, "text/calendar")]
-    [said] = reading.read(one.content, known={"u1@beklijf"}).itip
+    [said] = reader.read(one.content, known={"u1@beklijf"}).itip
     assert (said.method, said.uid, said.attendee, said.partstat) == ("REPLY", "u1@beklijf", SANNE, "DECLINED")
 
 

@@ -26,14 +26,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from beklijf.credentials import Secret
-from beklijf.domain import Contact
-from beklijf.errors import Down, Refused, Transient, Unanswered
-from beklijf.mailers import open_mailer
-from beklijf.mailers.folder import FolderMailer
-from beklijf.mailers.messages import Rendered, build, message_id, parse
-from beklijf.mailers.smtp import SmtpMailer
-from beklijf.settings import MailSettings
+from beklijf.backends.folder.mailer import FolderMailer
+from beklijf.backends.registry import open_mailer
+from beklijf.backends.smtp_imap.mailer import SmtpMailer
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import MailSettings
+from beklijf.mime.messages import Rendered, build, message_id, parse
+from beklijf.model.domain import Contact
+from beklijf.model.errors import Down, Refused, Transient, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import Envelope, Session
 
-    from beklijf.mailers import Mailer
+    from beklijf.contracts.mailer import Mailer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # aiosmtpd doesn't see implicit TLS beneath it
 

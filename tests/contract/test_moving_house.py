@@ -15,25 +15,27 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contract.test_reconcile import INVITED, KARIM, NOOR, QUIET, SANNE, WELCOME, Town, Wording, _caldav, _folder
 
-from beklijf import canonical, config
-from beklijf.calendars import NO_STAMP, NOTHING, Agent
-from beklijf.conversation import Heard, Said
-from beklijf.domain import Kind, Ref
-from beklijf.errors import Down, Held, StateError, UsageError
-from beklijf.reconcile.moving import How
-from beklijf.reconcile.opening import beside, opened
-from beklijf.reconcile.removal import Removal, check_origin, origin_of
+from beklijf import config
+from beklijf.model import canonical
+from beklijf.model.conversation import Heard, Said
+from beklijf.model.domain import Kind, Ref
+from beklijf.model.errors import Down, Held, StateError, UsageError
+from beklijf.model.stored import NO_STAMP, NOTHING, Agent
+from beklijf.relocate.decide import How
+from beklijf.relocate.relocation import Removal, check_origin, origin_of
+from beklijf.tick.wiring import beside, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from beklijf.calendars import Calendar, Changes, Stored
-    from beklijf.conversation import Busy, Waiting
-    from beklijf.domain import Event, Person
-    from beklijf.errors import Problem
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.removal import Looked
+    from beklijf.contracts.calendar import Calendar
+    from beklijf.model.conversation import Busy, Waiting
+    from beklijf.model.domain import Event, Person
+    from beklijf.model.errors import Problem
+    from beklijf.model.stored import Changes, Stored
+    from beklijf.relocate.relocation import Looked
+    from beklijf.tick.engine import Engine
 
 DIRECTIONS = [("radicale", "xandikos"), ("xandikos", "radicale"), ("radicale", "radicale"), ("radicale", "folder"), ("folder", "folder")]
 FATIMA = "fatima@voorbeeld.example"

@@ -27,8 +27,8 @@ from tests.fakes.company import Company
 from tests.fakes.makers import MAKERS
 from tests.fakes.tokens import Pair
 
-from beklijf import canonical
-from beklijf.conversation import Said
+from beklijf.model import canonical
+from beklijf.model.conversation import Said
 from beklijf.service import clock
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.makers import Maker
 
-    from beklijf.conversation import Heard
+    from beklijf.model.conversation import Heard
 
 START = INVITED - 42 * DAY
 """The machine's clock is then 42 to 50 days into the track: after the first meeting of the series, before the second one."""

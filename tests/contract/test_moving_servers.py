@@ -16,27 +16,28 @@ import pytest
 from tests.contract.test_moving_house import Cut, Hearing, Line, override, place
 from tests.contract.test_reconcile import KARIM, QUIET, SANNE, Town, _folder
 
-from beklijf import canonical, config
-from beklijf.calendars import NO_STAMP, NOTHING, Agent
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.commands import relocating
+from beklijf import config
+from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.folder.mailer import FolderMailer
 from beklijf.commands.report import Words
-from beklijf.conversation import Proposal
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
-from beklijf.mailers.folder import FolderMailer
-from beklijf.reconcile.engine import Engine
-from beklijf.reconcile.removal import Removal, origin_of
+from beklijf.model import canonical
+from beklijf.model.conversation import Proposal
+from beklijf.model.stored import NO_STAMP, NOTHING, Agent
+from beklijf.relocate import preview
+from beklijf.relocate.relocation import Removal, origin_of
+from beklijf.tick.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from beklijf.calendars import Changes, Stored
-    from beklijf.conversation import Busy, Waiting
-    from beklijf.domain import Event, Person
-    from beklijf.reconcile.removal import Looked
+    from beklijf.model.conversation import Busy, Waiting
+    from beklijf.model.domain import Event, Person
+    from beklijf.model.stored import Changes, Stored
+    from beklijf.relocate.relocation import Looked
 
 ONE = timedelta(days=1)
 
@@ -161,7 +162,7 @@ class Street(Town):
 
     def said(self, *, leave_old: bool = False) -> str:
         """Return what the command lists."""
-        return "\n".join(relocating.lines(self.look(leave_old=leave_old), Words.of(self.engine.config, self.now)))
+        return "\n".join(preview.lines(self.look(leave_old=leave_old), Words.of(self.engine.config, self.now)))
 
     def left(self) -> dict[str, Event]:
         return {s.event.uid: s.event for s in self._engine("before.toml", None, self.engine.ledger).calendar.changes(None).changed}

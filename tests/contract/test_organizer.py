@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contract.test_reconcile import INVITED, KARIM, NOOR, QUIET, SANNE, WELCOME, Town, Wording, _calendar_part
 
-from beklijf import canonical
+from beklijf.model import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

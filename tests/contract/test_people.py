@@ -18,21 +18,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.calendars import Agent, open_calendar
-from beklijf.calendars.owners import Owners
-from beklijf.calendars.schedule import Scheduling
-from beklijf.conversation import Busy
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Event, Person, Recurrence, Single
-from beklijf.errors import Conflict, Missing, Refused
-from beklijf.settings import CalendarSettings
+from beklijf.backends.caldav.schedule import Scheduling
+from beklijf.backends.per_person.calendar import Owners
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.model.conversation import Busy
+from beklijf.model.domain import Contact, Event, Person, Recurrence, Single
+from beklijf.model.errors import Conflict, Missing, Refused
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from beklijf.calendars import Calendar, Changes, Stored
-    from beklijf.calendars.caldav import CaldavCalendar
+    from beklijf.backends.caldav.calendar import CaldavCalendar
+    from beklijf.contracts.calendar import Calendar
+    from beklijf.model.stored import Changes, Stored
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

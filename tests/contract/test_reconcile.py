@@ -18,10 +18,11 @@ from urllib.parse import urljoin
 
 import pytest
 
-from beklijf import canonical, config
+from beklijf import config
 from beklijf.ledger.outbox import Outbox
-from beklijf.mailers.messages import parse
-from beklijf.reconcile.opening import opened
+from beklijf.mime.messages import parse
+from beklijf.model import canonical
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Protocol
 
-    from beklijf.domain import Event
+    from beklijf.decide.plan import Plan
     from beklijf.ledger import Row
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.reconcile.plan import Plan
+    from beklijf.model.domain import Event
+    from beklijf.tick.engine import Engine
+    from beklijf.tick.outcome import Outcome
 
     class Server(Protocol):
         """A CalDAV server as ``conftest`` starts it."""

@@ -11,10 +11,12 @@ import pytest
 from tests.fakes.stubborn import Stubborn, drops, flood, head, packed, said, silence, stubborn
 from tests.fakes.tokens import Pair, TokenServer
 
-from beklijf.accounts import bodies, google, graph
-from beklijf.accounts.bodies import TooLarge
-from beklijf.accounts.rest import Rest
-from beklijf.errors import Down, Refused, Transient
+from beklijf.backends.google import account as google
+from beklijf.backends.graph import account as graph
+from beklijf.backends.rest.service import Rest
+from beklijf.boundary import bodies
+from beklijf.boundary.bodies import TooLarge
+from beklijf.model.errors import Down, Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

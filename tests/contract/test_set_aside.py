@@ -14,17 +14,17 @@ from tests.contract.test_reconcile import KARIM, NOOR, SANNE, Town, _folder
 from tests.contract.test_stages import SERVICE_DESK, Mood, MoodyCalendar, MoodyInbox, moody
 
 from beklijf import cli
-from beklijf.calendars.unforeseen import Unforeseen, by_itself
-from beklijf.conversation import Said
-from beklijf.errors import Transient
+from beklijf.contracts.unforeseen import Unforeseen, by_itself
+from beklijf.model.conversation import Said
+from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from beklijf.calendars import Changes
-    from beklijf.inbox import Envelope, News
+    from beklijf.model.mailbox import Envelope, News
+    from beklijf.model.stored import Changes
 
 SECRET = "een geheim van Sanne"
 

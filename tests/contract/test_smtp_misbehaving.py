@@ -12,16 +12,16 @@ import pytest
 from tests.contract.test_mailers import SENDER, certificates, letter, mailing, password
 from tests.fakes.scripted import CUT, HANG, SMTP_HEALTHY, TLS, Answer, Drip, Flood, Script, Think, following, smtp
 
-from beklijf.errors import BackendError, Down, Refused, Transient, Unanswered
-from beklijf.mailers import smtp_wire
-from beklijf.settings import MailSettings
+from beklijf.backends.smtp_imap import smtp_wire
+from beklijf.contracts.settings import MailSettings
+from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.contract.test_mailers import Certificates
 
-    from beklijf.credentials import Secret
+    from beklijf.boundary.credentials import Secret
 
 __all__ = ["certificates", "password"]  # fixtures
 

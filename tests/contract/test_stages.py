@@ -19,22 +19,22 @@ from tests.contract.test_answers import Listening, calendar_part, got, letter, p
 from tests.contract.test_answers import deliver as post
 from tests.contract.test_reconcile import KARIM, SANNE, Town, _folder
 
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.conversation import Itip, Waiting
-from beklijf.errors import ConfigError, Defect, Down, Problem, StateError, Transient
-from beklijf.inbox.folder import FolderInbox
-from beklijf.mailers.folder import FolderMailer
-from beklijf.reconcile.engine import Engine
-from beklijf.reconcile.stages import STAGES
+from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.folder.inbox import FolderInbox
+from beklijf.backends.folder.mailer import FolderMailer
+from beklijf.model.conversation import Itip, Waiting
+from beklijf.model.errors import ConfigError, Defect, Down, Problem, StateError, Transient
+from beklijf.tick.engine import Engine
+from beklijf.tick.stages import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from email.message import EmailMessage
     from pathlib import Path
 
-    from beklijf.calendars import Agent, Changes, Stored
-    from beklijf.domain import Event
-    from beklijf.inbox import Envelope, News
+    from beklijf.model.domain import Event
+    from beklijf.model.mailbox import Envelope, News
+    from beklijf.model.stored import Agent, Changes, Stored
 
 SERVICE_DESK = "servicedesk@voorbeeld.example"
 LATER = 9

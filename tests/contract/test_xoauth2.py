@@ -22,9 +22,9 @@ from tests.contract.test_inbox import SINCE, Mailbox, Wire, answers, mail, pymap
 from tests.contract.test_mailers import PASSWORD, Office, Post, certificates, letter, mailing
 from tests.fakes.tokens import Pair, TokenServer, token_server
 
-from beklijf.domain import Contact
-from beklijf.errors import Down, Transient
-from beklijf.settings import InboxSettings, MailSettings
+from beklijf.contracts.settings import InboxSettings, MailSettings
+from beklijf.model.domain import Contact
+from beklijf.model.errors import Down, Transient
 
 if TYPE_CHECKING:
     import ssl
@@ -475,7 +475,7 @@ def test_an_inbox_without_tokens_is_told_before_one_is_shown(imap: tuple[InboxSe
 
 
 def test_a_login_by_password_imports_nothing_of_a_vendor() -> None:
-    script = "import sys, beklijf.mailers.smtp, beklijf.inbox.imap; print(*sys.modules)"
+    script = "import sys, beklijf.backends.smtp_imap.mailer, beklijf.backends.smtp_imap.inbox; print(*sys.modules)"
 
     said = run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 

@@ -37,8 +37,8 @@ from tests.contract.test_people import entry
 from tests.contract.test_reconcile import KARIM, QUIET, SANNE
 from tests.full.test_cyrus import PASSWORD, Cyrus, _region, cyrus
 
-from beklijf.commands import by_hand
-from beklijf.conversation import Said
+from beklijf.model.conversation import Said
+from beklijf.rehearse import client_edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,7 +202,7 @@ def test_what_an_attendee_does_to_the_own_copy_alone_changes_nothing_for_others(
     """Cyrus takes it, and tells nobody: moving an invitation is no proposal, and taking a meeting out no answer."""
     town = invited
     href, data = town.copy(ADDRESSES[name], "series")
-    data = by_hand.move(by_hand.take_out(data, SECOND.astimezone(UTC)), SERIES[2].astimezone(UTC), timedelta(hours=1))
+    data = client_edits.move(client_edits.take_out(data, SECOND.astimezone(UTC)), SERIES[2].astimezone(UTC), timedelta(hours=1))
     town.desks[ADDRESSES[name]].put(href, data)
 
     town.tick(SOON)
@@ -459,7 +459,7 @@ class Home(Office):
 
     def move_mine(self, item: str, by: timedelta, meeting: datetime | None = None) -> None:
         href, data = self.mine(item)
-        self.desks[SANNE].put(href, by_hand.move(data, meeting and meeting.astimezone(UTC), by))
+        self.desks[SANNE].put(href, client_edits.move(data, meeting and meeting.astimezone(UTC), by))
 
 
 @pytest.fixture

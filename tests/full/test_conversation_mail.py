@@ -40,10 +40,10 @@ from tests.contract.test_mailers import certificates
 from tests.contract.test_reconcile import KARIM, QUIET, SANNE, Town, Wording, _caldav, _calendar_part
 from tests.full.test_postfix import PACKAGES
 
-from beklijf import canonical
-from beklijf.commands import by_hand
-from beklijf.conversation import Said
-from beklijf.mailers.messages import parse
+from beklijf.mime.messages import parse
+from beklijf.model import canonical
+from beklijf.model.conversation import Said
+from beklijf.rehearse import client_edits
 from beklijf.service import clock
 
 if TYPE_CHECKING:
@@ -322,7 +322,7 @@ class City(Town):
     def move(self, item: str, meeting: datetime | None, by: timedelta) -> None:
         """Move it in the service's calendar, as the program of somebody with access to it does."""
         href = self.row(item).href
-        self.write(href, by_hand.move(self.read(href), meeting and meeting.astimezone(UTC), by))
+        self.write(href, client_edits.move(self.read(href), meeting and meeting.astimezone(UTC), by))
 
     def written_to(self) -> Counter[str]:
         """Return how often Postfix brought something to each address, or tried to."""
@@ -331,7 +331,7 @@ class City(Town):
 
     def take_out(self, item: str, meeting: datetime) -> None:
         href = self.row(item).href
-        self.write(href, by_hand.take_out(self.read(href), meeting.astimezone(UTC)))
+        self.write(href, client_edits.take_out(self.read(href), meeting.astimezone(UTC)))
 
     # -- what is told of it
 

@@ -18,9 +18,9 @@ from tests.contract.test_calendars import MEETING, SERIES, STAMP, CaldavContract
 from tests.contract.test_calendars import _world as world_on  # what is shown there of every server is shown here of one more
 from tests.contract.test_reconcile import INVITED, KARIM, QUIET, SANNE, WELCOME, Town, _calendar_part
 
-from beklijf.calendars import Agent
-from beklijf.credentials import Secret
-from beklijf.settings import CalendarSettings
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from tests.contract.test_calendars import Opener
 
-    from beklijf.calendars import Stored
-    from beklijf.domain import Event
+    from beklijf.model.domain import Event
+    from beklijf.model.stored import Stored
 
 pytestmark = pytest.mark.full
 

@@ -30,17 +30,18 @@ from tests.contract.test_people import (
 )
 from tests.full.test_cyrus import PACKAGES, PASSWORD, Cyrus, Serve
 
-from beklijf.calendars import Agent, open_calendar
-from beklijf.calendars.owners import Owners
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Person, Single
-from beklijf.settings import CalendarSettings
+from beklijf.backends.per_person.calendar import Owners
+from beklijf.backends.registry import open_calendar
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import CalendarSettings
+from beklijf.model.domain import Contact, Person, Single
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from beklijf.calendars import Stored
+    from beklijf.model.stored import Stored
 
 pytestmark = pytest.mark.full
 

@@ -10,8 +10,8 @@ from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotat
 from tests.contract.test_inbox import InboxContract, Mailbox, WireContract, listening
 from tests.contract.test_mailers import certificates
 
-from beklijf.credentials import Secret
-from beklijf.settings import InboxSettings
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import InboxSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,11 +13,11 @@ import pytest
 from tests.contract.test_mailers import certificates, letter, mailing
 from tests.contract.test_reconcile import INVITED, KARIM, SANNE, WELCOME, Town, Wording
 
-from beklijf.credentials import Secret
-from beklijf.domain import Contact
-from beklijf.errors import Down, Refused, Transient
-from beklijf.mailers.messages import WIRE, parse
-from beklijf.settings import MailSettings
+from beklijf.boundary.credentials import Secret
+from beklijf.contracts.settings import MailSettings
+from beklijf.mime.messages import WIRE, parse
+from beklijf.model.domain import Contact
+from beklijf.model.errors import Down, Refused, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ import pytest
 
 from beklijf import cli, config, service
 from beklijf.ledger.locks import locked
-from beklijf.reconcile.opening import opened
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system.test_holds import BEGIN, DAY, Town, Words
 
-from beklijf.conversation import Heard, Pause, Said, Token, TokenKind
-from beklijf.domain import MentorshipKey, Ref
 from beklijf.ledger import Ledger, Trouble, stamp
 from beklijf.ledger.holds import HoldKind
 from beklijf.ledger.instants import HAPPENED, LOOKED, TRIED_AGAIN, set_right, set_waits_right
+from beklijf.model.conversation import Heard, Pause, Said, Token, TokenKind
+from beklijf.model.domain import MentorshipKey, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ import pytest
 
 from beklijf import cli, config, service
 from beklijf.config.init import write_example
-from beklijf.errors import UsageError
-from beklijf.reconcile.opening import opened
+from beklijf.model.errors import UsageError
 from beklijf.service import demo
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf import canonical, config
+from beklijf import config
 from beklijf.commands import report as reports
 from beklijf.commands import status, status_report
 from beklijf.ledger.holds import Holds
-from beklijf.mailers.messages import parse
-from beklijf.reconcile.opening import opened
+from beklijf.mime.messages import parse
+from beklijf.model import canonical
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from beklijf.decide.plan import Plan
     from beklijf.ledger.holds import Hold
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.reconcile.plan import Plan
+    from beklijf.tick.engine import Engine
+    from beklijf.tick.outcome import Outcome
 
 ORGANISATION = """
 [organisation]

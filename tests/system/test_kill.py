@@ -22,19 +22,20 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import pytest
 
-from beklijf import canonical, config
-from beklijf.calendars.ics_parser import parse as parse_calendar
-from beklijf.calendars.ics_reader import moment
-from beklijf.conversation import TokenKind
-from beklijf.mailers.messages import parse
-from beklijf.reconcile.opening import opened
+from beklijf import config
+from beklijf.ical.parser import parse as parse_calendar
+from beklijf.ical.reader import moment
+from beklijf.mime.messages import parse
+from beklijf.model import canonical
+from beklijf.model.conversation import TokenKind
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from beklijf.conversation import Pause
-    from beklijf.reconcile.engine import Engine
+    from beklijf.model.conversation import Pause
+    from beklijf.tick.engine import Engine
 
     class Taken(Protocol):
         recipient: str
@@ -60,8 +61,8 @@ import logging, os, signal, sys, time, traceback
 from datetime import datetime, timedelta
 from pathlib import Path
 from beklijf import config
-from beklijf.reconcile.opening import opened
-import beklijf.calendars.caldav, beklijf.calendars.folder, beklijf.mailers.folder, beklijf.mailers.smtp
+from beklijf.tick.wiring import opened
+import beklijf.backends.caldav.calendar, beklijf.backends.folder.calendar, beklijf.backends.folder.mailer, beklijf.backends.smtp_imap.mailer
 
 def tick(path, now, log):
     logging.basicConfig(filename=log, level=logging.INFO)

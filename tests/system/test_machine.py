@@ -23,30 +23,33 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from beklijf import canonical, config
-from beklijf.calendars import NO_STAMP, NOTHING, Agent, ics_parser, ics_reader
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.domain import Recurrence, Single
-from beklijf.errors import ConfigError, Conflict, Down, Refused, Transient, Unanswered
+from beklijf import config
+from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.folder.mailer import FolderMailer
+from beklijf.contracts.mailer import nothing
+from beklijf.decide import merge
+from beklijf.decide.plan import Cause
+from beklijf.ical import parser, reader
 from beklijf.ledger import Ledger
 from beklijf.ledger.holds import HoldKind, Holds
 from beklijf.letters import Letters
-from beklijf.mailers import messages, nothing
-from beklijf.mailers.folder import FolderMailer
-from beklijf.reconcile import merge
-from beklijf.reconcile.engine import Engine
-from beklijf.reconcile.plan import Cause
+from beklijf.mime import messages
+from beklijf.model import canonical
+from beklijf.model.domain import Recurrence, Single
+from beklijf.model.errors import ConfigError, Conflict, Down, Refused, Transient, Unanswered
+from beklijf.model.stored import NO_STAMP, NOTHING, Agent
+from beklijf.tick.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from email.message import EmailMessage
 
-    from beklijf.calendars import Changes, Stored
-    from beklijf.conversation import Busy, Waiting
-    from beklijf.domain import Event, Person
-    from beklijf.inbox import Inbox
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.settings import Config
+    from beklijf.contracts.inbox import Inbox
+    from beklijf.contracts.settings import Config
+    from beklijf.model.conversation import Busy, Waiting
+    from beklijf.model.domain import Event, Person
+    from beklijf.model.stored import Changes, Stored
+    from beklijf.tick.outcome import Outcome
 
 T = TypeVar("T")
 
@@ -283,10 +286,10 @@ class Post:
 
 
 def _invitation(data: bytes, recipient: str, name: str) -> Invitation:
-    calendar = ics_parser.parse(data)
+    calendar = parser.parse(data)
     first = next(c for c in calendar.subcomponents if c.name == "VEVENT")
-    start = ics_reader.moment(calendar, first, "DTSTART")
-    single = ics_reader.moment(calendar, first, "RECURRENCE-ID").astimezone(UTC) if "RECURRENCE-ID" in first else None
+    start = reader.moment(calendar, first, "DTSTART")
+    single = reader.moment(calendar, first, "RECURRENCE-ID").astimezone(UTC) if "RECURRENCE-ID" in first else None
     return Invitation(
         recipient=recipient,
         message_id=name,
@@ -294,10 +297,10 @@ def _invitation(data: bytes, recipient: str, name: str) -> Invitation:
         uid=str(first["UID"]),
         single=single,
         sequence=int(str(first["SEQUENCE"])),
-        stamp=ics_reader.moment(calendar, first, "DTSTAMP"),
-        event=None if single else ics_reader.read(data).event,
+        stamp=reader.moment(calendar, first, "DTSTAMP"),
+        event=None if single else reader.read(data).event,
         start=start.astimezone(UTC),
-        minutes=ics_reader.length(calendar, first),
+        minutes=reader.length(calendar, first),
     )
 
 

@@ -24,23 +24,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from tests.system.test_machine import AMSTERDAM, CALENDAR_FAULTS, DAYS, MAIL_FAULTS, MENTEES, MENTORS, Faults, Machine, Post
 
-from beklijf import canonical
-from beklijf.conversation import Said, TokenKind
-from beklijf.inbox import AT_ONCE
-from beklijf.inbox.folder import FolderInbox
-from beklijf.mailers import messages
-from beklijf.reconcile import merge
-from beklijf.reconcile.survey import SOON
+from beklijf.backends.folder.inbox import FolderInbox
+from beklijf.decide import merge
+from beklijf.mime import messages
+from beklijf.model import canonical
+from beklijf.model.conversation import Said, TokenKind
+from beklijf.model.mailbox import AT_ONCE
+from beklijf.tick.snapshot import SOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from beklijf.conversation import Token
-    from beklijf.domain import Event
-    from beklijf.inbox import Envelope, Inbox, News
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.settings import Config
+    from beklijf.contracts.inbox import Inbox
+    from beklijf.contracts.settings import Config
+    from beklijf.model.conversation import Token
+    from beklijf.model.domain import Event
+    from beklijf.model.mailbox import Envelope, News
+    from beklijf.tick.outcome import Outcome
 
 T = TypeVar("T")
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from beklijf import canonical, cli, config, service
-from beklijf.reconcile.opening import opened
+from beklijf import cli, config, service
+from beklijf.model import canonical
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from beklijf import config
-from beklijf.errors import Down
-from beklijf.reconcile.opening import opened
+from beklijf.model.errors import Down
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from beklijf.ledger.outbox import Mail
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.outcome import Outcome
+    from beklijf.tick.engine import Engine
+    from beklijf.tick.outcome import Outcome
 
     class Taken(Protocol):
         recipient: str

@@ -11,12 +11,12 @@ import pytest
 from beklijf import config
 from beklijf.commands.overview import first_screen, span, status_line
 from beklijf.config.init import write_example
-from beklijf.reconcile.opening import opened
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

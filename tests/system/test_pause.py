@@ -15,12 +15,12 @@ import pytest
 import recurring_ical_events
 
 from beklijf import cli, config, service
-from beklijf.reconcile.opening import opened
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beklijf.conversation import Pause
+    from beklijf.model.conversation import Pause
 
 KARIM, SANNE = "karim.bakker@voorbeeld.example", "sanne.devries@voorbeeld.example"
 

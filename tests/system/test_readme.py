@@ -28,25 +28,28 @@ import icalendar
 import pytest
 
 import beklijf
-from beklijf import canonical, cli, config, service
-from beklijf.calendars import ics
-from beklijf.commands import overview, report, stage, status, status_report
+from beklijf import cli, config, service
+from beklijf.commands import overview, report, status, status_report
 from beklijf.commands.arguments import CODES, parser
 from beklijf.config import init
-from beklijf.conversation import Heard, Pause, Said
-from beklijf.domain import Ref
+from beklijf.ical import ics
 from beklijf.ledger import Trouble
 from beklijf.ledger.aside import TICKS
-from beklijf.mailers import messages
-from beklijf.reconcile.opening import opened
+from beklijf.mime import messages
+from beklijf.model import canonical
+from beklijf.model.conversation import Heard, Pause, Said
+from beklijf.model.domain import Ref
+from beklijf.rehearse import sandbox
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from email.message import EmailMessage
 
-    from beklijf.domain import Event
+    from beklijf.model.domain import Event
 
 ROOT = Path(__file__).parents[2]
+DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "config.example.toml"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -148,48 +151,20 @@ def settings() -> Iterator[str]:
                 yield str(call.args[0].value)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *DOCS])
 def test_every_link_leads_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text(encoding="utf-8")):
         if not target.startswith("https://"):
             file, _, anchor = target.partition("#")
-            assert (ROOT / (file or name)).exists(), target
-            assert not anchor or anchor in anchors(ROOT / (file or name)), target
+            there = (ROOT / name).parent / file if file else ROOT / name
+            assert there.exists(), target
+            assert not anchor or anchor in anchors(there), target
 
 
 def anchors(file: Path) -> set[str]:
     """Return what GitHub makes of the headings."""
     heads = [line.lstrip("# ").lower() for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     return {re.sub(r"[^a-z0-9 -]", "", head).replace(" ", "-") for head in heads}
-
-
-def test_imports_run_one_way_through_the_layers_of_contributing() -> None:
-    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| layer |")[2].partition("\n\n")[0]
-    layers = {name: number for number, line in enumerate(table.splitlines()) for name in re.findall(r"`(\w+)`", line)}
-    package = Path(beklijf.__file__).parent
-    modules = {path: path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")}
-
-    assert {*modules.values()} - {"__init__", "__main__"} == layers.keys()
-    upward = [
-        f"{name} imports {other}"
-        for path, name in modules.items()
-        if name in layers
-        for other in ours(path)
-        if layers[other] > layers[name]
-    ]
-    assert upward == []
-
-
-def ours(path: Path) -> Iterator[str]:
-    """Yield our own modules that *path* imports when it runs; imports inside a function count, those for types don't."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for block in [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]:
-        block.body.clear()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "beklijf":
-            yield from (alias.name for alias in node.names if alias.name != "__version__")
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("beklijf."):
-            yield str(node.module).split(".")[1]
 
 
 def test_the_picture_is_what_a_rehearsal_gives() -> None:
@@ -382,7 +357,7 @@ class Rehearsal:
         return found
 
 
-SECRET = sha256(stage.MARK.encode()).digest()
+SECRET = sha256(sandbox.MARK.encode()).digest()
 """Of every rehearsal."""
 
 

@@ -11,7 +11,7 @@ import icalendar
 import pytest
 
 from beklijf import cli, config, service
-from beklijf.reconcile.opening import opened
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable

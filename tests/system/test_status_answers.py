@@ -10,19 +10,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from beklijf import config
-from beklijf.commands import by_hand, status_report
 from beklijf.commands import status as how
+from beklijf.commands import status_report
 from beklijf.commands.report import Words
-from beklijf.conversation import Heard, Pause, Said
-from beklijf.domain import Ref
 from beklijf.ledger import Trouble
-from beklijf.reconcile.opening import opened
+from beklijf.model.conversation import Heard, Pause, Said
+from beklijf.model.domain import Ref
+from beklijf.rehearse import client_edits
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from beklijf.reconcile.engine import Engine
+    from beklijf.tick.engine import Engine
 
 HEAD = """
 [organisation]
@@ -88,7 +89,7 @@ class Firm:
         """Let people answer where the calendar shows it, as a scheduling server or the organizer's program notes it."""
         for role in roles or ("mentee", "mentor"):
             path = self.event(training, pair, item)
-            path.write_bytes(by_hand.answer(path.read_bytes(), None, f"{role}{pair}@{training}.example", partstat))
+            path.write_bytes(client_edits.answer(path.read_bytes(), None, f"{role}{pair}@{training}.example", partstat))
 
     def event(self, training: str, pair: int, item: str) -> Path:
         with self.engine() as engine:
@@ -116,7 +117,7 @@ def test_a_training_says_how_many_pairs_answered_what_and_of_nobody_who(tmp_path
     firm.answers("leiden", 2, "DECLINED", "mentor")
     firm.answers("leiden", 3, "TENTATIVE", "mentee")
     moved = firm.event("leiden", 4, "goals")
-    moved.write_bytes(by_hand.move(moved.read_bytes(), None, timedelta(days=-1)))
+    moved.write_bytes(client_edits.move(moved.read_bytes(), None, timedelta(days=-1)))
 
     found, said = firm.status()
 

@@ -27,8 +27,9 @@ import dataclasses, json, logging, os, resource, signal, sys, traceback
 from datetime import datetime, timedelta
 from pathlib import Path
 from beklijf import config
-from beklijf.reconcile.opening import opened
-import beklijf.calendars.caldav, beklijf.calendars.folder, beklijf.mailers.folder, beklijf.mailers.smtp, beklijf.inbox.imap
+from beklijf.tick.wiring import opened
+import beklijf.backends.caldav.calendar, beklijf.backends.folder.calendar, beklijf.backends.folder.mailer
+import beklijf.backends.smtp_imap.inbox, beklijf.backends.smtp_imap.mailer
 
 def tick(job):
     logging.basicConfig(filename=job["log"], level=logging.INFO)

@@ -25,9 +25,10 @@ import pytest
 from tests.system.conftest import office, radicale
 from tests.system.test_kill import Town, Words, _read, _told, answers
 
-from beklijf import canonical, config
-from beklijf.mailers.messages import parse
-from beklijf.reconcile.opening import opened
+from beklijf import config
+from beklijf.mime.messages import parse
+from beklijf.model import canonical
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,9 +55,9 @@ import json, logging, os, signal, sys, time, traceback
 from datetime import datetime, timedelta
 from pathlib import Path
 from beklijf import config
-from beklijf.commands.relocating import relocation
-from beklijf.reconcile.opening import opened
-import beklijf.calendars.caldav, beklijf.mailers.smtp
+from beklijf.relocate.preview import relocation
+from beklijf.tick.wiring import opened
+import beklijf.backends.caldav.calendar, beklijf.backends.smtp_imap.mailer
 
 def act(job, now):
     path = Path(job["folder"]) / "config.toml"

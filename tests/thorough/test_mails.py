@@ -15,8 +15,9 @@ import pytest
 from tests.system.test_kill import WELCOME, Town, maildir, story
 from tests.thorough.garbling import garbled_mail
 
-from beklijf import canonical, config
-from beklijf.reconcile.opening import opened
+from beklijf import config
+from beklijf.model import canonical
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from random import Random

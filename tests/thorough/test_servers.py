@@ -29,9 +29,10 @@ from tests.system.conftest import radicale
 from tests.system.test_kill import Town, _read, _told, maildir, story
 from tests.thorough.lines import http_line, text_line
 
-from beklijf import canonical, config
-from beklijf.mailers.messages import parse
-from beklijf.reconcile.opening import opened
+from beklijf import config
+from beklijf.mime.messages import parse
+from beklijf.model import canonical
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

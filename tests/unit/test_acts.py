@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf import config
-from beklijf.commands import acts
 from beklijf.config.init import write_example
-from beklijf.errors import ConfigError
+from beklijf.model.errors import ConfigError
+from beklijf.rehearse import script
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
 
 SANNE = "sanne.devries@voorbeeld.example"
 
@@ -33,12 +33,12 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def wrong(tmp_path: Path, example: Config, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        acts.read(written(tmp_path, text), example)
+        script.read(written(tmp_path, text), example)
     return [f"{problem.line}: {problem.where}: {problem.what}" for problem in caught.value.problems]
 
 
 def test_what_people_do_comes_in_order_of_time_on_the_organisations_clock(tmp_path: Path, example: Config) -> None:
-    later, sooner = acts.read(
+    later, sooner = script.read(
         written(
             tmp_path,
             f"""
@@ -103,13 +103,13 @@ kind = "letters"
     ]
 
 
-@pytest.mark.parametrize("what", acts.KEYS)
-def test_each_thing_to_do_can_be_written_with_all_that_it_may_have(tmp_path: Path, example: Config, what: acts.What) -> None:
+@pytest.mark.parametrize("what", script.KEYS)
+def test_each_thing_to_do_can_be_written_with_all_that_it_may_have(tmp_path: Path, example: Config, what: script.What) -> None:
     values = {"item": '"series"', "meeting": "2027-01-21", "to": "2027-01-22 14:00:00", "text": '"Vragen"', "kind": '"letters"'}
-    _, known = acts.KEYS[what]
+    _, known = script.KEYS[what]
     keys = "".join(f"{key} = {values[key]}\n" for key in sorted(known))
 
-    [act] = acts.read(
+    [act] = script.read(
         written(tmp_path, f'[[answer]]\nat = 2026-11-12 10:00:00\nwho = "{SANNE}"\nwhat = "{what}"\n{keys}'),
         example,
     )
@@ -118,7 +118,7 @@ def test_each_thing_to_do_can_be_written_with_all_that_it_may_have(tmp_path: Pat
 
 
 def test_an_empty_file_is_silence_and_one_that_is_not_there_an_error(tmp_path: Path, example: Config) -> None:
-    assert acts.read(written(tmp_path, ""), example) == ()
+    assert script.read(written(tmp_path, ""), example) == ()
 
     with pytest.raises(ConfigError, match="there is no such file"):
-        acts.read(tmp_path / "nowhere.toml", example)
+        script.read(tmp_path / "nowhere.toml", example)

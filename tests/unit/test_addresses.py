@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beklijf.addresses import ascii_domain, kept_domain
-from beklijf.calendars.ics_parts import mailto
-from beklijf.calendars.ics_reader import address_of
 from beklijf.config.addresses import address
 from beklijf.config.values import Wrong
-from beklijf.inbox import envelopes
+from beklijf.ical.parts import mailto
+from beklijf.ical.reader import address_of
+from beklijf.mime import envelopes
+from beklijf.model.addresses import ascii_domain, kept_domain
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beklijf.answers import Known, Verdict, mime, own_text, reading
-from beklijf.answers.authentication import Receiver
-from beklijf.answers.judging import Held, judge, message, wanted
-from beklijf.answers.reading import Mail
-from beklijf.conversation import (
+from beklijf.mime import envelopes, leaves
+from beklijf.model.conversation import (
     Answered,
     Asked,
     Away,
@@ -33,8 +30,13 @@ from beklijf.conversation import (
     TokenKind,
     Unproved,
 )
-from beklijf.domain import Kind, MentorshipKey, Ref
-from beklijf.inbox import LARGEST, Envelope, envelopes
+from beklijf.model.domain import Kind, MentorshipKey, Ref
+from beklijf.model.mailbox import LARGEST, Envelope
+from beklijf.replies import own_text, reader
+from beklijf.replies.authentication import Receiver
+from beklijf.replies.judge import Held, judge, message, wanted
+from beklijf.replies.reader import Mail
+from beklijf.replies.verdict import Known, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +119,7 @@ def about_a_meeting(happening: Answered | Proposed | Stranger) -> str:
 
 
 def verdict(content: bytes, *, cut: bool = False) -> Verdict:
-    return judge(reading.read(content, cut=cut, receiver=RECEIVER), KNOWN, held=HELD)
+    return judge(reader.read(content, cut=cut, receiver=RECEIVER), KNOWN, held=HELD)
 
 
 # -- the corpus --------------------------------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def test_two_answers_in_one_mail_are_judged_each_for_itself() -> None:
 def test_a_person_of_an_international_domain_is_known_by_both_its_spellings() -> None:
     unfolded = (CORPUS / "zimbra-accepted.eml").read_bytes().replace(b"\r\n ", b"")
 
-    found = judge(reading.read(unfolded.replace(b"noor@voorbeeld.example", "jörg@xn--bcher-kva.example".encode())), KNOWN)
+    found = judge(reader.read(unfolded.replace(b"noor@voorbeeld.example", "jörg@xn--bcher-kva.example".encode())), KNOWN)
 
     assert [in_words(each) for each in found.happenings] == [f"{JORG} accepted the meeting"]
 
@@ -285,7 +287,7 @@ def test_a_machine_that_answers_a_goals_letter_has_nothing_to_say_about_goals() 
 def test_a_mail_that_a_rule_only_passed_on_is_its_writers_own() -> None:
     passed_on = b"From: karim@voorbeeld.example\r\nX-MS-Exchange-Inbox-Rules-Loop: karim@voorbeeld.example\r\n\r\nHallo\r\n"
 
-    assert reading.read(passed_on).auto == ""
+    assert reader.read(passed_on).auto == ""
 
 
 def test_a_report_that_returns_nothing_names_the_mail_in_its_own_headers() -> None:
@@ -473,7 +475,7 @@ def test_flowed_lines_are_joined_but_for_a_signature_and_quotes() -> None:
 def test_a_sender_is_one_address_or_nobody(header: str, sender: str) -> None:
     mail = f"From: {header}\r\n\r\n".encode()
 
-    assert reading.read(mail).sender == sender
+    assert reader.read(mail).sender == sender
     assert envelopes.envelope(mail, size=len(mail)).sender == sender
 
 
@@ -491,7 +493,7 @@ def test_a_sender_is_one_address_or_nobody(header: str, sender: str) -> None:
     ],
 )
 def test_a_token_is_found_in_a_subject_however_it_comes(subject: str, found: tuple[str, ...]) -> None:
-    assert reading.read(f"Subject: {subject}\r\n\r\n".encode()).tokens == found
+    assert reader.read(f"Subject: {subject}\r\n\r\n".encode()).tokens == found
 
 
 def test_two_tokens_are_for_a_human() -> None:
@@ -504,7 +506,7 @@ def test_a_report_names_every_recipient_once() -> None:
     groups = "".join(f"Final-Recipient: rfc822;p{n}@voorbeeld.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n" for n in range(3))
     content = f"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n{groups}"
 
-    found = reading.read(content.encode()).bounces
+    found = reader.read(content.encode()).bounces
 
     assert [sorted(bounce.addresses) for bounce in found] == [[f"p{n}@voorbeeld.example"] for n in range(3)]
 
@@ -557,9 +559,9 @@ def test_a_hostile_mail_is_read_as_far_as_it_is_worth(name: str) -> None:
 
 
 def test_no_more_parts_are_looked_at_than_a_mail_may_have() -> None:
-    mail = mime.open_mail(HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 10_000)
+    mail = leaves.open_mail(HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 10_000)
 
-    assert len(list(mime.leaves(mail))) < mime.MOST_PARTS
+    assert len(list(leaves.leaves(mail))) < leaves.MOST_PARTS
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
@@ -598,7 +600,7 @@ def test_no_mail_whatever_stops_a_tick(content: bytes, cut: bool) -> None:
 @given(content=spoilt())
 @settings(max_examples=300, deadline=None)
 def test_nobody_outside_answers_proposes_or_asks_for_anybody(content: bytes) -> None:
-    found = judge(reading.read(from_outside(content)), KNOWN)
+    found = judge(reader.read(from_outside(content)), KNOWN)
 
     assert {type(each) for each in found.happenings} <= {Pressed, Bounced}
 
@@ -606,7 +608,7 @@ def test_nobody_outside_answers_proposes_or_asks_for_anybody(content: bytes) -> 
 @given(content=spoilt())
 @settings(max_examples=200, deadline=None)
 def test_whoever_is_named_is_known_or_wrote_from_the_organisation(content: bytes) -> None:
-    mail = reading.read(content)
+    mail = reader.read(content)
 
     for each in judge(mail, KNOWN).happenings:
         match each:
@@ -660,10 +662,10 @@ def test_an_answer_under_the_servers_own_uid_is_about_our_event() -> None:
     content = (CORPUS / "sabre-bare.eml").read_bytes().replace(SERIES.encode(), theirs.encode())
     assert theirs.encode() in content
 
-    found = judge(reading.read(content, known=known.events), known, held=HELD)
+    found = judge(reader.read(content, known=known.events), known, held=HELD)
 
     assert [in_words(each) for each in found.happenings] == [ANSWER]
-    assert reading.read(content).itip == ()
+    assert reader.read(content).itip == ()
 
 
 # -- what a mail may cost ----------------------------------------------------------------------------------------------
@@ -674,7 +676,7 @@ def test_an_answer_that_takes_too_much_goes_to_the_coordinator_whoever_wrote_it(
     content = (CORPUS / "exchange-customized-zone.eml").read_bytes()
     content = f"From: {sender}\r\n".encode() + re.sub(rb"(?im)^from:.*\r?\n(?:[ \t].*\r?\n)*", b"", content)
 
-    found = judge(reading.read(content, steps=5), KNOWN)
+    found = judge(reader.read(content, steps=5), KNOWN)
 
     assert (found.happenings, found.forward, found.filed) == ((), True, True)
 
@@ -682,15 +684,15 @@ def test_an_answer_that_takes_too_much_goes_to_the_coordinator_whoever_wrote_it(
 def test_an_answer_to_an_event_that_we_do_not_know_costs_nothing() -> None:
     content = (CORPUS / "exchange-customized-zone.eml").read_bytes()
 
-    assert reading.read(content, known={SERIES}, steps=5).unreadable
-    assert not reading.read(content, known={MEETING}, steps=5).unreadable
+    assert reader.read(content, known={SERIES}, steps=5).unreadable
+    assert not reader.read(content, known={MEETING}, steps=5).unreadable
 
 
 def test_of_a_flood_of_headers_the_first_ones_are_read() -> None:
-    flood = b"X-A: b\r\n" * mime.MOST_HEADER_LINES
+    flood = b"X-A: b\r\n" * leaves.MOST_HEADER_LINES
 
-    assert reading.read(HEAD + flood + b"\r\n").sender == KARIM
-    assert reading.read(flood + HEAD + b"\r\n").sender == ""
+    assert reader.read(HEAD + flood + b"\r\n").sender == KARIM
+    assert reader.read(flood + HEAD + b"\r\n").sender == ""
 
 
 def test_no_answer_is_looked_for_deeper_than_any_program_puts_one() -> None:
@@ -719,7 +721,7 @@ def test_no_answer_is_looked_for_deeper_than_any_program_puts_one() -> None:
     ],
 )
 def test_parts_stand_between_lines_that_are_the_boundary(raw: bytes, parts: list[bytes], ending: bytes) -> None:
-    assert mime.split(raw.replace(b"|", ending), b"b") == [part.replace(b"|", ending) for part in parts]
+    assert leaves.split(raw.replace(b"|", ending), b"b") == [part.replace(b"|", ending) for part in parts]
 
 
 # -- who wrote it ------------------------------------------------------------------------------------------------------

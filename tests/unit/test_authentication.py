@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.answers import mime
-from beklijf.answers.authentication import NOBODY, Receiver, is_authenticated
-from beklijf.inbox.envelopes import sender
-from beklijf.settings import EXCHANGE_ONLINE
+from beklijf.contracts.settings import EXCHANGE_ONLINE
+from beklijf.mime import leaves
+from beklijf.mime.envelopes import sender
+from beklijf.replies.authentication import NOBODY, Receiver, is_authenticated
 
 US = Receiver("mx.voorbeeld.example")
 PASSED = "Authentication-Results: mx.voorbeeld.example; dmarc=pass header.from=voorbeeld.example"
 
 
 def vouched(*lines: str, receiver: Receiver = US, by: str = "karim@voorbeeld.example") -> bool:
-    mail = mime.open_mail("\r\n".join([*lines, f"From: Karim <{by}>", "", "x"]).encode())
-    return is_authenticated(mail.headers, sender(mime.values(mail.headers, "From")), receiver)
+    mail = leaves.open_mail("\r\n".join([*lines, f"From: Karim <{by}>", "", "x"]).encode())
+    return is_authenticated(mail.headers, sender(leaves.values(mail.headers, "From")), receiver)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_a_domain_is_the_same_in_each_of_its_forms() -> None:
 
 
 def test_a_mail_of_nobody_or_of_two_is_nobodys() -> None:
-    mail = mime.open_mail(f"{PASSED}\r\nFrom: a@voorbeeld.example, b@voorbeeld.example\r\n\r\n".encode())
+    mail = leaves.open_mail(f"{PASSED}\r\nFrom: a@voorbeeld.example, b@voorbeeld.example\r\n\r\n".encode())
 
-    assert not is_authenticated(mail.headers, sender(mime.values(mail.headers, "From")), US)
+    assert not is_authenticated(mail.headers, sender(leaves.values(mail.headers, "From")), US)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.test_planning import (
@@ -28,10 +29,13 @@ from tests.unit.test_planning import (
     training,
 )
 
-from beklijf.conversation import Busy
-from beklijf.domain import Facts, Meets, Ref, Span
+from beklijf.model.conversation import Busy
+from beklijf.model.domain import Meets, Ref, Span
 from beklijf.planning import wanted_busy
 from beklijf.planning.busy import BusyTimes
+
+if TYPE_CHECKING:
+    from beklijf.model.facts import Facts
 
 MONDAYS_AT_NINE = Meets(weekday=MON, at=time(9), minutes=60, zone=AMSTERDAM)
 

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf import canonical
-from beklijf.calendars import ics
-from beklijf.commands import by_hand
-from beklijf.domain import Contact, Event, Recurrence, Single
+from beklijf.ical import ics
+from beklijf.model import canonical
+from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.rehearse import client_edits
 
 if TYPE_CHECKING:
-    from beklijf.calendars import Stored
+    from beklijf.model.stored import Stored
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 START = datetime(2027, 2, 4, 10, 0, tzinfo=AMSTERDAM)
@@ -52,16 +52,16 @@ def place(number: int, event: Event | None = None) -> datetime:
 
 
 def test_a_meeting_that_is_moved_stands_elsewhere_and_all_else_stays() -> None:
-    found = read(by_hand.move(as_file(series()), place(4), timedelta(days=1, hours=3)))
+    found = read(client_edits.move(as_file(series()), place(4), timedelta(days=1, hours=3)))
 
     moved = Single(place(4), datetime(2027, 4, 2, 13, 0, tzinfo=AMSTERDAM), 60)
     assert ics.canonical(found.event) == ics.canonical(series(moved))
 
 
 def test_a_meeting_that_was_moved_can_be_moved_once_more() -> None:
-    once = by_hand.move(as_file(series()), place(1), timedelta(days=1))
+    once = client_edits.move(as_file(series()), place(1), timedelta(days=1))
 
-    found = read(by_hand.move(once, place(1), timedelta(hours=2)))
+    found = read(client_edits.move(once, place(1), timedelta(hours=2)))
 
     assert canonical.held(found.event, place(1)) == place(1) + timedelta(days=1, hours=2)
     assert len(found.event.singles) == 1
@@ -71,7 +71,7 @@ def test_a_meeting_that_was_moved_can_be_moved_once_more() -> None:
 def test_a_series_that_is_moved_keeps_its_wall_time_its_length_and_its_days_off(by: timedelta) -> None:
     off = series(Single(place(2), None))
 
-    found = read(by_hand.move(as_file(off), None, by)).event
+    found = read(client_edits.move(as_file(off), None, by)).event
 
     assert found.start == START + by
     assert {at.astimezone(AMSTERDAM).time() for at in canonical.rhythm(found)} == {(START + by).time()}
@@ -82,18 +82,18 @@ def test_a_series_that_is_moved_keeps_its_wall_time_its_length_and_its_days_off(
 
 
 def test_a_meeting_that_is_taken_out_does_not_take_place_moved_or_not() -> None:
-    data = by_hand.move(as_file(series()), place(3), timedelta(hours=1))
+    data = client_edits.move(as_file(series()), place(3), timedelta(hours=1))
 
-    found = read(by_hand.take_out(by_hand.take_out(data, place(3)), place(5))).event
+    found = read(client_edits.take_out(client_edits.take_out(data, place(3)), place(5))).event
 
     assert [canonical.held(found, place(number)) for number in (3, 5)] == [None, None]
     assert len(canonical.meetings(found)) == 4
 
 
 def test_an_answer_is_noted_for_the_whole_or_for_one_meeting() -> None:
-    whole = by_hand.answer(as_file(series()), None, SANNE.email, "ACCEPTED")
+    whole = client_edits.answer(as_file(series()), None, SANNE.email, "ACCEPTED")
 
-    found = read(by_hand.answer(whole, place(1), SANNE.email, "DECLINED"))
+    found = read(client_edits.answer(whole, place(1), SANNE.email, "DECLINED"))
 
     assert found.answers == {SANNE.email: "ACCEPTED", KARIM.email: "NEEDS-ACTION"}
     assert found.single_answers[place(1)][SANNE.email] == "DECLINED"

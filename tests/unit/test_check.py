@@ -9,14 +9,14 @@ import pytest
 
 from beklijf.config import load
 from beklijf.config.check import answers_problems, programme_problems
-from beklijf.domain import Facts
+from beklijf.model.facts import Facts
 from beklijf.planning import plan_tracks
 from beklijf.planning.days import public_holidays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from beklijf.errors import Problem
+    from beklijf.model.errors import Problem
 
 ROOT = Path(__file__).parents[2]
 NOTHING_YET = Facts(joined={}, chosen={}, moved={}, kept={}, begun={}, generations={})

@@ -12,9 +12,10 @@ import pytest
 import vobject
 from icalendar.timezone import tzp
 
-from beklijf.calendars import Unreadable, freebusy, ics, itip
-from beklijf.calendars.clocks import Budget, Clock, TooMuch
-from beklijf.calendars.ics_parser import Limits, named_clock, parse
+from beklijf.ical import free_busy, ics, itip
+from beklijf.ical.clocks import Budget, Clock, TooMuch
+from beklijf.ical.parser import Limits, named_clock, parse
+from beklijf.model.stored import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -373,14 +374,14 @@ def test_an_event_with_more_in_it_than_an_event_has_is_not_read(limits: Limits) 
     start, end = datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 4, 30, tzinfo=UTC)
     amsterdam = ZoneInfo("Europe/Amsterdam")
 
-    assert freebusy.of_events(written, frozenset(), amsterdam, start, end) != ()
-    assert freebusy.of_events(written, frozenset(), amsterdam, start, end, limits=limits) == ()
+    assert free_busy.of_events(written, frozenset(), amsterdam, start, end) != ()
+    assert free_busy.of_events(written, frozenset(), amsterdam, start, end, limits=limits) == ()
     with pytest.raises(Unreadable):
         moment_of(written, limits)
 
 
 def moment_of(data: bytes, limits: Limits) -> datetime:
-    from beklijf.calendars.ics_reader import moment  # noqa: PLC0415  # beside its only use
+    from beklijf.ical.reader import moment  # noqa: PLC0415  # beside its only use
 
     calendar = parse(data, limits=limits)
     return moment(calendar, calendar.walk("VEVENT")[0], "DTSTART").astimezone(UTC)

@@ -13,18 +13,18 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beklijf.boundary.credentials import Secret
 from beklijf.config import load
-from beklijf.credentials import Secret
-from beklijf.domain import Contact, Meets, Session, Span
-from beklijf.errors import ConfigError
-from beklijf.settings import AnswersSettings
+from beklijf.contracts.settings import AnswersSettings
+from beklijf.model.domain import Contact, Meets, Session, Span
+from beklijf.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from beklijf.config.toml_lines import Path as Where
-    from beklijf.errors import Problem
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
+    from beklijf.model.errors import Problem
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "bad").glob("*.toml"))

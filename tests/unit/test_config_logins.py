@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf.accounts import exchange_online
+from beklijf.backends.exchange import online
+from beklijf.boundary.credentials import Secret
 from beklijf.config import load
-from beklijf.credentials import Secret
-from beklijf.errors import ConfigError
-from beklijf.settings import ExchangeLogin, GoogleLogin, GraphLogin
+from beklijf.contracts.settings import ExchangeLogin, GoogleLogin, GraphLogin
+from beklijf.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
 
 ORGANISATION = """
 [organisation]
@@ -267,14 +267,14 @@ def test_a_server_on_this_machine_needs_no_tls(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_exchange_online_is_known_by_its_name(host: str) -> None:
-    assert exchange_online.is_host(host)
+    assert online.is_host(host)
 
 
 @pytest.mark.parametrize(
     "host", ["", "mail.voorbeeld.example", "outlook.voorbeeld.example", "notoutlook.com", "onmicrosoft.com.voorbeeld.example"]
 )
 def test_a_server_of_ones_own_is_not_exchange_online_whatever_it_is_called(host: str) -> None:
-    assert not exchange_online.is_host(host)
+    assert not online.is_host(host)
 
 
 def test_exchange_online_is_refused_with_what_to_use_instead(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf import contents
+from beklijf.boundary import contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.canonical import dump
-from beklijf.conversation import Heard, Pause, Proposal, Said, Token, TokenKind
-from beklijf.domain import Contact, Event, Kind, Meets, MentorshipKey, Ref
 from beklijf.ledger import APPLICATION_ID, VERSION, Ledger, Row, stamp
 from beklijf.ledger.conversation import Conversation
-from beklijf.ledger.erasing import forget_pairs
+from beklijf.ledger.erasure import forget_pairs
 from beklijf.ledger.outbox import Outbox
+from beklijf.model.canonical import dump
+from beklijf.model.conversation import Heard, Pause, Proposal, Said, Token, TokenKind
+from beklijf.model.domain import Contact, Event, Kind, Meets, MentorshipKey, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf.config.method import load_method
-from beklijf.domain import Contact, LetterRule, MentorshipKey, OfficeHours, Organisation, Person, Ref, Role, Span, Wish
+from beklijf.model.domain import Contact, LetterRule, MentorshipKey, OfficeHours, Organisation, Person, Ref, Role, Span, Wish
 from beklijf.planning.correspondence import Sent, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from beklijf.domain import Letter, Limits
+    from beklijf.model.domain import Letter, Limits
 
 METHOD, _ = load_method("default", Path())
 RULES = {rule.id: rule for rule in METHOD.letters}

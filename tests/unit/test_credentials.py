@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imapclient import imap_utf7  # type: ignore[import-untyped]  # it has no types
 
-from beklijf.credentials import MASK, Secret, quoted, remember
+from beklijf.boundary.credentials import MASK, Secret, quoted, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable

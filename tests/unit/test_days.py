@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.domain import Contact, OfficeHours, Organisation, Person, Span
-from beklijf.errors import ConfigError
+from beklijf.model.domain import Contact, OfficeHours, Organisation, Person, Span
+from beklijf.model.errors import ConfigError
 from beklijf.planning.days import PersonDays, WorkingDays, around, named, on_or_after, public_holidays
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

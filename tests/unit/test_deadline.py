@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf import deadline
-from beklijf.errors import Transient
+from beklijf.boundary import deadline
+from beklijf.model.errors import Transient
 from beklijf.service.signals import Signals
 
 if TYPE_CHECKING:

@@ -8,16 +8,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf import canonical, events
-from beklijf.commands.entries import entry, entry_json, mailed
-from beklijf.commands.naming import ANSWERS, mail_called, mail_refs
+from beklijf.commands.names import ANSWERS, mail_called, mail_refs
+from beklijf.commands.plan_json import entry, entry_json, mailed
 from beklijf.commands.report import Words, grouped_lines, single_lines
-from beklijf.conversation import About, Proposal, Response
-from beklijf.domain import Contact, Event, Kind, Meets, MentorshipKey, Ref
+from beklijf.decide import responses
+from beklijf.decide.plan import Action, Cause, Change, Move, Rehour, Respond
 from beklijf.ledger import Row
 from beklijf.ledger.outbox import Mail
-from beklijf.reconcile import responses
-from beklijf.reconcile.plan import Action, Cause, Change, Move, Rehour, Respond
+from beklijf.model import canonical
+from beklijf.model.conversation import About, Proposal, Response
+from beklijf.model.domain import Contact, Event, Kind, Meets, MentorshipKey, Ref
+from beklijf.planning import events
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 12, 7, 12, 0, tzinfo=ZONE)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.test_planning import KARIM, KEY, ORGANISATION, SANNE, SOMEBODY, item, plan, training
 
-from beklijf import canonical
-from beklijf.domain import Item, Programme
-from beklijf.events import Writer
-from beklijf.reconcile import merge
+from beklijf.decide import merge
+from beklijf.model import canonical
+from beklijf.model.domain import Item, Programme
+from beklijf.planning.events import Writer
 
 if TYPE_CHECKING:
-    from beklijf.domain import Event
+    from beklijf.model.domain import Event
 
 TRACK = plan(training("12 Jan"))[KEY]
 OWN = Programme(organisation=ORGANISATION, organizer=SOMEBODY, trainings={}, tracks={}, organized_by="mentee", own_reminders=True)

@@ -17,9 +17,9 @@ import pytest
 import recurring_ical_events
 import vobject
 
-from beklijf.calendars import ics
-from beklijf.canonical import meetings
-from beklijf.domain import Contact, Event, Recurrence, Single
+from beklijf.ical import ics
+from beklijf.model.canonical import meetings
+from beklijf.model.domain import Contact, Event, Recurrence, Single
 
 if TYPE_CHECKING:
     from collections.abc import Callable

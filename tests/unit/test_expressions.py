@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from beklijf import credentials
+from beklijf.boundary import credentials
 
 DAEMON = Path(__file__).parents[2] / "daemon"
 JUDGE = Path(__file__).parents[1] / "judge_expressions.js"
@@ -53,7 +53,7 @@ class Use:
 
 
 MADE = {
-    "beklijf.credentials": lambda: (*credentials._patterns("a+", "x"), credentials._cores("0123456789 abcdef")[0]),
+    "beklijf.boundary.credentials": lambda: (*credentials._patterns("a+", "x"), credentials._cores("0123456789 abcdef")[0]),
 }
 """Modules that make expressions of what a config says (never of what others wrote), with some that they make."""
 

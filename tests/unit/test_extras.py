@@ -6,8 +6,8 @@ from importlib import import_module
 
 import pytest
 
-from beklijf.errors import ConfigError
-from beklijf.extras import named, needed
+from beklijf.backends.extras import named, needed
+from beklijf.model.errors import ConfigError
 
 
 def test_a_library_that_is_not_installed_is_named_with_its_extra() -> None:

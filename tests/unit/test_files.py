@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf import files
-from beklijf.calendars.folder import FolderCalendar
-from beklijf.commands import stage
-from beklijf.domain import Contact
-from beklijf.errors import StateError, UsageError
+from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.boundary import files
+from beklijf.contracts.settings import CalendarSettings
 from beklijf.ledger.locks import locked
-from beklijf.settings import CalendarSettings
+from beklijf.model.domain import Contact
+from beklijf.model.errors import StateError, UsageError
+from beklijf.rehearse import sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,10 +131,10 @@ def test_what_was_being_written_when_a_process_was_killed_is_taken_away_by_the_n
 def test_a_rehearsal_does_not_overwrite_what_a_prepared_link_leads_to(tmp_path: Path, victim: Path) -> None:
     into = tmp_path / "rehearsal"
     into.mkdir(mode=0o700)
-    (into / stage.MARK).symlink_to(victim)
+    (into / sandbox.MARK).symlink_to(victim)
 
     with pytest.raises(UsageError, match="holds other files"):
-        stage.empty(into)
+        sandbox.empty(into)
 
     assert victim.read_bytes() == b"a ledger, say"
 
@@ -143,11 +143,11 @@ def test_a_rehearsal_throws_away_nothing_behind_a_link(tmp_path: Path) -> None:
     letters = tmp_path / "letters"
     letters.mkdir()
     (letters / "one").write_bytes(b"kept")
-    stage.empty(tmp_path / "rehearsal")
+    sandbox.empty(tmp_path / "rehearsal")
     (tmp_path / "rehearsal" / "outbox").symlink_to(letters)
 
     with pytest.raises(UsageError, match="symbolic link"):
-        stage.empty(tmp_path / "rehearsal")
+        sandbox.empty(tmp_path / "rehearsal")
 
     assert (letters / "one").read_bytes() == b"kept"
 
@@ -157,7 +157,7 @@ def test_a_rehearsal_goes_into_no_link(tmp_path: Path) -> None:
     (tmp_path / "rehearsal").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(UsageError, match="is a link"):
-        stage.empty(tmp_path / "rehearsal")
+        sandbox.empty(tmp_path / "rehearsal")
 
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -168,7 +168,7 @@ def test_a_rehearsal_goes_into_no_folder_where_others_may_write(tmp_path: Path, 
     (tmp_path / "rehearsal").chmod(mode)
 
     with pytest.raises(UsageError, match="others may write"):
-        stage.empty(tmp_path / "rehearsal")
+        sandbox.empty(tmp_path / "rehearsal")
 
 
 @as_root
@@ -177,13 +177,13 @@ def test_a_rehearsal_goes_into_no_folder_of_somebody_else(tmp_path: Path) -> Non
     os.chown(tmp_path / "rehearsal", NOBODY, NOBODY)
 
     with pytest.raises(UsageError, match="somebody else's"):
-        stage.empty(tmp_path / "rehearsal")
+        sandbox.empty(tmp_path / "rehearsal")
 
 
 def test_a_rehearsal_in_a_folder_for_everybody_is_for_the_account_alone(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
 
-    stage.empty(tmp_path / "rehearsal")
+    sandbox.empty(tmp_path / "rehearsal")
 
     assert stat.S_IMODE((tmp_path / "rehearsal").stat().st_mode) == 0o700
 
@@ -192,9 +192,9 @@ def test_a_rehearsal_may_be_in_the_working_folder_by_its_short_name(tmp_path: Pa
     monkeypatch.chdir(tmp_path)
 
     for _ in range(2):
-        stage.empty((tmp_path / "rehearsal").relative_to(tmp_path))
+        sandbox.empty((tmp_path / "rehearsal").relative_to(tmp_path))
 
-    assert (tmp_path / "rehearsal" / stage.MARK).is_file()
+    assert (tmp_path / "rehearsal" / sandbox.MARK).is_file()
 
 
 # -- the folder calendar -----------------------------------------------------------------------------------------------

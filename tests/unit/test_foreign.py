@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.foreign import line, lines, one_line
+from beklijf.boundary.foreign import line, lines, one_line
 
 ACTING = [
     *map(chr, range(0x20)),

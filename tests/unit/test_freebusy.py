@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.calendars import freebusy
-from beklijf.conversation import Busy
+from beklijf.ical import free_busy
+from beklijf.model.conversation import Busy
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 START, END = datetime(2027, 1, 4, tzinfo=UTC), datetime(2027, 2, 15, tzinfo=UTC)
@@ -29,8 +29,8 @@ def event(*lines: str, start: str = "DTSTART:20270105T090000Z", end: str = "DTEN
     return "\r\n".join((*(line for line in said if line), "END:VEVENT", "END:VCALENDAR", "")).encode()
 
 
-def of(data: bytes, *, most: int = freebusy.MOST_TIMES) -> tuple[Busy, ...]:
-    return freebusy.of_events(data, SANNE, AMSTERDAM, START, END, most=most)
+def of(data: bytes, *, most: int = free_busy.MOST_TIMES) -> tuple[Busy, ...]:
+    return free_busy.of_events(data, SANNE, AMSTERDAM, START, END, most=most)
 
 
 NINE = Busy(utc(5, 9), utc(5, 10))
@@ -64,15 +64,15 @@ NINE = Busy(utc(5, 9), utc(5, 10))
 def test_every_sort_of_busy_counts_and_free_does_not(line: str, expected: tuple[Busy, ...]) -> None:
     said = f"BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nUID:a\r\n{line}\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"
 
-    assert freebusy.told(said, START, END) == expected
+    assert free_busy.told(said, START, END) == expected
 
 
 def test_a_question_is_the_same_each_time_and_names_everybody() -> None:
     people = ["Karim@voorbeeld.example", "x@bücher.example"]
 
-    asked = freebusy.request("mentor@voorbeeld.example", people, START, END)
+    asked = free_busy.request("mentor@voorbeeld.example", people, START, END)
 
-    assert asked == freebusy.request("mentor@voorbeeld.example", reversed(people), START, END)
+    assert asked == free_busy.request("mentor@voorbeeld.example", reversed(people), START, END)
     lines = asked.replace("\r\n ", "").split("\r\n")
     assert "METHOD:REQUEST" in lines
     assert "ORGANIZER:mailto:mentor@voorbeeld.example" in lines
@@ -169,7 +169,7 @@ def test_times_mean_what_they_mean_to_that_person(start: str, end: str, expected
         event("RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"),
         event("RRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"),
         event(f"RRULE:FREQ=DAILY;BYMINUTE={','.join(map(str, range(60)))};BYSECOND={','.join(map(str, range(60)))}"),
-        event() + b"X" * freebusy.LARGEST,
+        event() + b"X" * free_busy.LARGEST,
     ],
     ids=[
         "nothing",
@@ -223,7 +223,7 @@ MINUTES = st.integers(-3000, 70000)
 def test_merged_times_cover_the_same_minutes_once_and_in_order(spans: list[tuple[int, int]]) -> None:
     times = [Busy(START + timedelta(minutes=n), START + timedelta(minutes=n + length)) for n, length in spans]
 
-    found = freebusy.merged(times, START, END)
+    found = free_busy.merged(times, START, END)
 
     def minutes(busy: list[Busy] | tuple[Busy, ...]) -> set[int]:
         return {m for each in busy for m in range(int((each.start - START) / MINUTE), int((each.end - START) / MINUTE))}

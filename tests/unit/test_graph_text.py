@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.calendars.graph_text import to_html, to_text
-from beklijf.calendars.ics_reader import plain_text
+from beklijf.ical.reader import plain_text
+from beklijf.mime.html import to_html, to_text
 
 LINE = '<div style="width:100%"><span style="opacity:.36">' + "_" * 80 + "</span></div>"
 TEAMS = f'{LINE}<div class="me-email-text"><a href="https://teams.microsoft.com/x">Deelnemen</a></div>{LINE}'

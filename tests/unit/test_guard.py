@@ -9,9 +9,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.calendars import Stored
-from beklijf.canonical import dump, load
-from beklijf.domain import (
+from beklijf.contracts.settings import GuardSettings
+from beklijf.decide.guard import Watch, guard, identify, look_for_faults
+from beklijf.decide.plan import Action, Cause, Change, Current, Draft, Plan, Resend, Withdraw
+from beklijf.ledger import Known, Row
+from beklijf.ledger.outbox import Mail
+from beklijf.model.canonical import dump, load
+from beklijf.model.domain import (
     Anchor,
     Contact,
     Event,
@@ -26,11 +30,7 @@ from beklijf.domain import (
     Session,
     Training,
 )
-from beklijf.ledger import Known, Row
-from beklijf.ledger.outbox import Mail
-from beklijf.reconcile.guard import Watch, guard, identify, look_for_faults
-from beklijf.reconcile.plan import Action, Cause, Change, Current, Draft, Plan, Resend, Withdraw
-from beklijf.settings import GuardSettings
+from beklijf.model.stored import Stored
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.calendars import Agent, Unreadable, ics
-from beklijf.calendars.timezones import NoYearlyRule
-from beklijf.canonical import rhythm
-from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.errors import Refused
-from beklijf.reconcile.merge import take
+from beklijf.decide.merge import take
+from beklijf.ical import ics
+from beklijf.ical.timezones import NoYearlyRule
+from beklijf.model.canonical import rhythm
+from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.errors import Refused
+from beklijf.model.stored import Agent, Unreadable
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beklijf.config import load
 from beklijf.config.init import shifted, write_example
-from beklijf.errors import UsageError
+from beklijf.model.errors import UsageError
 
 EXAMPLE = (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
 DATES = re.compile(r"\d{4}-\d\d-\d\d")

@@ -20,10 +20,10 @@ import pytest
 import recurring_ical_events
 from icalendar import Calendar, Component
 
-from beklijf.calendars import ics
-from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.mailers.invitations import invitation
-from beklijf.mailers.messages import Rendered, message_id
+from beklijf.ical import ics
+from beklijf.mime.invitations import invitation
+from beklijf.mime.messages import Rendered, message_id
+from beklijf.model.domain import Contact, Event, Recurrence, Single
 
 SECRET = b"a secret of the tests"
 GOLDEN = Path(__file__).parents[1] / "golden" / "invitations"

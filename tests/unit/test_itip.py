@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beklijf.calendars import Unreadable, itip
-from beklijf.conversation import Itip
+from beklijf.ical import itip
+from beklijf.model.conversation import Itip
+from beklijf.model.stored import Unreadable
 
 UID = "0d7f6c1a-5a1b-4c0e-9d55-3b1f6a0f2c11-1a2b3c4d@beklijf"
 KARIM = "ATTENDEE;CN=Karim;PARTSTAT=ACCEPTED:mailto:Karim@Voorbeeld.example"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from beklijf.credentials import remember
+from beklijf.boundary.credentials import remember
 from beklijf.service.journal import JournalLines, PlainLines, in_journal
 
 

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.canonical import dump
-from beklijf.domain import Contact, Event, Generation, Kind, Meets, MentorshipKey, Moved, Recurrence, Ref
-from beklijf.errors import Busy, StateError
 from beklijf.ledger import APPLICATION_ID, Known, Ledger, Row
 from beklijf.ledger.facts import read_facts
 from beklijf.ledger.holds import HeldChange, Hold, HoldKind, Holds
+from beklijf.model.canonical import dump
+from beklijf.model.domain import Contact, Event, Kind, Meets, MentorshipKey, Recurrence, Ref
+from beklijf.model.errors import Busy, StateError
+from beklijf.model.facts import Generation, Moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

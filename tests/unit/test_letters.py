@@ -22,14 +22,14 @@ from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 
 from beklijf.config.method import load_method
-from beklijf.domain import Contact, Event, Letter, LetterRule, MentorshipKey, Programme, Recurrence, Role, Single, Span, Topic
-from beklijf.errors import ConfigError
 from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, response_values, template_values
-from beklijf.letters.links import Links
 from beklijf.letters.specimens import responses
-from beklijf.mailers.messages import Rendered
+from beklijf.mime.links import Links
+from beklijf.mime.messages import Rendered
+from beklijf.model.domain import Contact, Event, Letter, LetterRule, MentorshipKey, Programme, Recurrence, Role, Single, Span, Topic
+from beklijf.model.errors import ConfigError
+from beklijf.model.words import LANGUAGES, REASONS, day, days, listed, reason, span
 from beklijf.planning.days import WorkingDays
-from beklijf.words import LANGUAGES, REASONS, day, days, listed, reason, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,20 +20,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beklijf import words
 from beklijf.config.method import load_method
-from beklijf.conversation import PAUSABLE, About, Hindrance, Offer, Response, Token, TokenKind
-from beklijf.domain import Contact, Letter, MentorshipKey, Person, Programme
-from beklijf.events import Writer
 from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, response_values
-from beklijf.letters.links import Links, Replies
 from beklijf.letters.specimens import CASES, READ, Setting, offers, responses
-from beklijf.words import LANGUAGES
+from beklijf.mime.links import Links, Replies
+from beklijf.model import words
+from beklijf.model.conversation import PAUSABLE, About, Hindrance, Offer, Response, Token, TokenKind
+from beklijf.model.domain import Contact, Letter, MentorshipKey, Person, Programme
+from beklijf.model.words import LANGUAGES
+from beklijf.planning.events import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.mailers.messages import Rendered
+    from beklijf.mime.messages import Rendered
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "letters"
 METHOD, _ = load_method("default", Path())

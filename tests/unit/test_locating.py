@@ -14,8 +14,8 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from beklijf.calendars.locating import located
-from beklijf.errors import Down, Transient
+from beklijf.backends.caldav.dns import located
+from beklijf.model.errors import Down, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,21 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf import canonical
-from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.reconcile.merge import (
-    as_configured,
-    differences,
-    ended,
-    fields,
-    half_made,
-    human_fields,
-    merge,
-    name,
-    rebase,
-    single_field,
-    take,
-)
+from beklijf.decide.merge import as_configured, differences, ended, fields, half_made, human_fields, merge, name, rebase, single_field, take
+from beklijf.model import canonical
+from beklijf.model.domain import Contact, Event, Recurrence, Single
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)

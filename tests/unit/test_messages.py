@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.domain import Contact
-from beklijf.errors import Refused
-from beklijf.mailers.messages import LONGEST, Rendered, ascii_address, build, is_secret, kept, message_id, parse
+from beklijf.mime.messages import LONGEST, Rendered, ascii_address, build, is_secret, kept, message_id, parse
+from beklijf.model.domain import Contact
+from beklijf.model.errors import Refused
 
 SECRET = b"a secret of the tests"
 DAY = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf.config.method import DEFAULT, METHODS, load_method
-from beklijf.domain import Anchor, Offset, Role
-from beklijf.errors import ConfigError
+from beklijf.model.domain import Anchor, Offset, Role
+from beklijf.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from beklijf.domain import Method
+    from beklijf.model.domain import Method
 
 TEXT = re.sub("  +# ", "  # ", (METHODS / "default.toml").read_text(encoding="utf-8"))
 

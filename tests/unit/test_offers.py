@@ -32,22 +32,9 @@ from tests.unit.test_planning import (
     training,
 )
 
-from beklijf.conversation import Busy, Hindrance, Offer, Pause
-from beklijf.domain import (
-    Contact,
-    Event,
-    Facts,
-    Generation,
-    Meets,
-    MentorshipKey,
-    Moved,
-    Programme,
-    Recurrence,
-    Ref,
-    Single,
-    Span,
-    Training,
-)
+from beklijf.model.conversation import Busy, Hindrance, Offer, Pause
+from beklijf.model.domain import Contact, Event, Meets, MentorshipKey, Programme, Recurrence, Ref, Single, Span, Training
+from beklijf.model.facts import Facts, Generation, Moved
 from beklijf.planning.offers import Times
 
 NOW = datetime(2027, 1, 14, 12, tzinfo=AMSTERDAM)

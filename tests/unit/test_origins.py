@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.calendars.origins import Origins
-from beklijf.errors import Refused
+from beklijf.backends.caldav.origins import Origins
+from beklijf.model.errors import Refused
 
 HERE = "https://cloud.voorbeeld.example"
 BASE = f"{HERE}/dav/mentor/"

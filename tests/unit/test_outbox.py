@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf.errors import StateError
 from beklijf.ledger import Ledger
 from beklijf.ledger.outbox import Outbox
-from beklijf.reconcile.delivery import back_off
+from beklijf.model.errors import StateError
+from beklijf.tick.outages import back_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.calendars import NOTHING, Changes
-from beklijf.calendars.owners import IN_A_ROW, Owners
-from beklijf.domain import Person
-from beklijf.errors import Transient
+from beklijf.backends.per_person.calendar import IN_A_ROW, Owners
+from beklijf.model.domain import Person
+from beklijf.model.errors import Transient
+from beklijf.model.stored import NOTHING, Changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from beklijf.calendars.owners import Service
+    from beklijf.backends.per_person.calendar import Service
 
 OURS = "mentor@voorbeeld.example"
 

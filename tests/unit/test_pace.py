@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from beklijf import deadline
-from beklijf.errors import Transient
-from beklijf.mailers.pace import Pace
+from beklijf.boundary import deadline
+from beklijf.boundary.pace import Pace
+from beklijf.model.errors import Transient
 
 
 def test_each_turn_comes_after_the_one_before() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from beklijf.calendars.pages import MOST, Pages
-from beklijf.errors import Transient
+from beklijf.boundary.pages import MOST, Pages
+from beklijf.model.errors import Transient
 
 
 def test_pages_that_go_on_under_new_links_end_at_the_thousandth() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.patience import back_off, http_date, retry_after
+from beklijf.boundary.patience import back_off, http_date, retry_after
 
 DATE = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 

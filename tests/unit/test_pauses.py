@@ -34,15 +34,16 @@ from tests.unit.test_planning import (
     training,
 )
 
-from beklijf import canonical
-from beklijf.conversation import Pause
-from beklijf.domain import Facts, Kind, LeftOut, Programme, Ref
-from beklijf.events import Writer
+from beklijf.model import canonical
+from beklijf.model.conversation import Pause
+from beklijf.model.domain import Kind, LeftOut, Programme, Ref
 from beklijf.planning.correspondence import schedule
+from beklijf.planning.events import Writer
 
 if TYPE_CHECKING:
-    from beklijf.conversation import PausedKind
-    from beklijf.domain import Event, Item, Letter, Person
+    from beklijf.model.conversation import PausedKind
+    from beklijf.model.domain import Event, Item, Letter, Person
+    from beklijf.model.facts import Facts
 
 
 def paused(first: str, last: str | None, who: Person = KARIM, kind: PausedKind = "meetings") -> Facts:

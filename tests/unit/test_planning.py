@@ -15,17 +15,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from beklijf.config.method import load_method
-from beklijf.domain import (
+from beklijf.model.domain import (
     Anchor,
     Contact,
-    Facts,
-    Generation,
     Kind,
     LeftOut,
     Meets,
     Mentorship,
     MentorshipKey,
-    Moved,
     OfficeHours,
     Organisation,
     Person,
@@ -35,11 +32,12 @@ from beklijf.domain import (
     Topic,
     Training,
 )
+from beklijf.model.facts import Facts, Generation, Moved
 from beklijf.planning import plan_tracks
 from beklijf.planning.timeline import timeline
 
 if TYPE_CHECKING:
-    from beklijf.domain import Item, Method, Track
+    from beklijf.model.domain import Item, Method, Track
 
 METHOD, _ = load_method("default", Path())
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

@@ -14,16 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beklijf.config.method import load_method
-from beklijf.conversation import Busy, Heard, History, Pause, Said
-from beklijf.domain import (
+from beklijf.model.conversation import Busy, Heard, History, Pause, Said
+from beklijf.model.domain import (
     Contact,
     Event,
-    Facts,
     Kind,
     Meets,
     Mentorship,
     MentorshipKey,
-    Moved,
     OfficeHours,
     Organisation,
     Person,
@@ -33,6 +31,7 @@ from beklijf.domain import (
     Span,
     Training,
 )
+from beklijf.model.facts import Facts, Moved
 from beklijf.planning import plan_tracks
 from beklijf.planning.correspondence import Sent, schedule
 from beklijf.planning.days import WorkingDays, public_holidays
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
     from hypothesis.vendor.pretty import RepresentationPrinter
 
-    from beklijf.domain import Item, Letter, Topic, Track
+    from beklijf.model.domain import Item, Letter, Topic, Track
 
 METHOD, _ = load_method("default", Path())
 LIMITS = METHOD.limits

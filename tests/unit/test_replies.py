@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beklijf.answers import reading
-from beklijf.commands import replies
+from beklijf.rehearse import client_mail
+from beklijf.replies import reader
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-SENT = replies.Envelope(
+SENT = client_mail.Envelope(
     sender="sanne@a.example",
     name="Sanne de Vries",
     to="mentor@a.example",
@@ -19,7 +19,7 @@ SENT = replies.Envelope(
     number=7,
 )
 PLACE = datetime(2027, 1, 21, 9, 0, tzinfo=UTC)
-INVITATION = replies.Invitation(
+INVITATION = client_mail.Invitation(
     uid="x-1a2b3c4d@beklijf",
     place=PLACE,
     sequence=3,
@@ -33,7 +33,7 @@ INVITATION = replies.Invitation(
 
 @pytest.mark.parametrize("partstat", ["ACCEPTED", "TENTATIVE", "DECLINED"])
 def test_an_answer_says_what_to_which_meeting_by_whom(partstat: str) -> None:
-    read = reading.read(replies.answer(SENT, INVITATION, "REPLY", partstat))
+    read = reader.read(client_mail.answer(SENT, INVITATION, "REPLY", partstat))
 
     [message] = read.itip
     assert read.sender == message.attendee == "sanne@a.example"
@@ -42,13 +42,13 @@ def test_an_answer_says_what_to_which_meeting_by_whom(partstat: str) -> None:
 
 
 def test_a_proposal_says_when_and_for_how_long() -> None:
-    [message] = reading.read(replies.answer(SENT, INVITATION, "COUNTER", "TENTATIVE")).itip
+    [message] = reader.read(client_mail.answer(SENT, INVITATION, "COUNTER", "TENTATIVE")).itip
 
     assert (message.method, message.start, message.minutes) == ("COUNTER", INVITATION.start, 45)
 
 
 def test_an_absence_is_a_machines_and_nothing_else() -> None:
-    read = reading.read(replies.absence(SENT))
+    read = reader.read(client_mail.absence(SENT))
 
     assert read.auto == "away"
     assert not read.itip
@@ -58,7 +58,7 @@ def test_an_absence_is_a_machines_and_nothing_else() -> None:
 def test_a_link_carries_its_token_and_the_goal_behind_the_word() -> None:
     token = "bk-abcdefghijklmnopqrst"
 
-    read = reading.read(replies.link(SENT, "Mijn doel", token, "Doel: eerst vragen, dan zeggen"))
+    read = reader.read(client_mail.link(SENT, "Mijn doel", token, "Doel: eerst vragen, dan zeggen"))
 
     assert read.tokens == (token,)
     assert read.goal == "eerst vragen, dan zeggen"
@@ -66,7 +66,7 @@ def test_a_link_carries_its_token_and_the_goal_behind_the_word() -> None:
 
 
 def test_a_mail_that_comes_back_names_the_address_and_the_mail() -> None:
-    read = reading.read(replies.returned(SENT, "noor@a.example", "<1@a.example>"))
+    read = reader.read(client_mail.returned(SENT, "noor@a.example", "<1@a.example>"))
 
     [bounce] = read.bounces
     assert read.report

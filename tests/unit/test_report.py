@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.commands.entries import Entry, Stopped, entry_json
-from beklijf.commands.naming import called
+from beklijf.commands.names import called
+from beklijf.commands.plan_json import Entry, Stopped, entry_json
 from beklijf.commands.report import Report, Words, as_json, grouped_lines, plan_lines, single_lines
-from beklijf.domain import Kind, MentorshipKey, Ref, Role
-from beklijf.errors import Problem
-from beklijf.reconcile.plan import Action
+from beklijf.decide.plan import Action
+from beklijf.model.domain import Kind, MentorshipKey, Ref, Role
+from beklijf.model.errors import Problem
 
 if TYPE_CHECKING:
-    from beklijf.commands.entries import Json
+    from beklijf.commands.plan_json import Json
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 12, 7, 12, 0, tzinfo=AMSTERDAM)

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf import config as configuration
+from beklijf.boundary.credentials import Secret
 from beklijf.commands import rights
 from beklijf.config.init import write_example
-from beklijf.credentials import Secret
-from beklijf.settings import GraphLogin
+from beklijf.contracts.settings import GraphLogin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
 
 DAEMON = 1
 """An account that is on every Debian, with a group of its own."""

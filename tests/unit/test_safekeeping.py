@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beklijf.errors import StateError
 from beklijf.ledger import Ledger
+from beklijf.model.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

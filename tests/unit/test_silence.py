@@ -33,15 +33,16 @@ from tests.unit.test_planning import (
     training,
 )
 
-from beklijf.conversation import Heard, History, Pause, Said
-from beklijf.domain import Anchor, Facts, LetterRule, Offset, Programme, Ref, Role, Span, Training
+from beklijf.model.conversation import Heard, History, Pause, Said
+from beklijf.model.domain import Anchor, LetterRule, Offset, Programme, Ref, Role, Span, Training
 from beklijf.planning import plan_tracks, silence
 from beklijf.planning.silence import Reason, Silence
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from beklijf.domain import Person, Wish
+    from beklijf.model.domain import Person, Wish
+    from beklijf.model.facts import Facts
 
 
 def rule(name: str, role: Role, count: int) -> LetterRule:

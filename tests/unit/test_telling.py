@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from beklijf.domain import Contact, Event, Recurrence, Single
-from beklijf.reconcile.telling import cancels, tells
+from beklijf.decide.notify import cancels, tells
+from beklijf.model.domain import Contact, Event, Recurrence, Single
 
 FIRST = datetime(2027, 1, 21, 15, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

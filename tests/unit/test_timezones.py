@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from beklijf.calendars import timezones
-from beklijf.calendars.timezones import NoYearlyRule
+from beklijf.ical import timezones
+from beklijf.ical.timezones import NoYearlyRule
 
 YEARS = range(2026, 2031)
 BY_THE_MOON = {"Africa/Casablanca", "Africa/El_Aaiun"}

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from beklijf.config import load
-from beklijf.errors import Transient
 from beklijf.ledger import Ledger
 from beklijf.ledger.outbox import Outbox
-from beklijf.reconcile.troubles import Troubles
+from beklijf.model.errors import Transient
+from beklijf.tick.outages import Troubles
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from beklijf import __version__
-from beklijf.conversation import PAUSABLE
-from beklijf.errors import UsageError
+from beklijf.model.conversation import PAUSABLE
+from beklijf.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from beklijf.domain import Organisation
+    from beklijf.model.domain import Organisation
 
 CODES = """exit codes:
   0  done (plan: nothing to do now)      69  a server or an address refused

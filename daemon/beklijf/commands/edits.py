@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beklijf import canonical
-from beklijf.commands.naming import called
-from beklijf.reconcile import merge
+from beklijf.commands.names import called
+from beklijf.decide import merge
+from beklijf.model import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from beklijf.commands.report import Words
-    from beklijf.domain import Event, Ref
     from beklijf.ledger import Row
+    from beklijf.model.domain import Event, Ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from beklijf.errors import UsageError
+from beklijf.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from beklijf.commands.entries import Chosen, Entry
-    from beklijf.settings import Config
+    from beklijf.commands.plan_json import Chosen, Entry
+    from beklijf.contracts.settings import Config
 
 
 def narrowed(config: Config, *, training: str | None, person: str | None) -> Chosen:

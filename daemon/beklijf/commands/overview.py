@@ -7,16 +7,16 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Kind
-from beklijf.reconcile.plan import Action
+from beklijf.decide.plan import Action
+from beklijf.model.domain import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.reconcile.survey import Survey
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
+    from beklijf.tick.outcome import Outcome
+    from beklijf.tick.snapshot import Survey
 
 DATES = 5
 """So many coming dates stand on the first screen."""

@@ -11,24 +11,24 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.commands.entries import entry, entry_json, in_order, instant, problem_json, stopped, stopped_json, upcoming
-from beklijf.commands.naming import mail_called
+from beklijf.commands.names import mail_called
+from beklijf.commands.plan_json import entry, entry_json, in_order, instant, problem_json, stopped, stopped_json, upcoming
 from beklijf.config.check import programme_problems
-from beklijf.domain import Kind, Role
-from beklijf.errors import Problem
-from beklijf.reconcile.delivery import PERHAPS
-from beklijf.reconcile.plan import Action
+from beklijf.decide.plan import Action
+from beklijf.model.domain import Kind, Role
+from beklijf.model.errors import Problem
+from beklijf.tick.delivery import PERHAPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from beklijf.commands.entries import Chosen, Entry, Json, Stopped
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.reconcile.survey import Survey
-    from beklijf.settings import Config
+    from beklijf.commands.plan_json import Chosen, Entry, Json, Stopped
+    from beklijf.contracts.settings import Config
+    from beklijf.tick.engine import Engine
+    from beklijf.tick.outcome import Outcome
+    from beklijf.tick.snapshot import Survey
 
 WIDTH = 80
 INDENT = "  "

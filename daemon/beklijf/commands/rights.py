@@ -10,13 +10,13 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf.credentials import Secret
-from beklijf.errors import Problem
+from beklijf.boundary.credentials import Secret
+from beklijf.model.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
 
 _READ, _WRITE = stat.S_IRGRP | stat.S_IROTH, stat.S_IWGRP | stat.S_IWOTH
 

@@ -1,7 +1,7 @@
 """How every mentorship stands: next meeting, what waits, failed or is held. Pure, but for reading the ledger.
 
 Says what the calendar holds, not what was planned: a meeting that somebody moved is named at its new hour. What people changed
-is worded in ``edits``, what they answered in ``standing``, and all of it as lines and JSON in ``status_report``. Where answers
+is worded in ``edits``, what they answered in ``response_stats``, and all of it as lines and JSON in ``status_report``. Where answers
 are not told by name, a letter that comes of one is a letter and no more.
 """
 
@@ -11,31 +11,31 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from beklijf import canonical
 from beklijf.commands.edits import Remark, edits
-from beklijf.commands.entries import entry
-from beklijf.commands.naming import is_answer, letter_called, mail_called, mail_refs
+from beklijf.commands.names import is_answer, letter_called, mail_called, mail_refs
+from beklijf.commands.plan_json import entry
 from beklijf.commands.report import VERBS
-from beklijf.commands.standing import Standing, standing
-from beklijf.domain import Anchor, Kind
-from beklijf.errors import BackendError
-from beklijf.reconcile.plan import Action, Move, Resend, Withdraw, Write
-from beklijf.reconcile.stages import MAIL, STAGES
-from beklijf.reconcile.troubles import MAILBOX
+from beklijf.commands.response_stats import Standing, standing
+from beklijf.decide.plan import Action, Move, Resend, Withdraw, Write
+from beklijf.model import canonical
+from beklijf.model.domain import Anchor, Kind
+from beklijf.model.errors import BackendError
+from beklijf.tick.outages import MAILBOX
+from beklijf.tick.stages import MAIL, STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from beklijf.commands.entries import Entry
+    from beklijf.commands.plan_json import Entry
     from beklijf.commands.report import Words
-    from beklijf.domain import Mentorship, MentorshipKey, Track, Training
+    from beklijf.contracts.settings import Config
     from beklijf.ledger import Row, Trouble
     from beklijf.ledger.aside import Aside
     from beklijf.ledger.outbox import Mail
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.survey import Survey
-    from beklijf.settings import Config
+    from beklijf.model.domain import Mentorship, MentorshipKey, Track, Training
+    from beklijf.tick.engine import Engine
+    from beklijf.tick.snapshot import Survey
 
 MEETINGS = frozenset({Kind.MEETING, Kind.SERIES})
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beklijf.commands.entries import instant
-from beklijf.commands.naming import called
+from beklijf.commands.names import called
+from beklijf.commands.plan_json import instant
 from beklijf.commands.report import counted, wrapped
 from beklijf.planning.silence import Reason
-from beklijf.reconcile.stages import CALENDAR, INBOX, MAIL, SCHEDULE, WRITING
-from beklijf.reconcile.troubles import MAILBOX
+from beklijf.tick.outages import MAILBOX
+from beklijf.tick.stages import CALENDAR, INBOX, MAIL, SCHEDULE, WRITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from beklijf.commands.edits import Remark
-    from beklijf.commands.entries import Json
+    from beklijf.commands.plan_json import Json
     from beklijf.commands.report import Words
-    from beklijf.commands.standing import Answer, Counts, Pair, Standing
+    from beklijf.commands.response_stats import Answer, Counts, Pair, Standing
     from beklijf.commands.status import PairStatus, Remarks, Status
-    from beklijf.domain import Mentorship, Person, Training
     from beklijf.ledger import Trouble
+    from beklijf.model.domain import Mentorship, Person, Training
 
 INVITE = {
     "server": "The calendar server sends the invitations.",

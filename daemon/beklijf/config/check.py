@@ -7,22 +7,22 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from beklijf.calendars import timezones
-from beklijf.config.reading import nearest_line, spelt
+from beklijf.config.reader import nearest_line, spelt
 from beklijf.config.toml_lines import lines_of
-from beklijf.domain import Item, Kind
-from beklijf.errors import Problem
+from beklijf.ical import timezones
+from beklijf.model.domain import Item, Kind
+from beklijf.model.errors import Problem
+from beklijf.model.words import day as in_words
+from beklijf.model.words import weekday as weekday_in_words
 from beklijf.planning.agendas import Agendas
 from beklijf.planning.days import on_or_after, public_holidays
 from beklijf.planning.timeline import timeline
-from beklijf.words import day as in_words
-from beklijf.words import weekday as weekday_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from beklijf.domain import Meets, MentorshipKey, Person, Track, Training
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
+    from beklijf.model.domain import Meets, MentorshipKey, Person, Track, Training
 
 _HOLD_BOTH = (Kind.MEETING, Kind.SERIES)
 """A reminder is shown as free: it takes nobody's hour."""

@@ -7,8 +7,8 @@ import tomllib
 from datetime import date, timedelta
 from pathlib import Path
 
-from beklijf import files
-from beklijf.errors import UsageError
+from beklijf.boundary import files
+from beklijf.model.errors import UsageError
 
 SOONEST = timedelta(days=21)
 """The first session lies this far ahead or up to six days more, so that letters and invitations are due at once."""

@@ -35,14 +35,14 @@ from beklijf.config.logins import (
     refuse_places,
 )
 from beklijf.config.values import amount, choice, deadline, text, whole
-from beklijf.settings import DEADLINE, FINAL_DEADLINE, CalendarSettings, GuardSettings, MailSettings, ServiceSettings
+from beklijf.contracts.settings import DEADLINE, FINAL_DEADLINE, CalendarSettings, GuardSettings, MailSettings, ServiceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from beklijf.config.reading import Table
-    from beklijf.domain import Contact
+    from beklijf.config.reader import Table
+    from beklijf.model.domain import Contact
 
     _CalendarKind = Literal["folder", "caldav", "exchange", "graph", "google"]
     _MailKind = Literal["folder", "smtp", "exchange", "graph"]

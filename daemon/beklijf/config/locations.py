@@ -9,15 +9,15 @@ import re
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from beklijf.boundary.credentials import Secret
 from beklijf.config.values import Wrong, text
-from beklijf.credentials import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from urllib.parse import SplitResult
 
-    from beklijf.config.reading import Table
+    from beklijf.config.reader import Table
 
 
 def references(key: str) -> str:

@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from beklijf.accounts import exchange_online
+from beklijf.backends.exchange import online
+from beklijf.boundary.credentials import Secret
 from beklijf.config.locations import existing_file, host_name, host_of, references, secret, warn_unprotected, web_address
 from beklijf.config.values import choice, tabled, text
-from beklijf.credentials import Secret
-from beklijf.settings import ExchangeLogin, GoogleLogin, GraphLogin
+from beklijf.contracts.settings import ExchangeLogin, GoogleLogin, GraphLogin
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from beklijf.config.reading import Table
-    from beklijf.settings import CalendarSettings, InboxSettings, MailSettings
+    from beklijf.config.reader import Table
+    from beklijf.contracts.settings import CalendarSettings, InboxSettings, MailSettings
 
     Settings = CalendarSettings | MailSettings | InboxSettings
 
@@ -140,11 +140,11 @@ def _refuse_exchange_online(table: Table, login: ExchangeLogin, mailbox: str) ->
     """Refuse what is no server of one's own; without a url it is autodiscover that leads there, by the address's domain."""
     host = host_of(login.url)
     if host:
-        found, key = exchange_online.is_host(host), "url"
+        found, key = online.is_host(host), "url"
     else:
-        found, key = any(exchange_online.is_host(address.rpartition("@")[2]) for address in (login.user, mailbox)), None
+        found, key = any(online.is_host(address.rpartition("@")[2]) for address in (login.user, mailbox)), None
     if found:
-        table.wrong(key, exchange_online.BLOCKED, exchange_online.INSTEAD)
+        table.wrong(key, online.BLOCKED, online.INSTEAD)
 
 
 def _graph(table: Table, folder: Path) -> GraphLogin:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from beklijf.config.addresses import address
 from beklijf.config.locations import calendar_address, check_server, filled, only_with
 from beklijf.config.logins import VENDORS, refuse_places
-from beklijf.config.reading import span_table
+from beklijf.config.reader import span_table
 from beklijf.config.values import Wrong, choice, span, text, weekdays, zone
-from beklijf.domain import Person
-from beklijf.words import LANGUAGES
+from beklijf.model.domain import Person
+from beklijf.model.words import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from beklijf.config.reading import Table
-    from beklijf.domain import Organisation, Training
-    from beklijf.settings import CalendarSettings
+    from beklijf.config.reader import Table
+    from beklijf.contracts.settings import CalendarSettings
+    from beklijf.model.domain import Organisation, Training
 
 _SUGGESTIONS = 5
 """Finding the closest of 20,000 addresses takes a while; whoever mistyped more than this many has seen the pattern."""

@@ -17,11 +17,11 @@ from secrets import token_hex
 from sys import intern
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Kind, Meets, MentorshipKey, Ref
-from beklijf.errors import StateError
-from beklijf.ledger.facts import spell
-from beklijf.ledger.safekeeping import Hold, hold, marks
+from beklijf.ledger.state_file import Hold, hold, marks
 from beklijf.ledger.transactions import transaction, translated
+from beklijf.model.domain import Kind, Meets, MentorshipKey, Ref
+from beklijf.model.errors import StateError
+from beklijf.model.facts import spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

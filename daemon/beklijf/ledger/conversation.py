@@ -1,4 +1,4 @@
-"""What people said, as the ledger keeps it: heard, proposals, tokens, goals, pauses, bounces. It stores; ``hearing`` decides.
+"""What people said, as the ledger keeps it: heard, proposals, tokens, goals, pauses, bounces. It stores; ``from_calendar`` decides.
 
 Call the writing methods inside ``ledger.write()``. Whose an address is, is not written down but looked up when it is read: so
 an answer from an address that nobody knew counts from the day on which the config says whose it is.
@@ -13,9 +13,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from beklijf.conversation import ANSWERS, Heard, History, Invited, Pause, Proposal, Said, Token, TokenKind
-from beklijf.domain import Kind, MentorshipKey, Ref
 from beklijf.ledger import stamp
+from beklijf.model.conversation import ANSWERS, Heard, History, Invited, Pause, Proposal, Said, Token, TokenKind
+from beklijf.model.domain import Kind, MentorshipKey, Ref
 
 if TYPE_CHECKING:
     import sqlite3

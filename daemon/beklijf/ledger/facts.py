@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from beklijf.domain import Facts, Generation, Kind, Meets, MentorshipKey, Moved, Ref
+from beklijf.model.domain import Kind, Meets, MentorshipKey, Ref
+from beklijf.model.facts import Facts, Generation, Moved, spell
 
 if TYPE_CHECKING:
     import sqlite3
@@ -57,8 +58,3 @@ def read_facts(db: sqlite3.Connection, config: Mapping[MentorshipKey, Meets | No
             for ref, number, since in db.execute("SELECT ref, number, since FROM generation")
         },
     )
-
-
-def spell(meets: Meets | None) -> str:
-    """Return a config's hour as text to compare with later."""
-    return "" if meets is None else f"{meets.weekday} {meets.at} {meets.minutes} {meets.zone.key}"

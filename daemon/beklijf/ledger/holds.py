@@ -1,4 +1,4 @@
-"""What the guard holds, as the ledger keeps it from one tick to the next. It stores; ``holding`` and ``guard`` decide."""
+"""What the guard holds, as the ledger keeps it from one tick to the next. It stores; ``standing_holds`` and ``guard`` decide."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Ref
 from beklijf.ledger import stamp
+from beklijf.model.domain import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

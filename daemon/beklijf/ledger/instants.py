@@ -4,7 +4,7 @@
     -------------------------------------  --------------------------  ---------------------------------------------------
     when something is tried again          the longest back-off        now, whatever the clock: trying early harms nobody
     when something happened or was noted   five minutes                now, by a clock that is trusted
-    when things were looked at             five minutes                now, so: nothing is erased for a day (``forgetting``)
+    when things were looked at             five minutes                now, so: nothing is erased for a day (``erasure``)
     the last tick                          -                           untouched: by it the guard sees that the clock went back
 
 What lies ahead by its nature stays as it is: meetings, pauses, hours, the days of sessions.

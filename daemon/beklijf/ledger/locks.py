@@ -8,8 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from beklijf import files
-from beklijf.errors import Busy, StateError
+from beklijf.boundary import files
+from beklijf.model.errors import Busy, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

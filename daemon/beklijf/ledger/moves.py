@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from beklijf.domain import Kind, MentorshipKey, Ref
 from beklijf.ledger import Row
+from beklijf.model.domain import Kind, MentorshipKey, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from beklijf.domain import MentorshipKey, Ref
 from beklijf.ledger import stamp
+from beklijf.model.domain import MentorshipKey, Ref
 from beklijf.planning.correspondence import Sent
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
 
-    from beklijf.domain import Letter
     from beklijf.ledger import Ledger
+    from beklijf.model.domain import Letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

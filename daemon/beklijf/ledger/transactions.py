@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from beklijf.errors import Busy, StateError
-from beklijf.ledger.safekeeping import DAMAGED
+from beklijf.ledger.state_file import DAMAGED
+from beklijf.model.errors import Busy, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,21 +19,22 @@ from jinja2.ext import Extension
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from beklijf import contents, words
-from beklijf.conversation import Response
-from beklijf.domain import Kind
-from beklijf.errors import ConfigError, Problem
+from beklijf.boundary import contents
 from beklijf.letters import markup, response_values, template_values
-from beklijf.letters.links import Links
-from beklijf.mailers.messages import Rendered
+from beklijf.mime.links import Links
+from beklijf.mime.messages import Rendered
+from beklijf.model import words
+from beklijf.model.conversation import Response
+from beklijf.model.domain import Kind
+from beklijf.model.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from beklijf.conversation import Offer
-    from beklijf.domain import Contact, Event, Item, Letter, LetterRule, Person, Programme, Single, Topic, Track
     from beklijf.letters.template_values import Value, Values
+    from beklijf.model.conversation import Offer
+    from beklijf.model.domain import Contact, Event, Item, Letter, LetterRule, Person, Programme, Single, Topic, Track
 
 Around = Literal["invitation", "update", "cancelled", "left"]
 """What the mail is around: a REQUEST that is new or changed, a CANCEL for everybody, or for one person who is no longer asked."""

@@ -12,7 +12,10 @@ from itertools import product
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
-from beklijf.domain import (
+from beklijf.letters import TOO_LARGE, Letters
+from beklijf.letters.specimens import CASES, offers, responses
+from beklijf.mime.messages import Rendered
+from beklijf.model.domain import (
     Contact,
     Item,
     Kind,
@@ -34,19 +37,16 @@ from beklijf.domain import (
     Training,
     Wish,
 )
-from beklijf.errors import ConfigError, Problem
-from beklijf.events import Writer
-from beklijf.letters import TOO_LARGE, Letters
-from beklijf.letters.specimens import CASES, offers, responses
-from beklijf.mailers.messages import Rendered
-from beklijf.words import LANGUAGES
+from beklijf.model.errors import ConfigError, Problem
+from beklijf.model.words import LANGUAGES
+from beklijf.planning.events import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from beklijf.domain import LetterRule, Method
     from beklijf.letters import Around, Page
     from beklijf.letters.specimens import Setting
+    from beklijf.model.domain import LetterRule, Method
 
 ZONE: Final = ZoneInfo("Europe/Amsterdam")
 SESSIONS: Final = (date(2026, 12, 8), date(2027, 1, 12), date(2027, 1, 13), date(2027, 2, 9))

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beklijf import words
-from beklijf.conversation import About, Offer
-from beklijf.domain import Contact, Role
 from beklijf.letters import markup
-from beklijf.letters.links import Replies
 from beklijf.letters.template_values import common, contact, of_training, offered, pausing
+from beklijf.mime.links import Replies
+from beklijf.model import words
+from beklijf.model.conversation import About, Offer
+from beklijf.model.domain import Contact, Role
 
 if TYPE_CHECKING:
-    from beklijf.conversation import Response
-    from beklijf.domain import Person, Programme
-    from beklijf.letters.links import Links
     from beklijf.letters.template_values import Value, Values
+    from beklijf.mime.links import Links
+    from beklijf.model.conversation import Response
+    from beklijf.model.domain import Person, Programme
 
 TO_THE_COORDINATOR = frozenset({About.PAUSED, About.RESUMED, About.MENTOR_PAUSED, About.MAILBOX_GONE})
 """Letters that the mentor can't do anything about, or isn't there to answer."""

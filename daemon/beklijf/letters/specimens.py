@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from beklijf.conversation import PAUSABLE, About, Hindrance, Offer, Response
-from beklijf.letters.links import Links
+from beklijf.mime.links import Links
+from beklijf.model.conversation import PAUSABLE, About, Hindrance, Offer, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from zoneinfo import ZoneInfo
 
-    from beklijf.domain import Programme
+    from beklijf.model.domain import Programme
 
 OFFERS: Final = (0, 1, 3)
 

@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from beklijf import words
-from beklijf.canonical import clock
-from beklijf.domain import Contact, Kind, Role
 from beklijf.letters import markup
-from beklijf.letters.links import Links, Replies
+from beklijf.mime.links import Links, Replies
+from beklijf.model import words
+from beklijf.model.canonical import clock
+from beklijf.model.domain import Contact, Kind, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-    from beklijf.conversation import Offer
-    from beklijf.domain import Event, Item, Letter, Person, Programme, Single, Track, Training, Wish
+    from beklijf.model.conversation import Offer
+    from beklijf.model.domain import Event, Item, Letter, Person, Programme, Single, Track, Training, Wish
 
 Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
 Values: TypeAlias = dict[str, Value]

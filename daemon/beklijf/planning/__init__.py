@@ -10,16 +10,16 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Item, Kind, LeftOut, Notice, Track
+from beklijf.model.domain import Item, Kind, LeftOut, Notice, Track
 from beklijf.planning.agendas import Agendas
 from beklijf.planning.busy import wanted_busy
 from beklijf.planning.days import DAY
 from beklijf.planning.hours import choose_hour, settle_known_hour
+from beklijf.planning.meetings import Singles, ask_at_first_meeting, name_long_gaps
 from beklijf.planning.pairs import make_pairs
 from beklijf.planning.pauses import Pauses, take_out, without
 from beklijf.planning.reminders import reminders
 from beklijf.planning.silence import Ladder
-from beklijf.planning.singles import Singles, ask_at_first_meeting, name_long_gaps
 from beklijf.planning.timeline import timeline
 from beklijf.planning.wishes import planned_letters, wishes
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
-    from beklijf.domain import Facts, Mentorship, MentorshipKey, Organisation, Topic, Training, Wish
+    from beklijf.model.domain import Mentorship, MentorshipKey, Organisation, Topic, Training, Wish
+    from beklijf.model.facts import Facts
     from beklijf.planning.pairs import Member, Pair, Single
     from beklijf.planning.timeline import Timeline
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-    from beklijf.conversation import Busy
-    from beklijf.domain import Organisation, Person, Training
+    from beklijf.model.conversation import Busy
+    from beklijf.model.domain import Organisation, Person, Training
     from beklijf.planning.days import PersonDays
 
 _LONGEST = 24 * 60

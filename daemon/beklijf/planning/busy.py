@@ -9,14 +9,15 @@ from bisect import bisect_left
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Kind
+from beklijf.model.domain import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from beklijf.conversation import Busy
-    from beklijf.domain import Facts, MentorshipKey, Person, Track
+    from beklijf.model.conversation import Busy
+    from beklijf.model.domain import MentorshipKey, Person, Track
+    from beklijf.model.facts import Facts
 
 _SOON = timedelta(days=1)
 _AROUND = timedelta(weeks=2)

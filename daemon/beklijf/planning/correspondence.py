@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Letter, Role
+from beklijf.model.domain import Letter, Role
 from beklijf.planning.days import DAY, WorkingDays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
-    from beklijf.conversation import Pause
-    from beklijf.domain import Limits, Organisation, Person, Ref, Wish
+    from beklijf.model.conversation import Pause
+    from beklijf.model.domain import Limits, Organisation, Person, Ref, Wish
     from beklijf.planning.days import PersonDays
 
 

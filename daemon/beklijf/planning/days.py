@@ -10,12 +10,12 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from beklijf.errors import ConfigError, Problem
+from beklijf.model.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from beklijf.domain import Organisation, Person, Span
+    from beklijf.model.domain import Organisation, Person, Span
 
 DAY = timedelta(days=1)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Meets
+from beklijf.model.domain import Meets
 from beklijf.planning.days import DAY, on_or_after
 from beklijf.planning.pairs import start_at
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from beklijf.domain import Facts, MeetingRule, SeriesRule
+    from beklijf.model.domain import MeetingRule, SeriesRule
+    from beklijf.model.facts import Facts
     from beklijf.planning.agendas import Agendas
     from beklijf.planning.pairs import Pair
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from beklijf.conversation import ANSWERS, History, Said
-from beklijf.domain import Ref, Role
+from beklijf.model.conversation import ANSWERS, History, Said
+from beklijf.model.domain import Ref, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from beklijf.domain import Item, Mentorship
+    from beklijf.model.domain import Item, Mentorship
 
 INITIATIVE = frozenset({Said.PROPOSED, Said.MOVED})
 """Who does that is at it: rows begin anew."""

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from beklijf import canonical
-from beklijf.conversation import Hindrance, Offer
-from beklijf.domain import Kind
+from beklijf.model import canonical
+from beklijf.model.conversation import Hindrance, Offer
+from beklijf.model.domain import Kind
 from beklijf.planning.agendas import Agendas
 from beklijf.planning.days import DAY, around, on_or_after
 from beklijf.planning.hours import collisions, lay, suits, weekly_hours, window_start
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
-    from beklijf.domain import Event, Facts, Meets, Mentorship, MentorshipKey, Person, Programme, Track
+    from beklijf.model.domain import Event, Meets, Mentorship, MentorshipKey, Person, Programme, Track
+    from beklijf.model.facts import Facts
     from beklijf.planning.pairs import Pair
 
 _REACH = 14

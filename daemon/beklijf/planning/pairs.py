@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Notice, Ref
+from beklijf.model.domain import Notice, Ref
 from beklijf.planning.agendas import day_of
 from beklijf.planning.days import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from beklijf.domain import Facts, Limits, Meets, Mentorship, MentorshipKey, Person, SeriesRule, Topic, Training
+    from beklijf.model.domain import Limits, Meets, Mentorship, MentorshipKey, Person, SeriesRule, Topic, Training
+    from beklijf.model.facts import Facts
     from beklijf.planning.agendas import Agendas
     from beklijf.planning.timeline import Timeline
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Topic
+from beklijf.model.domain import Topic
 from beklijf.planning.agendas import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
-    from beklijf.conversation import Pause, PausedKind
-    from beklijf.domain import Person
+    from beklijf.model.conversation import Pause, PausedKind
+    from beklijf.model.domain import Person
     from beklijf.planning.pairs import Pair
 
 PAUSED = "paused"

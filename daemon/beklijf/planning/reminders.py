@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Item, Kind, LeftOut, Meets, Ref, Role
+from beklijf.model.domain import Item, Kind, LeftOut, Meets, Ref, Role
 from beklijf.planning.days import DAY, around
 from beklijf.planning.pairs import start_at
 from beklijf.planning.pauses import PAUSED, Pauses, without
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from beklijf.domain import Facts, Mentorship, MentorshipKey, Person, ReminderRule, Training
+    from beklijf.model.domain import Mentorship, MentorshipKey, Person, ReminderRule, Training
+    from beklijf.model.facts import Facts
     from beklijf.planning.agendas import Agendas
     from beklijf.planning.timeline import Timeline
 

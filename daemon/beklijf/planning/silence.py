@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from beklijf.conversation import ANSWERS, History, Said
-from beklijf.domain import Anchor, Kind, Ref, Role, Span, Wish
+from beklijf.model.conversation import ANSWERS, History, Said
+from beklijf.model.domain import Anchor, Kind, Ref, Role, Span, Wish
 from beklijf.planning.agendas import day_of
 from beklijf.planning.days import DAY, WorkingDays
 from beklijf.planning.in_a_row import INITIATIVE, Run, find_run, in_order
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import date, datetime
 
-    from beklijf.conversation import Heard
-    from beklijf.domain import Facts, Item, LetterRule, Mentorship, MentorshipKey, Method, Person, Programme, Track, Training
+    from beklijf.model.conversation import Heard
+    from beklijf.model.domain import Item, LetterRule, Mentorship, MentorshipKey, Method, Person, Programme, Track, Training
+    from beklijf.model.facts import Facts
 
 _LIFE = frozenset({Said.ACCEPTED, Said.TENTATIVE, Said.DECLINED, Said.PROPOSED, Said.WROTE, Said.MOVED, Said.CANCELLED})
 """Whoever says one of these reads what we send."""

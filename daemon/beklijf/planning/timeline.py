@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Anchor
+from beklijf.model.domain import Anchor
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from beklijf.domain import Session, Training
+    from beklijf.model.domain import Session, Training
 
 
 @dataclass(frozen=True, slots=True)

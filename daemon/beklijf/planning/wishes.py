@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beklijf.domain import Ref, Role, Wish
+from beklijf.model.domain import Ref, Role, Wish
 from beklijf.planning.agendas import day_of
 from beklijf.planning.days import DAY
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from beklijf.domain import Facts, LetterRule, Mentorship, Session
+    from beklijf.model.domain import LetterRule, Mentorship, Session
+    from beklijf.model.facts import Facts
     from beklijf.planning.days import WorkingDays
     from beklijf.planning.timeline import Timeline
 

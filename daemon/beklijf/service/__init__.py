@@ -28,25 +28,25 @@ from typing import TYPE_CHECKING
 from schedule import Scheduler
 
 from beklijf import config as configuration
-from beklijf import deadline, foreign
+from beklijf.boundary import deadline, foreign
 from beklijf.commands import overview, rights
-from beklijf.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.ledger.locks import locked
-from beklijf.reconcile.opening import opened
-from beklijf.reconcile.stages import STAGES
+from beklijf.model.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.service import demo as demos
 from beklijf.service import journal
 from beklijf.service.notify import Notifier
 from beklijf.service.signals import Signals
+from beklijf.tick.stages import STAGES
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from beklijf.reconcile.engine import Engine
-    from beklijf.reconcile.outcome import Outcome
-    from beklijf.reconcile.plan import Plan
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
+    from beklijf.decide.plan import Plan
+    from beklijf.tick.engine import Engine
+    from beklijf.tick.outcome import Outcome
 
 log = logging.getLogger("beklijf")
 

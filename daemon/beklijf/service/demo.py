@@ -14,17 +14,17 @@ from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.errors import Problem, UsageError
+from beklijf.decide import guard
+from beklijf.decide.plan import Create, Send
 from beklijf.ledger import Ledger
-from beklijf.reconcile import guard
-from beklijf.reconcile.opening import opened
-from beklijf.reconcile.plan import Create, Send
+from beklijf.model.errors import Problem, UsageError
+from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from beklijf.reconcile.engine import Engine
-    from beklijf.settings import Config
+    from beklijf.contracts.settings import Config
+    from beklijf.tick.engine import Engine
 
 LOOKS = 50
 """So many moments are looked at for the first one; with the example it is the second at most."""

@@ -16,8 +16,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from beklijf.credentials import masked
-from beklijf.foreign import line
+from beklijf.boundary.credentials import masked
+from beklijf.boundary.foreign import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

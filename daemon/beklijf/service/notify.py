@@ -8,7 +8,7 @@ import socket
 import time
 from datetime import timedelta
 
-from beklijf.foreign import one_line
+from beklijf.boundary.foreign import one_line
 
 log = logging.getLogger("beklijf")
 

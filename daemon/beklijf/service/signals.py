@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from beklijf import deadline
+from beklijf.boundary import deadline
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType

@@ -17,17 +17,18 @@ from tests.fakes.company import Company, Entry, Guest
 from tests.fakes.ews import items
 from tests.fakes.ews.server import EwsServer, running
 
-from beklijf.calendars import Agent, open_calendar
-from beklijf.calendars.exchange import ExchangeCalendar
-from beklijf.settings import CalendarSettings, ExchangeLogin
+from beklijf.backends.exchange.calendar import ExchangeCalendar
+from beklijf.backends.registry import open_calendar
+from beklijf.contracts.settings import CalendarSettings, ExchangeLogin
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from beklijf.calendars import Stored
-    from beklijf.credentials import Secret
-    from beklijf.domain import Event
+    from beklijf.boundary.credentials import Secret
+    from beklijf.model.domain import Event
+    from beklijf.model.stored import Stored
 
 PEOPLE = (SANNE.email, KARIM.email, NOOR.email)
 

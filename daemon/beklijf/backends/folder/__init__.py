@@ -1,0 +1,1 @@
+"""Folders of files: calendars as .ics, mail as Maildir."""

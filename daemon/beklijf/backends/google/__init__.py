@@ -1,0 +1,1 @@
+"""Google Workspace, by the Calendar API v3."""

@@ -1,0 +1,1 @@
+"""Mail by the standards: SMTP out, IMAP in."""

@@ -1,0 +1,396 @@
+"""The programme held against the ledger and the calendar: what a tick would do. Pure: a world in, a draft out.
+
+    item     ledger        calendar     what happens
+    -------  ------------  -----------  --------------------------------------------------------------------------------
+    wanted   -             -            created, once it opens
+    wanted   -             there        adopted as it is (a lost or restored ledger); nobody is told
+    wanted   live          there        merged field by field (``merge``)
+    wanted   live          gone         a human deleted it: not made again; the attendees are told
+    wanted   deleted       -            nothing, until restored
+    wanted   deleted       there        a human brought it back: live again
+    -        live          there        what is still to come is withdrawn; a begun series ends and keeps its past
+    -        live          gone         closed
+    -        -             there        an orphan of ours: reported, never touched
+
+A begun series that would have to be re-timed or re-peopled ends, and its next generation goes on under a new UID; so does one
+of which a scheduling server gave people single meetings, which it would leave with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from beklijf.decide import due_mail, merge, notify, proposals, responses, withdrawals
+from beklijf.decide.plan import Action, Cause, Change, Create, Draft, Move, World, Write
+from beklijf.ledger import Row
+from beklijf.model import canonical
+from beklijf.model.domain import Kind
+from beklijf.model.errors import Problem
+from beklijf.model.facts import spell
+from beklijf.model.stored import TOLD
+from beklijf.planning import events
+from beklijf.planning.pauses import PAUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from beklijf.decide.notify import Tell
+    from beklijf.model.domain import Event, Item, Ref
+    from beklijf.model.stored import Stored
+
+QUIET = timedelta(minutes=10)
+"""How long a human's change must have stood before others are told: people drag twice."""
+
+
+def draft(world: World) -> Draft:
+    """Return all that a tick would do now, and what it would note."""
+    return _Drafting(world).draft()
+
+
+class _Drafting:
+    """Collects while it walks over items, rows and letters; the world is only read."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.now = world.now
+        self.changes: list[Change] = []
+        self.records: list[Row] = []
+        self.adopted: list[Row] = []
+        self.problems: list[Problem] = []
+        self.later: list[datetime] = []
+        self.resting: set[Ref] = set()
+        self.unknown = set(world.current.stored) - set(world.rows)
+        self.welcome = due_mail.welcomes(world.letters)
+
+    def draft(self) -> Draft:
+        by_ref = {(row.ref, row.generation): row for row in self.world.rows.values()}
+        self.changes += proposals.settle(self.world)
+        moving = {change.work.row.uid for change in self.changes if isinstance(change.work, Move)}
+        wanted: set[str] = set()
+        for item in self._items():
+            row = by_ref.get((item.ref, item.generation))
+            if row is None:
+                self._appear(item)
+            else:
+                wanted.add(row.uid)
+                if row.uid not in moving:  # what else there is to do for it waits for the next tick
+                    self._keep(item, row)
+        for uid, row in self.world.rows.items():
+            if uid not in wanted:
+                self._leave(row)
+        self._orphans()
+        assumed = due_mail.assumed(self.world.letters, {m for row in self.adopted for m in row.mentorships})
+        letters, later = due_mail.changes(self.world, assumed)
+        letters += responses.due(self.world)
+        self.later += later
+        return Draft(
+            changes=(*self.changes, *letters),
+            records=tuple(self.records),
+            adopted=tuple(self.adopted),
+            assumed=assumed,
+            problems=tuple(self.problems),
+            next=min((at for at in self.later if at > self.now), default=None),
+            resting=frozenset(self.resting),
+        )
+
+    def _items(self) -> Iterator[Item]:
+        for track in self.world.programme.tracks.values():
+            yield from track.items
+
+    # -- items -------------------------------------------------------------------------------------------------------
+
+    def _appear(self, item: Item) -> None:
+        """Create an item that has no row, or adopt the event that stands for it already."""
+        if self.unknown and (found := self._own(item)):
+            self._adopt(item, *found)
+            return
+        if item.starts[-1] <= self.now:
+            return
+        opens = max(item.opens, self._welcome(item))
+        if opens > self.now:
+            self.later.append(opens)
+        elif self.world.unsettled & set(item.mentorships):
+            self.resting.add(item.ref)
+        elif not self._rests(item.ref):
+            self._create(item)
+
+    def _welcome(self, item: Item) -> datetime:
+        """Return when the last of the people in *item* is welcomed; now, when they all have been."""
+        return max([self.now, *(self.welcome[m] for m in item.mentorships if m in self.welcome)])
+
+    def _create(self, item: Item, *, cause: Cause | None = None) -> None:
+        event = self.world.writer.event(item)
+        self.changes.append(
+            self._change(
+                Action.CREATE,
+                item,
+                work=Create(row=self._row(item, event), event=event),
+                cause=cause or (Cause.CHANGE if item.caught_up else Cause.DUE),
+                tells=notify.by_us(notify.tells(None, event, now=self.now), self.world.sender),
+                why=item.why,
+            )
+        )
+
+    def _own(self, item: Item) -> tuple[int, Stored] | None:
+        """Find the event of *item* that a ledger before this one wrote; of several generations, the last."""
+        for generation in range(item.generation + 9, item.generation - 1, -1):
+            uid = events.uid(self.world.writer.installation, item.ref, generation)
+            if uid in self.unknown:
+                return generation, self.world.current.stored[uid]
+        return None
+
+    def _adopt(self, item: Item, generation: int, stored: Stored) -> None:
+        desired = self.world.writer.event(item, generation=generation)
+        desired = merge.rebase(desired, stored.event, self.now) or desired
+        seen = canonical.dump(stored.event)
+        self.unknown.discard(stored.event.uid)
+        self.adopted.append(
+            replace(
+                self._row(item, replace(desired, uid=stored.event.uid)),
+                generation=generation,
+                state="live",
+                seen=seen,
+                told=seen,
+                href=stored.href,
+                etag=stored.etag,
+                sequence=stored.sequence,
+                ours=tuple(sorted(stored.unreachable)),
+                known_as=stored.known_as,
+            )
+        )
+
+    def _keep(self, item: Item, row: Row) -> None:
+        """Hold one item against its row and the calendar."""
+        stored = self.world.current.stored.get(row.uid)
+        if row.state == "intended" and stored is None:
+            if item.starts[-1] > self.now and not self._rests(item.ref):
+                self._create(item, cause=Cause.DUE)
+            return
+        if row.state == "withdrawing":
+            self.changes.append(withdrawals.withdrawal(self.world, row, why="was being withdrawn"))
+            return
+        if row.state == "deleted" and stored is None:
+            self._tell_deletion(row)
+            return
+        if row.uid in self.world.current.gone:
+            self._bury(row)
+            return
+        if self._rests(row.ref):
+            return
+        desired = self.world.writer.event(replace(item, generation=row.generation))
+        if desired.uid != row.uid:
+            desired = replace(desired, uid=row.uid)
+        quiet = stored is None and row.changed_at is None and row.told == row.seen  # else somebody is still to be told
+        if quiet and canonical.dump(desired) == row.asked:
+            return
+        self._merge(item, row, stored, desired)
+
+    def _merge(self, item: Item, row: Row, stored: Stored | None, desired: Event) -> None:
+        asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+        server = stored.event if stored else seen
+        if row.state == "intended" and (half := merge.half_made(asked, server)):
+            asked = seen = half
+            row = replace(row, asked=canonical.dump(half))
+        if max(canonical.meetings(server) or (self.now,)) <= self.now >= item.starts[-1]:
+            return
+        persons = tuple(p.key for p in item.people)
+        if persons != row.persons and (welcome := self._welcome(item)) > self.now:
+            self.later.append(welcome)  # who takes over is welcomed first; until then it stays with whom it was
+            persons, desired = row.persons, merge.take(desired, asked, {"people"})
+        if desired.organizer.email.casefold() != asked.organizer.email.casefold():
+            # nothing in an event can change whose it is; a reminder is one person's, and nobody is invited anew
+            self._next_generation(item, row, server, organizer="" if item.kind is Kind.REMINDER else desired.organizer.email)
+            return
+        if canonical.rhythm(server)[0] <= self.now:
+            going_on = merge.rebase(desired, asked, self.now) or merge.rebase(desired, server, self.now)
+            if going_on is None or row.persons != persons or not row.href:
+                self._next_generation(item, row, server)
+                return
+            desired = going_on
+        quiet = not notify.told_fields(merge.differences(asked, desired), self.now)
+        if self.world.sender != "none" and quiet and not self._announcing(row, server):
+            desired = asked  # a changed text alone: it rides along with the next change that people are told about
+        merged = merge.merge(asked=asked, seen=seen, server=server, desired=desired, now=self.now)
+        if "time" in merged.write and self._leaves_behind(row, server):
+            self._next_generation(item, row, server)
+            return
+        changed_at = row.changed_at
+        if notify.told_fields(merged.theirs, self.now) or (row.state == "deleted"):
+            changed_at = self.now
+        ours = stored.unreachable.union(row.ours) if stored and self.world.sender == "server" else row.ours
+        noted = replace(
+            row,
+            state="live",
+            asked=row.asked if merged.write else canonical.dump(merged.asked),
+            seen=canonical.dump(server),
+            href=stored.href if stored else row.href,
+            etag=stored.etag if stored else row.etag,
+            sequence=max(stored.sequence, row.sequence) if stored else row.sequence,
+            changed_at=changed_at,
+            refused=tuple(sorted(set(row.refused) & merge.human_fields(merged.asked, merged.seen) | merged.refused)),
+            told=canonical.dump(server) if self.world.sender == "server" and not ours else row.told,
+            ours=tuple(sorted(ours)),
+        )
+        self._announce(item, noted, merged, row, persons)
+
+    def _leaves_behind(self, row: Row, server: Event) -> bool:
+        """Say whether at another hour people would still have single meetings of the old one.
+
+        A server takes what was moved or answered by itself out of people's copies with the whole event only (Cyrus 3.6).
+        """
+        if self.world.sender != "server" or server.recurrence is None:
+            return False
+        heard = (each for key in row.mentorships if (history := self.world.facts.heard.get(key)) for each in history.heard)
+        return any(single.start for single in server.singles) or any(each.uid == row.uid and each.place for each in heard)
+
+    def _announcing(self, row: Row, server: Event) -> bool:
+        """Say whether people are told now of what a human changed before; where a server told them, our words follow."""
+        if row.told is None or row.changed_at is None or row.changed_at + QUIET > self.now:
+            return False
+        return self.world.sender == "server" or bool(notify.told_fields(merge.differences(canonical.load(row.told), server), self.now))
+
+    def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
+        """Write what is ours, tell what has stood long enough, note the rest."""
+        told = None if noted.told is None else canonical.load(noted.told)
+        same = noted.persons == persons
+        tells = notify.by_us(notify.tells(told, merged.seen, now=self.now, same_persons=same), self.world.sender, noted.ours)
+        settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
+        now_told = replace(noted, persons=persons, hour=self._hour(item))
+        if not tells and not merged.write:
+            follow = self.world.sender == "server" and not settled  # what a person changed may change our words, which wait
+            noted = now_told if follow else replace(now_told, changed_at=None)
+            if follow and noted.changed_at:
+                self.later.append(noted.changed_at + QUIET)
+        if noted != row:
+            self.records.append(noted)
+        ours = merged.write & TOLD or (merged.write and not tells)
+        if merged.write or (tells and settled):
+            self.changes.append(
+                self._change(
+                    Action.UPDATE,
+                    item,
+                    work=Write(row=now_told, event=merged.seen, fields=merged.write, asked=merged.asked),
+                    cause=Cause.CHANGE if ours else Cause.HUMAN,
+                    tells=tells,
+                    why=item.why if ours else "moved or edited by a person in the calendar",
+                )
+            )
+        elif tells and noted.changed_at:
+            self.later.append(noted.changed_at + QUIET)
+
+    def _next_generation(self, item: Item, row: Row, server: Event, *, organizer: str = "") -> None:
+        """End a begun series where it is, and go on with a new event for what lies ahead."""
+        why = f"ends here; goes on under a new invitation: {item.why}"
+        # without a place (href) it stayed in a calendar from before a move: there is nothing here to end
+        ending = withdrawals.withdrawal(
+            self.world, row, why=why, server=server, gone=not row.href, action=Action.UPDATE, organizer=organizer
+        )
+        self.changes.append(ending)
+        starts = tuple(at for at in item.starts if at > self.now)
+        if starts:
+            paused = {each.day for each in item.left_out if each.why == PAUSED}
+            without = (at for at in item.without if at > starts[0] or (at > self.now and at.date() in paused))
+            ahead = replace(item, generation=row.generation + 1, starts=starts, without=tuple(without))
+            self._create(ahead, cause=Cause.CHANGE)
+
+    # -- rows --------------------------------------------------------------------------------------------------------
+
+    def _leave(self, row: Row) -> None:
+        """Withdraw what nobody wants any more; what is past closes silently."""
+        seen = canonical.load(row.seen)
+        stored = self.world.current.stored.get(row.uid)
+        to_come = self._is_ahead(stored.event if stored else seen)
+        expected = row.told is not None and self._is_ahead(canonical.load(row.told))  # moved into the past, and nobody heard of it
+        absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.told is None))
+        if absent or not (to_come or expected):
+            self.records.append(replace(row, state="closed"))
+        elif not to_come or row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
+            self.changes.append(withdrawals.withdrawal(self.world, row, why="no longer planned", gone=True))
+        elif not self._rests(row.ref):
+            server = stored.event if stored else seen
+            self.changes.append(withdrawals.withdrawal(self.world, row, why="no longer planned", server=server))
+
+    def _is_ahead(self, event: Event) -> bool:
+        return max(canonical.meetings(event) or (self.now,)) > self.now
+
+    def _bury(self, row: Row) -> None:
+        """Note that a human deleted the event; the others are told once that has stood for a while."""
+        seen = canonical.load(row.seen)
+        deleted = replace(row, state="deleted", changed_at=self.now)
+        if max(canonical.meetings(seen) or (self.now,)) <= self.now or (self.world.sender == "server" and not row.ours):
+            deleted = replace(deleted, told=None, changed_at=None)
+        self.records.append(deleted)
+        if deleted.told:
+            self.later.append(self.now + QUIET)
+
+    def _tell_deletion(self, row: Row) -> None:
+        if row.told is None or row.changed_at is None:
+            return
+        if row.changed_at + QUIET > self.now:
+            self.later.append(row.changed_at + QUIET)
+            return
+        self.changes.append(withdrawals.deletion(self.world, row))
+
+    def _orphans(self) -> None:
+        mark = events.mark(self.world.writer.installation)
+        for uid in sorted(self.unknown):
+            event = self.world.current.stored[uid].event
+            if uid.endswith(mark) and max(canonical.meetings(event) or (self.now,)) > self.now:
+                self.problems.append(
+                    Problem(
+                        where=f"calendar event {uid}",
+                        what=f'is ours ("{event.title}", from {event.start:%a %-d %b %Y}) but nothing in the config asks for it',
+                        hint="delete it in the calendar, or put back what asked for it",
+                        warning=True,
+                    )
+                )
+
+    def _rests(self, ref: Ref) -> bool:
+        if ref in self.world.aside:
+            return True
+        until = self.world.resting.get(ref)
+        if until is None or until <= self.now:
+            return False
+        self.later.append(until)
+        self.resting.add(ref)
+        return True
+
+    def _change(self, action: Action, item: Item, *, work: Create | Write, cause: Cause, tells: tuple[Tell, ...], why: str) -> Change:
+        listed = () if self.world.sender == "server" and (isinstance(work, Create) or work.fields) else tells
+        return Change(
+            action=action,
+            kind=item.kind,
+            training=item.training,
+            mentorships=item.mentorships,
+            ref=item.ref,
+            start=next((at for at in item.starts if at > self.now), item.starts[0]),
+            at=self.now,
+            to=tuple(dict.fromkeys(tell.contact.email for tell in listed)) or tuple(p.email for p in item.people),
+            why=why,
+            cause=cause,
+            work=work,
+            tells=tells,
+        )
+
+    def _row(self, item: Item, event: Event) -> Row:
+        """Return the row of an event that is about to be written."""
+        text = canonical.dump(event)
+        return Row(
+            uid=event.uid,
+            ref=item.ref,
+            generation=item.generation,
+            kind=item.kind,
+            training=item.training,
+            mentorships=item.mentorships,
+            persons=tuple(p.key for p in item.people),
+            hour=self._hour(item),
+            state="intended",
+            asked=text,
+            seen=text,
+        )
+
+    def _hour(self, item: Item) -> str:
+        """Return the config's own word on the pair's hour, by which a place that was chosen holds."""
+        return spell(self.world.programme.tracks[item.mentorships[0]].mentorship.meets)

@@ -1,0 +1,215 @@
+"""The three-way merge of one event, field by field. Pure: it compares values and decides; it writes nothing.
+
+*asked* is what planning last wanted, *seen* what the calendar held after the last tick, *server* what it holds now,
+*desired* what planning wants now.
+
+    ours changed        theirs changed     field is a human's   what happens
+    desired != asked    server != seen     seen != asked
+    ------------------  -----------------  -------------------  ------------------------------------------------------
+    desired == server   (either)           (either)             agreed: asked, seen := that
+    no                  no                 -                    nothing
+    yes                 no                 no                   written: asked, seen := desired
+    no                  yes                -                    theirs stays: seen := server
+    yes                 yes or no          yes, or just now     theirs stays, asked := desired, reported as *refused*
+
+The first row is what makes a crash harmless: a write that was made and not recorded is found to be agreed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from beklijf.model.canonical import rhythm
+from beklijf.model.domain import Single
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from beklijf.model.domain import Event
+
+
+def name(field: str) -> str:
+    """Return the field's name in the calendars' contract: every ``single:<instant>`` is written as ``single``."""
+    return field.partition(":")[0]
+
+
+def single_field(at: datetime) -> str:
+    """Return the name of the field that is one meeting of a series."""
+    return f"single:{at.astimezone(UTC):%Y%m%dT%H%MZ}"
+
+
+def past(field: str, now: datetime) -> bool:
+    """Tell whether *field* is a single meeting that has been."""
+    return name(field) == "single" and field.partition(":")[2] <= f"{now.astimezone(UTC):%Y%m%dT%H%MZ}"
+
+
+def fields(event: Event) -> dict[str, object]:
+    """Return *event* as comparable values by field; each single meeting of a series is a field of its own."""
+    values: dict[str, object] = {
+        "time": (event.start.astimezone(UTC), event.minutes),
+        "recurrence": event.recurrence,
+        "place": event.place,
+        "people": frozenset(c.email.casefold() for c in event.people),
+        "title": event.title,
+        "text": event.text,
+        "alarms": event.alarms,
+        "online": event.online,
+    }
+    for single in event.singles:
+        values[single_field(single.at)] = (single.start and single.start.astimezone(UTC), single.start and single.minutes)
+    return values
+
+
+def differences(one: Event, other: Event) -> frozenset[str]:
+    """Return the fields in which the two differ."""
+    if one == other:
+        return frozenset()
+    a, b = fields(one), fields(other)
+    return frozenset(field for field in a.keys() | b.keys() if a.get(field) != b.get(field))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What the merge decided: the new asked and seen, and which fields to write into the calendar to get there."""
+
+    asked: Event
+    seen: Event
+    write: frozenset[str]
+    """Our fields, by the names of the calendars' contract; empty when nothing is to be written."""
+    theirs: frozenset[str]
+    """What humans changed since the last tick."""
+    refused: frozenset[str]
+    """What we wanted changed but a human owns; told in ``status`` until restored."""
+
+
+def merge(*, asked: Event, seen: Event, server: Event, desired: Event, now: datetime) -> Merged:
+    """Merge one event that is in the ledger and in the calendar; the past of a series is left as it is."""
+    d, a, s, v = (fields(event) for event in (desired, asked, seen, server))
+    ours: set[str] = set()
+    agreed: set[str] = set()
+    theirs = {f for f in s.keys() | v.keys() if s.get(f) != v.get(f)}
+    refused: set[str] = set()
+    for field in d.keys() | a.keys():
+        if d.get(field) == a.get(field) or past(field, now):
+            continue
+        if d.get(field) == v.get(field):
+            agreed.add(field)
+        elif field in theirs or s.get(field) != a.get(field):
+            refused.add(field)
+        else:
+            ours.add(field)
+    if "time" in ours and _people_moved(asked, server, now):
+        # Re-timing a series would throw away the meetings that people moved by hand.
+        refused |= ours & {"time", "recurrence"} | {f for f in ours if name(f) == "single"}
+        ours -= refused
+    if "time" in ours and desired.recurrence is not None and desired.recurrence == server.recurrence:
+        ours.add("recurrence")  # it ends where it did: a calendar that is told of the time alone keeps the number of meetings
+    return Merged(
+        asked=take(asked, desired, ours | agreed | refused),
+        seen=take(server, desired, ours),
+        write=frozenset(name(field) for field in ours),
+        theirs=frozenset(theirs),
+        refused=frozenset(refused),
+    )
+
+
+def take(base: Event, other: Event, wanted: Iterable[str]) -> Event:
+    """Return *base* with the *wanted* fields as *other* has them."""
+    changes: dict[str, object] = {}
+    singles = {single.at: single for single in base.singles}
+    theirs = {single.at: single for single in other.singles}
+    names = set(wanted)
+    for field in names:
+        match name(field):
+            case "time":
+                changes |= {"start": other.start, "minutes": other.minutes}
+            case "single":
+                pass
+            case plain:
+                changes[plain] = getattr(other, plain)
+    if "time" in names:
+        singles = theirs
+    else:
+        for at in singles.keys() | theirs.keys():
+            if single_field(at) in names:
+                _put(singles, at, theirs.get(at))
+    ordered = tuple(singles[at] for at in sorted(singles))
+    return replace(base, singles=ordered, **changes)  # type: ignore[arg-type]  # the names are Event's own, from `fields`
+
+
+def as_configured(event: Event, emails: Mapping[str, str]) -> Event:
+    """Return *event* with its attendees under the addresses of the config; *emails* has those by every address of a person.
+
+    Exchange hands back a mailbox's main address, whatever alias was invited: that is nobody's edit.
+    """
+    there = {contact.email.casefold() for contact in event.people}
+    people = [
+        replace(contact, email=email) if (email := emails.get(contact.email.casefold())) and email.casefold() not in there else contact
+        for contact in event.people
+    ]
+    return replace(event, people=tuple(sorted(people, key=lambda contact: contact.email.casefold())))
+
+
+def half_made(asked: Event, server: Event) -> Event | None:
+    """Return *asked* as far as it came, where its making was cut off; None when the calendar has all of it.
+
+    Some servers are given the days off first and the attendees last (Exchange). Nobody knows of such an event yet: what is
+    missing in it was nobody's edit.
+    """
+    if not asked.people or server.people:
+        return None
+    return take(asked, server, {"people", *(field for field in differences(asked, server) if name(field) == "single")})
+
+
+def human_fields(asked: Event, seen: Event) -> frozenset[str]:
+    """Return the fields that belong to a human: what the calendar holds is not what we asked for."""
+    return differences(asked, seen)
+
+
+def rebase(desired: Event, onto: Event, now: datetime) -> Event | None:
+    """Return *desired* as a continuation of the begun series *onto*, or None when it can't be one.
+
+    The past stays: a series of which a meeting has been keeps its start and what happened to its past meetings. Only what
+    lies ahead may differ, and only in which meetings are held and in where it ends.
+    """
+    if onto.recurrence is None or onto.recurrence.other or onto.minutes != desired.minutes:
+        return None
+    taking_place = set(rhythm(desired)) - {single.at for single in desired.singles}
+    ahead = sorted(at for at in taking_place if at > now)
+    every = desired.recurrence.every if desired.recurrence else onto.recurrence.every
+    to_come = [at for at in rhythm(desired) if at > now]  # the last may be cancelled: a paused one is, and shortens nothing
+    last = to_come[-1] if to_come else max((at for at in rhythm(onto) if at <= now), default=onto.recurrence.last)
+    carrier = replace(onto, recurrence=replace(onto.recurrence, every=every, last=last))
+    places = rhythm(carrier)
+    if not set(ahead) <= set(places):
+        return None
+    past = tuple(single for single in onto.singles if single.at <= now)
+    # a series that had ended and goes on longer gets no meetings in between after the fact
+    off = tuple(Single(at, None) for at in places if (at > now and at not in taking_place) or onto.recurrence.last < at <= now)
+    return replace(desired, start=onto.start, recurrence=carrier.recurrence, singles=past + off)
+
+
+def ended(event: Event, now: datetime) -> Event | None:
+    """Return *event* without what lies ahead; None when nothing of it has been."""
+    past = [at for at in rhythm(event) if at <= now]
+    if not past:
+        return None
+    if event.recurrence is None:
+        return event
+    kept = tuple(single for single in event.singles if single.at <= now)
+    return replace(event, recurrence=replace(event.recurrence, last=past[-1]), singles=kept)
+
+
+def _put(singles: dict[datetime, Single], at: datetime, single: Single | None) -> None:
+    if single is None:
+        singles.pop(at, None)
+    else:
+        singles[at] = single
+
+
+def _people_moved(asked: Event, server: Event, now: datetime) -> bool:
+    ours = set(asked.singles)
+    return any(single not in ours and single.at > now for single in server.singles)

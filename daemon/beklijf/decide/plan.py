@@ -1,0 +1,234 @@
+"""The values of a plan: what a tick would do, to whom and why. They decide nothing: ``draft`` and ``guard`` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from beklijf.ledger.holds import HoldKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from beklijf.decide.notify import Tell
+    from beklijf.ledger import Row
+    from beklijf.ledger.holds import Hold
+    from beklijf.ledger.outbox import Mail
+    from beklijf.model.conversation import Proposal, Response
+    from beklijf.model.domain import Event, Kind, Letter, Meets, MentorshipKey, Programme, Ref
+    from beklijf.model.errors import Problem
+    from beklijf.model.facts import Facts
+    from beklijf.model.stored import Stored
+    from beklijf.planning.events import Writer
+    from beklijf.planning.offers import Times
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    WITHDRAW = "withdraw"
+    SEND = "send"
+
+
+class Cause(StrEnum):
+    """Why now; only what a *change* caused is the guard's business."""
+
+    DUE = "due"
+    CHANGE = "change"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    row: Row
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """Bring the calendar to ``event``; no fields: only SEQUENCE rises, because a human's change is announced."""
+
+    row: Row
+    event: Event
+    fields: frozenset[str]
+    asked: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Take back what is to come: delete it, or end a begun series (``ended``); ``gone``: it isn't there any more."""
+
+    row: Row
+    ended: Event | None = None
+    gone: bool = False
+    state: str = "closed"
+    organizer: str = ""
+    """Whose event it becomes, where that is why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Bring one meeting, or an event of one meeting, to the time that somebody proposed: from then on it is a human's."""
+
+    row: Row
+    event: Event
+    fields: frozenset[str]
+    asked: Event
+    proposal: Proposal
+    reply: Respond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehour:
+    """Give a pair another hour, as one of them chose; planning goes by it from the next tick on."""
+
+    meets: Meets
+    first: date
+    """The day of the first meeting at that hour."""
+    mentorships: tuple[MentorshipKey, ...]
+    uid: str
+    """Of the series that stands in the calendar, if any."""
+    ref: Ref
+    proposal: Proposal
+    reply: Respond | None
+    """Where no invitation is out yet that would show the new hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """Answer a person at once, each answer once."""
+
+    response: Response
+    name: str
+    """What the outbox calls it: the same for the same answer to the same thing."""
+    proposal: Proposal | None = None
+    """What it settles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resend:
+    mail: Mail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing a tick would do, as it is reported, with the work that does it."""
+
+    action: Action
+    kind: Kind
+    training: str
+    mentorships: tuple[MentorshipKey, ...]
+    ref: Ref
+    start: datetime | None
+    at: datetime
+    to: tuple[str, ...]
+    why: str
+    cause: Cause
+    work: Create | Write | Withdraw | Move | Rehour | Respond | Send | Resend
+    tells: tuple[Tell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The calendar as it is now: what differs from the ledger's *seen*; everything else stands as it was seen."""
+
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything a plan is made from."""
+
+    now: datetime
+    programme: Programme
+    writer: Writer
+    rows: Mapping[str, Row]
+    current: Current
+    letters: Sequence[Letter]
+    mails: Sequence[Mail]
+    sender: str | None
+    """Who invites: server, mail, none; None while that isn't settled."""
+    resting: Mapping[str, datetime]
+    aside: frozenset[str]
+    """The items whose events are left alone: writing them failed by itself, three times."""
+    """Targets that refused, and until when they are left alone."""
+    facts: Facts
+    times: Callable[[], Times]
+    """When people can; made on first use, since few ticks need it."""
+    proposals: Sequence[Proposal] = ()
+    answered: frozenset[str] = frozenset()
+    """The names of the answers that were given."""
+    bounced: frozenset[str] = frozenset()
+    """Addresses that don't exist."""
+    unsettled: frozenset[MentorshipKey] = frozenset()
+    """Pairs of whom one declined the hour: nothing new until that is settled."""
+    gone_mailboxes: frozenset[str] = frozenset()
+    """Of organizers, by address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A plan before the guard has looked at it."""
+
+    changes: tuple[Change, ...]
+    records: tuple[Row, ...]
+    """What the ledger should know without anything being done: humans' changes, what was found to be agreed."""
+    adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    """Letters that announced what was adopted: they went out before."""
+    problems: tuple[Problem, ...]
+    next: datetime | None
+    """The first instant at which the answer would differ without new input."""
+    resting: frozenset[Ref] = frozenset()
+    """What there may be to do about these can't be done now: their target refused, or their pair has no hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A change that the guard stopped, and what lets it go on."""
+
+    change: Change
+    reason: str
+    until: str = "approved"
+    kind: HoldKind = HoldKind.WISH
+    hold: str = ""
+    """The PLAN-ID of what it belongs to."""
+
+    @property
+    def clock(self) -> bool:
+        """Because of the clock, or of a long silence: the next tick must not take this one for a good one."""
+        return self.kind is HoldKind.CLOCK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a tick does now, and what it doesn't."""
+
+    id: str
+    """Of what is held, without times, so that it is the same tomorrow; of the changes when nothing is held.
+
+    Of several holds, one for all of them. Faults are approved first, then what the clock holds, then wishes.
+    """
+    changes: tuple[Change, ...]
+    held: tuple[Held, ...]
+    problems: tuple[Problem, ...]
+    records: tuple[Row, ...]
+    adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    doubted: frozenset[str]
+    """Trainings of which a session vanished while another appeared: remembered as they were until somebody says."""
+    next: datetime | None
+    holds: tuple[Hold, ...] = ()
+    """What the ledger should have of holds after this tick: what stands, and what was approved and isn't done."""
+    clock: str = ""
+    """Why the clock can't be trusted; empty where it can, or somebody approved that it is right."""
+    approvable: frozenset[str] = frozenset()
+    """Under these names something that is held can be approved now: of all of it, of each hold."""

@@ -1,0 +1,223 @@
+"""Between an `Event` and an iCalendar object: read, build, and patch what changed into an object as it came.
+
+The one writer for calendars and for invitations by mail. Pure: *stamp* (DTSTAMP) and *sequence* are arguments, and who
+sends to whom is not decided here. What it writes is the form that every client takes: weekly rule with BYDAY, WKST=MO and
+UNTIL in UTC, no RDATE, days off as EXDATE, everything in the zone of the master, and that zone's VTIMEZONE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from icalendar import Calendar, Component, vInt, vText
+
+from beklijf.ical import parts, timezones
+from beklijf.ical.parser import parse
+from beklijf.ical.reader import Reading, is_cancelled, is_ours, length, members, moment, plain_text, read, reading, stored, uid_of
+from beklijf.model.canonical import rhythm
+from beklijf.model.domain import Contact, Recurrence, Single
+from beklijf.model.stored import Agent, Stored
+
+if TYPE_CHECKING:
+    from beklijf.model.domain import Event
+
+__all__ = [
+    "Reading",
+    "build",
+    "cancelled",
+    "canonical",
+    "is_invited_by_server",
+    "is_ours",
+    "patch",
+    "plain_text",
+    "read",
+    "stored",
+    "uid_of",
+    "written",
+]
+
+
+def build(
+    event: Event,
+    *,
+    sequence: int,
+    stamp: datetime,
+    agent: Agent = Agent.SERVER,
+    method: str = "",
+    only: datetime | None = None,
+    sent_by: str = "",
+) -> bytes:
+    """Return *event* as an iCalendar object.
+
+    For a calendar leave *method* out; for mail it is REQUEST or CANCEL. *only* (where the rhythm has it) makes the message
+    about that single meeting: its new time, or with CANCEL that it does not take place. *sent_by* is the address that mails
+    it for an organizer who is somebody else (RFC 5545 section 3.2.18); nothing for an organizer who mails by itself.
+    """
+    moved = {single.at: single for single in event.singles if single.start is not None}
+    if only is not None:
+        at = only.astimezone(UTC)
+        events = [parts.meeting(event, moved.get(at, Single(at, at, event.minutes)), parts.whole(event), parts.clock_of(event.start))]
+    else:
+        master = parts.whole(event)
+        overrides = (
+            [] if method == "CANCEL" else [parts.meeting(event, single, master, parts.clock_of(event.start)) for single in moved.values()]
+        )
+        parts.set_recurrence(master, event.recurrence, event.start)
+        parts.set_exdates(master, event.singles, parts.clock_of(event.start))
+        events = [master, *overrides]
+    for component in events:
+        component["STATUS"] = vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
+        parts.set_sender(component, sent_by)
+        parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
+    zone = parts.zone_of(event)
+    return b"".join(
+        [
+            b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//beklijf//beklijf//EN\r\n",
+            f"METHOD:{method}\r\n".encode() if method else b"",
+            timezones.text(zone) if zone else b"",
+            *(component.to_ical(sorted=False) for component in events),
+            b"END:VCALENDAR\r\n",
+        ]
+    )
+
+
+def canonical(event: Event) -> Event:
+    """Return *event* as `read` gives it back after `build`: what a calendar that changes no meaning holds."""
+    places = set(rhythm(event))
+    singles = (
+        replace(single, minutes=0) if single.start is None else replace(single, minutes=single.minutes or event.minutes)
+        for single in event.singles
+        if event.recurrence is not None and (event.recurrence.other or single.at in places)
+    )
+    return replace(
+        event,
+        singles=tuple(sorted((s for s in singles if (s.start, s.minutes) != (s.at, event.minutes)), key=lambda s: s.at)),
+        title=plain_text(event.title),
+        text=plain_text(event.text),
+        place=plain_text(event.place),
+        organizer=parts.contact(event.organizer) if event.people else Contact("", ""),
+        people=tuple(sorted(map(parts.contact, event.people), key=lambda contact: contact.email)),
+        alarms=tuple(sorted(set(event.alarms))),
+    )
+
+
+def written(event: Event, *, href: str, etag: str, sequence: int, agent: Agent) -> Stored:
+    """Return *event* as `stored` gives it back after `build`, where the calendar is known to hold what was sent."""
+    held = canonical(event)
+    answers = {person.email: "NEEDS-ACTION" for person in held.people}
+    places = set(rhythm(event))
+    own = (s.at for s in event.singles if s.start is not None and event.recurrence and (event.recurrence.other or s.at in places))
+    moved = {at.astimezone(UTC): answers for at in own}
+    return Stored(
+        event=held,
+        href=href,
+        etag=etag,
+        sequence=sequence,
+        answers=answers,
+        left_to_server=agent is Agent.SERVER and bool(held.people),
+        single_answers=moved,
+    )
+
+
+def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, stamp: datetime, agent: Agent) -> bytes:
+    """Return *data* with only *fields* as *wanted* has them; all that we do not model goes back as it came.
+
+    A re-timed series (``time``) loses its old exceptions for those of *wanted*: they belonged to places that are no more.
+    A single meeting keeps words and answers of its own. With ``time`` all answers go back to open; a single meeting that
+    changes its time reopens its own. With ``recurrence`` alone nobody is asked again: what remains is when it was.
+    """
+    calendar = parse(data)
+    master, overrides = members(calendar)
+    before = _event(calendar)
+    components = [master, *overrides.values()]
+    for field in fields & parts.WORDS.keys():
+        parts.set_words(components, field, getattr(wanted, field))
+    for component in components:
+        if "people" in fields:
+            parts.set_people(component, wanted)
+        if "alarms" in fields:
+            parts.set_alarms(component, wanted.alarms)
+    if fields & {"time", "recurrence", "single"}:
+        _set_times(calendar, before, wanted, fields)
+    for component in (c for c in calendar.subcomponents if c.name == "VEVENT"):
+        if "time" in fields:
+            parts.reopen(component, rsvp=not before.free)
+        parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def cancelled(data: bytes) -> bytes:
+    """Return *data* as an event that does not take place, one SEQUENCE further: what a server tells the attendees of."""
+    calendar = parse(data)
+    for component in (c for c in calendar.subcomponents if c.name == "VEVENT"):
+        component["STATUS"] = vText("CANCELLED")
+        component["SEQUENCE"] = vInt(int(component.get("SEQUENCE", 0)) + 1)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def is_invited_by_server(data: bytes) -> bool:
+    """Tell whether a scheduling server, if there is one, is to tell anybody of what happens to *data*."""
+    return reading(parse(data)).left_to_server
+
+
+def _event(calendar: Calendar) -> Event:
+    """Return the event by the object's own clock, even where that has no name that tzdata knows: a rhythm lives in it."""
+    return replace(reading(calendar).event, start=moment(calendar, members(calendar)[0], "DTSTART"))
+
+
+def _set_times(calendar: Calendar, before: Event, wanted: Event, fields: frozenset[str]) -> None:
+    master, overrides = members(calendar)
+    recurrence = wanted.recurrence if "recurrence" in fields else before.recurrence
+    start, minutes = (wanted.start, wanted.minutes) if "time" in fields else (before.start, before.minutes)
+    if "time" in fields:
+        parts.drop(calendar, overrides.values())
+        overrides = {}
+        parts.set_span(master, start, minutes, *parts.clock_of(start))
+        zone = parts.zone_of(wanted)
+        if zone and zone not in {str(known.get("TZID")) for known in calendar.walk("VTIMEZONE")}:
+            calendar.subcomponents.insert(0, timezones.vtimezone(zone))
+        if "recurrence" not in fields and recurrence is not None and not recurrence.other:
+            # A human's length of the series, at our new time: as many meetings as before.
+            steps = len(rhythm(before)) - 1
+            recurrence = Recurrence(recurrence.every, (start + timedelta(weeks=recurrence.every * steps)).astimezone(UTC))
+    if fields & {"time", "recurrence"} and not (recurrence and recurrence.other and recurrence == before.recurrence):
+        for name in ("RRULE", "RDATE", "EXRULE"):
+            master.pop(name, None)
+        parts.set_recurrence(master, recurrence, start)
+    singles = wanted.singles if fields & {"time", "single"} else before.singles
+    _set_singles(calendar, master, overrides, singles, minutes=minutes, recurrence=recurrence)
+
+
+def _set_singles(
+    calendar: Calendar,
+    master: Component,
+    overrides: dict[datetime, Component],
+    singles: tuple[Single, ...],
+    *,
+    minutes: int,
+    recurrence: Recurrence | None,
+) -> None:
+    """Make EXDATE and the overrides say *singles*; an override beyond the end of the series would still show, so it goes."""
+    event = _event(calendar)
+    places = set(rhythm(event))
+    inside = {s.at: s for s in singles if recurrence is not None and (recurrence.other or s.at in places)}
+    clock = parts.clock_of(moment(calendar, master, "DTSTART"), str(master["DTSTART"].params.get("TZID", "")))
+    parts.set_exdates(master, inside.values(), clock)
+    for at, override in overrides.items():
+        single = inside.pop(at, Single(at, at, minutes))
+        if recurrence is None or single.start is None or is_cancelled(override) or not (recurrence.other or at in places):
+            parts.drop(calendar, [override])
+            if single.start is not None:
+                inside[at] = single
+            continue
+        lasts = single.minutes or minutes
+        if (moment(calendar, override, "DTSTART"), length(calendar, override)) != (single.start, lasts):
+            parts.set_span(override, single.start, lasts, *clock)
+            parts.reopen(override, rsvp=not event.free)
+    for at, single in inside.items():
+        if single.start is not None and (single.start, single.minutes or minutes) != (at, minutes):
+            override = parts.meeting(event, single, master, clock)
+            parts.reopen(override, rsvp=not event.free)
+            calendar.subcomponents.append(override)

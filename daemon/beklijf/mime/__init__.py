@@ -1,0 +1,1 @@
+"""Mails as they go over the wire: made, and taken apart. Pure."""

@@ -1,0 +1,1 @@
+"""Moving all events into another calendar: looked at, said, done."""

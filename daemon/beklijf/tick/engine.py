@@ -1,0 +1,386 @@
+"""One tick: survey, apply, deliver. What it decides is decided elsewhere; this is the order in which it happens.
+
+    read the calendar ─► listen ─► survey (programme, letters, draft, guard) ─► note ─► letters ─► events ─► their mails
+
+Letters go before events: nobody gets an invitation from a machine unexplained. What people said comes before everything
+that it may change. Reading the calendar, listening, writing and sending are stages, each of which fails alone (``stages``).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from beklijf.decide.plan import Action, Create, Respond, Send
+from beklijf.ledger import stamp
+from beklijf.ledger.conversation import Conversation
+from beklijf.ledger.instants import set_right, set_waits_right
+from beklijf.ledger.outbox import Outbox
+from beklijf.model.errors import BackendError, BeklijfError, Conflict, Defect, Exists, Missing, Refused, Transient
+from beklijf.tick.apply import Applier
+from beklijf.tick.collect import Listener
+from beklijf.tick.delivery import SAME_FOR_ALL, Delivery
+from beklijf.tick.outages import Troubles
+from beklijf.tick.outcome import Outcome, Pace
+from beklijf.tick.reader import Reader
+from beklijf.tick.record import DONE, note
+from beklijf.tick.set_aside import SettingAside
+from beklijf.tick.snapshot import SOON, Survey, Surveyor
+from beklijf.tick.stages import CALENDAR, INBOX, MAIL, NOT_A_STAGES, SCHEDULE, WRITING, Stages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from beklijf.contracts.calendar import Calendar
+    from beklijf.contracts.inbox import Inbox
+    from beklijf.contracts.mailer import Mailer
+    from beklijf.contracts.settings import Config
+    from beklijf.decide.plan import Change
+    from beklijf.ledger import Decision, Ledger
+    from beklijf.letters import Letters
+    from beklijf.model.conversation import Busy
+    from beklijf.model.domain import Person
+    from beklijf.model.stored import Changes
+    from beklijf.tick.collect import Listened
+
+log = logging.getLogger("beklijf")
+
+
+class Engine:
+    """One installation at work: config, ledger, calendar and mailer, from one tick to the next."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        ledger: Ledger,
+        calendar: Calendar,
+        mailer: Mailer,
+        letters: Letters,
+        inbox: Inbox | None = None,
+        enforced: bool = True,
+        ladder: bool = True,
+    ) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.calendar = calendar
+        self.mailer = mailer
+        self.outbox = Outbox(ledger)
+        self.conversation = Conversation(ledger)
+        self.troubles = Troubles(config=config, ledger=ledger, outbox=self.outbox)
+        self.surveyor = Surveyor(
+            config=config,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            texts=letters,
+            enforced=enforced,
+            ladder=ladder,
+        )
+        self.applier = Applier(
+            calendar=calendar,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            invitations=config.calendar.invitations,
+            persons={person.key: person.email for person in config.persons},
+            emails=self.surveyor.emails(),
+            hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
+        )
+        self.stages = Stages(
+            troubles=self.troubles,
+            targets={
+                CALENDAR: f"calendar {calendar.target}",
+                SCHEDULE: f"the inbox of calendar {calendar.target}",
+                INBOX: "the inbox",
+                WRITING: f"writing into calendar {calendar.target}",
+                MAIL: f"mail {mailer.target}",
+            },
+            close={
+                CALENDAR: calendar.close,
+                SCHEDULE: calendar.close,
+                INBOX: inbox.close if inbox else calendar.close,
+                WRITING: calendar.close,
+                MAIL: mailer.close,
+            },
+        )
+        self.aside = SettingAside(config=config, ledger=ledger, outbox=self.outbox, defects=self.stages.defects)
+        self.listener = Listener(
+            config=config,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            calendar=calendar,
+            inbox=inbox,
+            aside=self.aside,
+        )
+        self.delivery = Delivery(
+            config=config,
+            ledger=ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            mailer=mailer,
+            letters=letters,
+            aside=self.aside,
+        )
+        self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles, aside=self.aside)
+        self._settled: tuple[int, datetime | None] | None = None
+        self._set_right = False
+
+    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
+        """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick. Raises BackendError, as reading does."""
+        try:
+            changes = self.reader.everything()
+        except (*NOT_A_STAGES, BeklijfError):
+            raise
+        except Exception as error:
+            raise self.stages.defect(CALENDAR, error) from error
+        return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed, look=self._look)
+
+    def tick(
+        self,
+        now: datetime,
+        *,
+        approve: Iterable[str] = (),
+        patient: bool = True,
+        stop: Callable[[], bool] = lambda: False,
+        done: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """Do what is due; *stop* is asked between two changes, *done* is called after each.
+
+        Raises ConfigError and StateError before anything is done. Servers that fail are in the outcome.
+        """
+        outcome, pace = Outcome(), Pace(patient=patient, stop=stop, done=done)
+        clock = self._look_at_the_clock(now)
+        self._take_up_retries(now)
+        changes = self._read(now, outcome, pace)
+        heard = not clock and self._listen(now, changes, outcome, pace)
+        if stop():
+            return outcome  # reading was cut short: what comes of that is nothing to plan by
+        if self._nothing_new(changes, now) and not heard and not approve:
+            self.stages.begun = True
+            later = [outcome.next, self._settled[1] if self._settled else None]
+            outcome.next = min((at for at in later if at is not None), default=None)
+            return outcome
+        survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
+        outcome.plan = survey.plan
+        outcome.problems += survey.plan.problems
+        if survey.plan.held or clock:
+            self.reader.again()  # now: whatever breaks off this tick, the next one sees it again
+        note(
+            self.ledger,
+            self.outbox,
+            self.conversation,
+            self.config,
+            survey,
+            changes,
+            self.applier.sender,
+            may_schedule=bool(self.calendar.may_schedule),
+        )
+        letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
+        rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
+        self._apply(letters, survey, outcome, pace)
+        self._deliver(survey, outcome, pace)
+        if self._apply(sorted(rest, key=_order), survey, outcome, pace):
+            self.stages.works(WRITING)
+        if not outcome.delivered.down:
+            self._deliver(survey, outcome, pace)
+        self._conclude(survey, changes, now, outcome, stopped=stop())
+        self.stages.begun = True
+        return outcome
+
+    def _look_at_the_clock(self, now: datetime) -> str:
+        """Return why the clock can't be trusted; once it can, what one that was ahead wrote down is set right."""
+        clock = self.surveyor.distrust(now)
+        mended = set_waits_right(self.ledger, now)
+        if not clock and not self._set_right:
+            mended = set_right(self.ledger, now) or mended
+        self._set_right = not clock
+        if mended:
+            self._settled = None
+        return clock
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _take_up_retries(self, now: datetime) -> None:
+        """Let what people want to be tried again be so (``beklijf retry``), before anything is read."""
+        if self.aside.take_up(self.ledger.decisions(), now):
+            self.reader.forget()
+            self._settled = None
+
+    def _read(self, now: datetime, outcome: Outcome, pace: Pace) -> Changes | None:
+        """Return what happened in the calendar; None when it can't be read, which the outcome tells."""
+        if pace.patient and (resting := self.reader.resting(now)):
+            outcome.calendar = resting
+            return None
+        with self.stages.alone(CALENDAR, now, stop=pace.stop, fails=outcome.fails):
+            changes = self.reader.read(now, hears=self.surveyor.hears)
+            self.stages.works(CALENDAR)
+            return changes
+        self.reader.forget()
+        return None
+
+    def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, pace: Pace) -> bool:
+        """Hear what people answered; True when there was anything, or is more to come, or can't be known."""
+        if not self.surveyor.hears or self.reader.whereabouts.problem():
+            return False
+        heard = bool(self.listener.proposed(changes.changed if changes else (), now))  # told once, whatever the mailbox does
+        if not outcome.calendar:
+            heard |= self._hear(SCHEDULE, self.listener.waiting, now, outcome, pace)
+        heard |= self._hear(INBOX, self.listener.mails, now, outcome, pace)
+        return heard
+
+    def _hear(self, stage: str, listen: Callable[[datetime], Listened], now: datetime, outcome: Outcome, pace: Pace) -> bool:
+        if pace.stop() or self.stages.rests(stage, now, patient=pace.patient):
+            return False
+        with self.stages.alone(stage, now, stop=pace.stop, fails=outcome.fails):
+            listened = listen(now)
+            self.stages.works(stage)
+            if listened.more:
+                outcome.next = now + SOON
+            return bool(listened.happenings) or listened.more
+        return True  # what was heard before it failed is noted
+
+    def _look(self, people: Sequence[Person], start: datetime, end: datetime) -> Mapping[str, tuple[Busy, ...]]:
+        """Ask when people can't; who can't be asked is taken to be free, since a meeting at a bad hour beats none."""
+        try:
+            return self.calendar.busy(people, start, end)
+        except NOT_A_STAGES:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, a meeting at a bad hour beats none
+            said = self.aside.met(CALENDAR, error)
+            log.warning("free/busy can't be read, so times are chosen without: %s", said)
+            return {}
+
+    def _nothing_new(self, changes: Changes | None, now: datetime) -> bool:
+        if self._settled is None or changes is None or changes.full or changes.changed or changes.gone:
+            return False
+        revision, until = self._settled
+        return revision == self.ledger.foreign_revision() and (until is None or now < until)
+
+    # -- doing ---------------------------------------------------------------------------------------------------------
+
+    def _apply(self, changes: list[Change], survey: Survey, outcome: Outcome, pace: Pace) -> bool:
+        """Do changes, one by one; False where the calendar takes none now."""
+        now = survey.now
+        waiting = self.outbox.on_their_way() if any(isinstance(c.work, Create) for c in changes) else frozenset()
+        unwelcomed = {
+            track.mentorship.key
+            for track in survey.programme.tracks.values()
+            if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
+        }
+        closed = outcome.calendar or self.stages.rests(WRITING, now, patient=pace.patient)
+        lost: set[tuple[str, ...]] = set()
+        with self.stages.alone(WRITING, now, stop=pace.stop, fails=outcome.fails):
+            for change in changes:
+                if pace.stop():
+                    return False
+                if closed and not isinstance(change.work, Send | Respond):
+                    continue
+                if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
+                    continue  # the welcome letter could not be sent; the invitation waits for it, until that is tried again
+                error = self._do(change, now, outcome)
+                if error is None:
+                    pace.done()
+                lost = lost | {change.mentorships} if isinstance(error, Defect) else set()
+                if isinstance(error, Defect) and len(lost) == SAME_FOR_ALL:
+                    raise error  # no coincidence
+            return not closed
+        self.reader.forget()
+        return False
+
+    def _do(self, change: Change, now: datetime, outcome: Outcome) -> BackendError | None:
+        """Do one change, or return why it could not be done, which stops no other; raises what concerns all of them."""
+        try:
+            self.reader.written |= self.applier.apply(change, now)
+        except (Conflict, Exists, Missing) as error:
+            # somebody was faster, or our own write of before a crash is there: the next reading tells
+            self.reader.forget()
+            outcome.next = now + SOON
+            return error
+        except Refused as error:
+            self._refuses(change, error, now, outcome)
+            return error
+        except (*NOT_A_STAGES, BeklijfError):
+            raise
+        except Exception as error:  # noqa: BLE001  # this event's, whatever it is
+            defect = self.stages.defect(WRITING, error)
+            self._refuses(change, defect, now, outcome)
+            self.aside.failed(WRITING, change.ref, defect, now)
+            return defect
+        outcome.done.append(change)
+        if isinstance(change.work, Respond) and not self.config.answers.names:
+            log.info("queued a letter for %s", ", ".join(change.to))  # which one, and why, says what somebody answered
+        else:
+            log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
+        self.troubles.end(change.ref)
+        self.aside.settled(WRITING, change.ref)
+        return None
+
+    def _deliver(self, survey: Survey, outcome: Outcome, pace: Pace) -> None:
+        now = survey.now
+        if resting := self.stages.rests(MAIL, now, patient=pace.patient):
+            outcome.delivered.down = Transient(resting.what)
+            return
+        with self.stages.alone(MAIL, now, stop=pace.stop, fails=outcome.fails):
+            result = self.delivery.deliver(survey.programme, survey.times, now, stop=pace.stop, done=pace.done)
+            for mail in result.sent:
+                private = mail.name.startswith("answer ") and not self.config.answers.names
+                log.info("sent %s", f"a letter to {mail.recipient}" if private else mail.name)
+            for mail, error in result.failed:
+                log.error("%s was refused: %s", mail.name, error)
+                outcome.errors.append(error)
+                outcome.problems += error.problems
+            for mail, why in result.put_off:
+                log.warning("a mail to %s waits for another try: %s", mail.recipient, why)
+                outcome.errors.append(why)
+                outcome.problems += [replace(problem, where=problem.where or mail.recipient, warning=True) for problem in why.problems]
+            for mail, problem in result.perhaps:
+                log.error("%s was perhaps sent: %s", mail.name, problem.what)
+                outcome.problems.append(problem)
+            outcome.problems += result.problems
+            outcome.delivered.sent += result.sent
+            outcome.delivered.failed += result.failed
+            outcome.delivered.perhaps += result.perhaps
+            outcome.delivered.put_off += result.put_off
+            outcome.delivered.problems += result.problems
+            if result.down:
+                raise result.down
+            if result.sent:
+                self.stages.works(MAIL)
+
+    def _refuses(self, change: Change, error: BackendError, now: datetime, outcome: Outcome) -> None:
+        log.error("the calendar refuses %s: %s", change.ref, error)
+        outcome.errors.append(error)
+        outcome.problems += [replace(problem, where=change.ref) for problem in error.problems]
+        self.troubles.begin(change.ref, error, now)
+
+    # -- concluding ----------------------------------------------------------------------------------------------------
+
+    def _forget_unwanted(self, survey: Survey) -> None:
+        """Let go of what was set aside of events that nothing asks for any more."""
+        if self.aside.asides.all(WRITING):
+            items = {item.ref for track in survey.programme.tracks.values() for item in track.items}
+            self.aside.only(WRITING, items | {row.ref for row in survey.rows.values()})
+
+    def _conclude(self, survey: Survey, changes: Changes | None, now: datetime, outcome: Outcome, *, stopped: bool) -> None:
+        plan = survey.plan
+        self._forget_unwanted(survey)
+        with self.ledger.write():
+            if not any(h.clock for h in plan.held):
+                self.ledger.set("last_tick", stamp(now))
+        if changes is not None:
+            self.reader.whereabouts.settle()
+        later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
+        outcome.next = min((at for at in later if at is not None and at > now), default=None)
+        did = outcome.done or outcome.delivered.sent or outcome.delivered.problems or outcome.errors
+        busy = did or plan.adopted or plan.records or survey.heard
+        clean = not (busy or stopped or plan.clock or changes is None)
+        self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
+
+
+def _order(change: Change) -> tuple[int, str]:
+    """Withdraw and change before creating: an hour is free before somebody else gets it."""
+    return ((Action.WITHDRAW, Action.UPDATE, Action.SEND, Action.CREATE).index(change.action), change.ref)

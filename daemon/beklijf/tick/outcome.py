@@ -1,0 +1,51 @@
+"""What a tick comes to, and how it is watched while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from beklijf.tick.delivery import Delivered
+from beklijf.tick.stages import CALENDAR, MAIL, WRITING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from beklijf.decide.plan import Change, Plan
+    from beklijf.model.errors import BackendError, Problem
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a tick did, and what it left."""
+
+    plan: Plan | None = None
+    """None: nothing had changed since the last tick, so nothing was planned."""
+    done: list[Change] = field(default_factory=list)
+    delivered: Delivered = field(default_factory=Delivered)
+    problems: list[Problem] = field(default_factory=list)
+    """Everything that needs a person or another try."""
+    errors: list[BackendError] = field(default_factory=list)
+    calendar: BackendError | None = None
+    """Why the calendar could not be used at all."""
+    next: datetime | None = None
+    """When there is something to do again, if nothing changes before."""
+
+    def fails(self, stage: str, error: BackendError) -> None:
+        """Take up that a stage failed."""
+        self.errors.append(error)
+        self.problems += error.problems
+        if stage in {CALENDAR, WRITING}:
+            self.calendar = error
+        elif stage == MAIL:
+            self.delivered.down = error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a tick is watched: *stop* is asked between two changes, *done* is called after each; patient: servers may rest."""
+
+    patient: bool
+    stop: Callable[[], bool] = lambda: False
+    done: Callable[[], None] = lambda: None

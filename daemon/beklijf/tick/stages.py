@@ -1,0 +1,107 @@
+"""The stages of a tick, each of which fails alone: what goes wrong in one is its own trouble, and the others go on.
+
+    raised in a stage                        becomes
+    ---------------------------------------  -------------------------------------------------------------------------
+    Transient, Down, Refused                 its trouble, in the server's words: noted, told, tried again with back-off
+    any exception that nobody expected       the same, as `Defect`; in full in the journal, once
+    StateError, Busy, an error of SQLite     none of a stage's: without its memory nothing may go on
+    ConfigError: a secret that isn't there   in the first tick none of a stage's; later its trouble, as `Down`
+    any of them once we are asked to stop    nothing: it was cut short
+
+Planning and the ledger are no stages: what goes wrong in them is wrong for all.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from beklijf.model.errors import BackendError, Busy, ConfigError, Down, StateError
+from beklijf.tick.defects import Defects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from beklijf.ledger import Trouble
+    from beklijf.model.errors import Defect
+    from beklijf.tick.outages import Troubles
+
+log = logging.getLogger("beklijf")
+
+CALENDAR, SCHEDULE, INBOX, WRITING, MAIL = "calendar", "schedule inbox", "inbox", "writing", "mail"
+"""Reading the calendar, the answers that wait in its server, the mailbox; writing events; sending. As ``status`` names them."""
+
+STAGES = (CALENDAR, SCHEDULE, INBOX, WRITING, MAIL)
+
+ABOUT = {
+    CALENDAR: "reading the calendar",
+    SCHEDULE: "reading the answers that wait in the calendar's server",
+    INBOX: "reading the mailbox",
+    WRITING: "writing events",
+    MAIL: "sending mail",
+}
+
+NOT_A_STAGES = (StateError, Busy, sqlite3.Error)
+"""The ledger's, wherever they are raised."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stages:
+    """Those of one engine, from one tick to the next."""
+
+    troubles: Troubles
+    targets: Mapping[str, str]
+    """What the journal calls each of them."""
+    close: Mapping[str, Callable[[], None]]
+    """What is left of a connection after a defect in the middle of it is no use to anybody."""
+    defects: Defects = field(default_factory=Defects)
+    begun: bool = False
+    """A tick has ended: a secret that isn't there is no mistake of the start any more."""
+
+    def rests(self, stage: str, now: datetime, *, patient: bool) -> Trouble | None:
+        """Return the trouble because of which a stage is left alone for a while."""
+        trouble = self.troubles.now().get(stage)
+        return trouble if patient and trouble and trouble.retry_at > now else None
+
+    @contextmanager
+    def alone(self, stage: str, now: datetime, *, stop: Callable[[], bool], fails: Callable[[str, BackendError], None]) -> Iterator[None]:
+        """Let what goes wrong inside be the stage's trouble; *fails* is told of it."""
+        try:
+            yield
+        except NOT_A_STAGES:
+            raise
+        except ConfigError as error:
+            if not self.begun:
+                raise
+            self._down(stage, Down(str(error), hint=error.problems[0].hint), now, stop, fails)
+        except BackendError as error:
+            self._down(stage, error, now, stop, fails)
+        except Exception as error:  # noqa: BLE001  # this is the place where nobody knows what it may be
+            if not stop():
+                self._down(stage, self.defect(stage, error), now, stop, fails)
+
+    def defect(self, stage: str, error: Exception) -> Defect:
+        """Return what nobody expected as an error of ours, and leave the connection: nobody knows what it would say next."""
+        with suppress(Exception):
+            self.close[stage]()
+        return self.defects.met(ABOUT[stage], error)
+
+    def works(self, stage: str) -> None:
+        """End a stage's trouble, if it had any."""
+        if stage in self.troubles.now():
+            log.warning("%s is back", self.targets[stage])
+            self.troubles.end(stage)
+
+    def _down(
+        self, stage: str, error: BackendError, now: datetime, stop: Callable[[], bool], fails: Callable[[str, BackendError], None]
+    ) -> None:
+        if stop():
+            return
+        if stage not in self.troubles.now():
+            log.error("%s is down: %s", self.targets[stage], error)
+        self.troubles.begin(stage, error, now)
+        fails(stage, error)
