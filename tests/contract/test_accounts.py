@@ -733,13 +733,13 @@ def test_graph_and_google_are_opened_with_their_logins(desk: TokenServer, servic
 @pytest.mark.parametrize(
     ("module", "strangers"),
     [
-        ("rest", {"msal", "google.auth", "requests", "exchangelib"}),
-        ("graph", {"google.auth", "exchangelib", "caldav"}),
-        ("google", {"msal", "requests", "exchangelib", "caldav"}),
+        ("rest.service", {"msal", "google.auth", "requests", "exchangelib"}),
+        ("graph.account", {"google.auth", "exchangelib", "caldav"}),
+        ("google.account", {"msal", "requests", "exchangelib", "caldav"}),
     ],
 )
 def test_no_login_imports_the_libraries_of_another(module: str, strangers: set[str]) -> None:
-    script = f"import sys, beklijf.contracts.token.{module}; print(*sys.modules)"
+    script = f"import sys, beklijf.backends.{module}; print(*sys.modules)"
 
     said = run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 

@@ -435,7 +435,9 @@ def test_a_mail_that_somebody_has_read_does_not_come_back_as_new(folder: MailSet
 
 def test_half_a_file_that_a_crash_left_is_no_mail_and_goes_with_the_next_one(folder: MailSettings) -> None:
     assert folder.path is not None
-    made = "import os, sys, signal; from pathlib import Path; from beklijf import maildir; box = Path(sys.argv[1]); maildir.make(box)"
+    made = (
+        "import os, sys, signal; from pathlib import Path; from beklijf.boundary import maildir; box = Path(sys.argv[1]); maildir.make(box)"
+    )
     killed = "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL); maildir.deliver(box, 'a', b'half', at=0)"
     assert subprocess.run([sys.executable, "-c", f"{made}; {killed}", str(folder.path)], check=False).returncode == -signal.SIGKILL
     assert len([*(folder.path / "tmp").iterdir()]) == 1

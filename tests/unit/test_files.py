@@ -110,7 +110,7 @@ def test_a_lock_is_not_taken_through_a_link_and_is_private(tmp_path: Path, victi
 
 def test_what_was_being_written_when_a_process_was_killed_is_taken_away_by_the_next(tmp_path: Path) -> None:
     script = (
-        "import os, sys, signal; from pathlib import Path; from beklijf import files\n"
+        "import os, sys, signal; from pathlib import Path; from beklijf.boundary import files\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "with files.folder(Path(sys.argv[1])) as folder: files.write(folder, 'a', b'x')"
     )
