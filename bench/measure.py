@@ -1,4 +1,4 @@
-"""Wall time, CPU time and memory of this process, and tables to paste into the README."""
+"""Wall time, CPU time and memory of this process, and tables to paste into CONTRIBUTING."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints the measured claims of the README as tables: ``make bench``, or ``python bench/run.py scale --sizes 100 1000``.
+"""Prints the measured claims of CONTRIBUTING as tables: ``make bench``, or ``python bench/run.py scale --sizes 100 1000``.
 
 Wall time is what a neighbour on the machine can double; CPU time is our own, and the ratios compare two things of one run.
 """

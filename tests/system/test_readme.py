@@ -1,4 +1,4 @@
-"""The README against what it is about: commands, exit codes, JSON, settings, examples, the picture, and the method's points.
+"""README and docs against what they are about: commands, exit codes, JSON, settings, examples, the pictures, and the method's points.
 
 The examples are printed by the program. After a change that is meant:
 BEKLIJF_GOLDEN=write python -m pytest tests/system/test_readme.py, and read the diff.
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", *DOCS)}
 EXAMPLE = ROOT / "config.example.toml"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 CALENDAR = Path("var/calendars/mentor@voorbeeld.example")
@@ -94,12 +94,8 @@ def lately(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return tmp_path / "config.toml"
 
 
-def section(heading: str) -> str:
-    """Return what stands under a heading, up to the next one of its rank."""
-    rank = heading.split(maxsplit=1)[0]
-    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{rank} |\Z)", README, re.DOTALL | re.MULTILINE)
-    assert found, heading
-    return found[1]
+def page(name: str) -> str:
+    return PAGES[f"docs/{name}.md"]
 
 
 def rows(text: str) -> list[list[str]]:
@@ -113,7 +109,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_the_table_of_commands_has_every_command_with_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    documented = {cells[0].strip("`").split()[1]: cells[0] for cells in rows(section("## Commands")) if cells[0].startswith("`beklijf")}
+    documented = {cells[0].strip("`").split()[1]: cells[0] for cells in rows(page("commands")) if cells[0].startswith("`beklijf")}
 
     assert list(documented) == list(cli.COMMANDS)
     for name, usage in documented.items():
@@ -124,15 +120,15 @@ def test_the_table_of_commands_has_every_command_with_every_option(capsys: pytes
 
 
 def test_the_exit_codes_are_those_of_the_help_and_in_its_order_of_gravity() -> None:
-    codes = [int(cells[0]) for cells in rows(section("## Commands").partition("\n### ")[0]) if cells[0].isdigit()]
+    codes = [int(cells[0]) for cells in rows(page("commands")) if cells[0].isdigit()]
 
     assert sorted(codes) == sorted({*map(int, re.findall(r"(?<!\S)\d+(?=  )", CODES))})
-    assert f"the first of {', '.join(str(code) for code in cli.WORST_FIRST if code != 64)} wins" in README
+    assert f"the first of {', '.join(str(code) for code in cli.WORST_FIRST if code != 64)} wins" in page("commands")
 
 
-def test_every_setting_stands_in_the_example_or_in_the_readme() -> None:
+def test_every_setting_stands_in_the_example_or_on_a_page() -> None:
     shown = EXAMPLE.read_text(encoding="utf-8")
-    explained = " ".join(re.findall(r"`[^`\n]+`", section("### Settings") + section("### Secrets") + section("## For the coordinator")))
+    explained = " ".join(re.findall(r"`[^`\n]+`", page("settings") + page("coordinator")))
 
     missing = [key for key in settings() if not re.search(rf"(^|[\[{{ ]){key}( =|\])", shown, re.MULTILINE) and key not in explained]
 
@@ -167,6 +163,22 @@ def anchors(file: Path) -> set[str]:
     return {re.sub(r"[^a-z0-9 -]", "", head).replace(" ", "-") for head in heads}
 
 
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 200
+
+
+def test_every_page_stands_in_the_readme_or_behind_it() -> None:
+    found, ahead = set(), ["README.md"]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            there = re.findall(r"\]\(([^)#]+\.md)", (ROOT / name).read_text(encoding="utf-8"))
+            ahead += [str(((ROOT / name).parent / target).resolve().relative_to(ROOT)) for target in there]
+
+    assert set(DOCS) <= found
+
+
 def test_the_picture_is_what_a_rehearsal_gives() -> None:
     drawn = subprocess.run([sys.executable, ROOT / "docs/track.py"], capture_output=True, check=True).stdout
 
@@ -177,7 +189,7 @@ def test_the_picture_is_what_a_rehearsal_gives() -> None:
 
 
 def documented(name: str) -> set[str]:
-    [block] = re.findall(rf"^```json {name}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    [block] = re.findall(rf"^```json {name}\n(.*?)^```", page("json"), re.DOTALL | re.MULTILINE)
     return paths(json.loads(block))
 
 
@@ -297,7 +309,8 @@ def first_screen() -> str:
         return overview.first_screen(outcome, engine.plan(now), loaded)
 
 
-COMMANDS = re.findall(r"^```console\n\$ (.*)\n", README, re.MULTILINE)
+COMMANDS = {command: name for name, text in PAGES.items() for command in re.findall(r"^```console\n\$ (.*)\n", text, re.MULTILINE)}
+"""Each command that is shown, and the page that shows it."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -321,14 +334,30 @@ def test_the_examples_are_what_the_program_prints(command: str, request: pytest.
     if os.environ.get("BEKLIJF_GOLDEN") == "write":
         rewrite(command, printed)
     else:
-        assert f"```console\n$ {command}\n{printed}```\n" in README
+        assert f"```console\n$ {command}\n{printed}```\n" in PAGES[COMMANDS[command]]
 
 
 def rewrite(command: str, printed: str) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    file = ROOT / COMMANDS[command]
     block = re.compile(rf"^```console\n\$ {re.escape(command)}\n.*?^```\n", re.DOTALL | re.MULTILINE)
     new = f"```console\n$ {command}\n{printed}```\n"
-    (ROOT / "README.md").write_text(block.sub(lambda _: new, text), encoding="utf-8")
+    file.write_text(block.sub(lambda _: new, file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def test_the_ten_minutes_go_as_they_are_told(empty: Path) -> None:
+    """Run them after the demo. The machine's own clock counts, so what they print is another thing each day."""
+    [told] = re.findall(r"^## Ten minutes\n.*?^```sh\n(.*?)^```", PAGES["README.md"], re.DOTALL | re.MULTILINE)
+    (empty / ".venv").symlink_to(sys.prefix)
+    init.write_example(empty / "demo", service.clock().date())
+    command = [".venv/bin/beklijf", "--config", "demo/config.toml", "run", "--demo"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as demo:
+        assert any(line.startswith("It looks again ") for line in demo.stderr or ())
+        demo.terminate()
+
+    ended = {line: subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False) for line in told.splitlines()}
+
+    codes = [each.returncode for each in ended.values()]
+    assert codes == [2 if " plan " in line else 0 for line in ended], [each.stderr for each in ended.values()]
 
 
 # -- the method --------------------------------------------------------------------------------------------------------
@@ -336,7 +365,7 @@ def rewrite(command: str, printed: str) -> None:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a rehearsal of the example produced, by the name that the README's table uses: ``goals``, ``letter:progress``."""
+    """What a rehearsal of the example produced, by the name that the method's table uses: ``goals``, ``letter:progress``."""
 
     changes: list[dict[str, Any]]
     events: dict[str, Event]
@@ -398,7 +427,7 @@ def body(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-POINTS = {cells[0]: cells for cells in rows(section("## From the method to the calendar"))}
+POINTS = {cells[0]: cells for cells in rows(page("method"))}
 
 
 def test_the_table_has_every_point_of_the_method() -> None:
@@ -492,8 +521,7 @@ def day(instant: str) -> date:
 
 
 def test_each_row_of_the_page_on_security_names_tests_that_there_are() -> None:
-    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("|") and not line.startswith(("| who can send", "| ---"))]
+    rows = [line for line in page("security").splitlines() if line.startswith("|") and not line.startswith(("| who can send", "| ---"))]
     guarded = [row for row in rows if row.count(" | ") == len(("who", "what", "guard", "test")) - 1]
     named = [re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row.rpartition(" | ")[2]) for row in guarded]
 
