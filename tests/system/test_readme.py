@@ -318,6 +318,8 @@ def test_the_examples_are_what_the_program_prints(command: str, request: pytest.
     if command == "make run":
         request.getfixturevalue("empty")
         printed = first_screen()
+    elif command == "docs/tick.py":
+        printed = subprocess.run([sys.executable, ROOT / command], capture_output=True, text=True, check=True).stdout
     elif command == "beklijf status":
         printed = standing(request.getfixturevalue("week"))
     else:
