@@ -179,6 +179,21 @@ def test_every_page_stands_in_the_readme_or_behind_it() -> None:
     assert set(DOCS) <= found
 
 
+def test_the_words_of_the_glossary_are_those_of_the_code() -> None:
+    known = set()
+    for path in [*Path(beklijf.__file__).parent.rglob("*.py"), *Path(beklijf.__file__).parent.rglob("*.toml")]:
+        known |= set(re.findall(r"[\w-]+", path.read_text(encoding="utf-8")))
+    named = [
+        name
+        for cells in rows(page("glossary"))
+        if len(cells) == len(("word", "code", "means"))
+        for name in re.findall(r"`([^`]+)`", cells[1])
+    ]
+
+    assert len(named) > 80
+    assert [name for name in named if name not in known] == []
+
+
 def test_the_picture_is_what_a_rehearsal_gives() -> None:
     drawn = subprocess.run([sys.executable, ROOT / "docs/track.py"], capture_output=True, check=True).stdout
 
