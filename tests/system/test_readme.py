@@ -179,6 +179,14 @@ def test_every_page_stands_in_the_readme_or_behind_it() -> None:
     assert set(DOCS) <= found
 
 
+def test_the_site_has_every_page_once() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+
+    pages = re.findall(r"(?:- |: )(\S+\.md)$", nav, re.MULTILINE)
+    assert sorted(pages) == sorted({*pages, *PAGES})
+    assert [name for name in pages if not (ROOT / name).is_file()] == []
+
+
 def test_the_words_of_the_glossary_are_those_of_the_code() -> None:
     known = set()
     for path in [*Path(beklijf.__file__).parent.rglob("*.py"), *Path(beklijf.__file__).parent.rglob("*.toml")]:
