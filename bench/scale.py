@@ -141,7 +141,7 @@ def _plan(scale: Scale, config: Config) -> None:
     """Plan a calendar without events: first the two stages by themselves, then all that `beklijf plan` does."""
     with closing(Ledger(None)) as ledger:
         engine = _engine(config, ledger)
-        facts, holidays = engine.surveyor.facts(town.JOINING), engine.surveyor.holidays(town.JOINING)
+        facts, holidays = engine.taker.facts(town.JOINING), engine.taker.holidays(town.JOINING)
         tracks, scale.costs["tracks"] = timed(lambda: planning.plan_tracks(config.organisation, config.trainings, facts, holidays))
         wishes = [wish for track in tracks.values() for wish in track.wishes]
         limits = {training.id: training.method.limits for training in config.trainings}
@@ -151,8 +151,8 @@ def _plan(scale: Scale, config: Config) -> None:
         letters, scale.costs["letters"] = timed(schedule)
         scale.counts = {"items": sum(len(track.items) for track in tracks.values()), "letters": len(letters)}
         del tracks, wishes, letters, schedule
-        survey, scale.costs["plan"] = timed(lambda: engine.plan(town.JOINING))
-        scale.counts["changes"] = len(survey.plan.changes)
+        plan, scale.costs["plan"] = timed(lambda: engine.plan(town.JOINING))
+        scale.counts["changes"] = len(plan.changes)
         scale.memory["plan"] = peak_memory()
 
 
@@ -172,8 +172,8 @@ def _folder(scale: Scale, config: Config) -> None:
     with closing(Ledger(config.service.state)) as ledger:
         engine = _engine(config, ledger)
         scale.quiet.append(_quiet("folder", engine, scale))
-        survey, scale.costs["plan of a full calendar"] = timed(lambda: engine.plan(town.JOINING + HEARTBEAT * (QUIET_TICKS + 3)))
-        if survey.plan.changes:
+        plan, scale.costs["plan of a full calendar"] = timed(lambda: engine.plan(town.JOINING + HEARTBEAT * (QUIET_TICKS + 3)))
+        if plan.changes:
             raise AssertionError("the calendar was not as the ledger knows it")
     scale.memory["ticks"] = peak_memory()
 

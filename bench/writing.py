@@ -21,7 +21,7 @@ from beklijf.ledger.outbox import Outbox
 from beklijf.letters import Letters
 from beklijf.model.stored import Agent
 from beklijf.planning import events
-from beklijf.tick.snapshot import Surveyor
+from beklijf.tick.take import Taker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,9 +63,9 @@ def measure(name: str, folder: Path, *, count: int, rounds: int) -> Written:
 
 def _events(config: Config) -> list[Event]:
     with closing(Ledger(None)) as ledger:
-        surveyor = Surveyor(config=config, ledger=ledger, outbox=Outbox(ledger), conversation=Conversation(ledger), texts=Letters())
-        programme = surveyor.programme(town.JOINING, surveyor.facts(town.JOINING))
-        writer = events.Writer(installation=config.service.installation, programme=programme, texts=surveyor.texts)
+        taker = Taker(config=config, ledger=ledger, outbox=Outbox(ledger), conversation=Conversation(ledger), texts=Letters())
+        programme = taker.programme(town.JOINING)
+        writer = events.Writer(installation=config.service.installation, programme=programme, texts=taker.texts)
         return [writer.event(item) for track in programme.tracks.values() for item in track.items]
 
 

@@ -104,8 +104,8 @@ def _plan(arguments: Namespace) -> int:
     now = instant(arguments.at, config.organisation) if arguments.at else _now(config)
     until = None if arguments.until is None else end_of(arguments.until, config.organisation)
     with opened(config, read_only=True) as engine:
-        survey = engine.plan(now, supposed=arguments.at is not None)
-        report = reports.planned(engine, survey, chosen=chosen, until=until)
+        plan = engine.plan(now, supposed=arguments.at is not None)
+        report = reports.planned(engine, plan, chosen=chosen, until=until)
     if arguments.json:
         _print_json(reports.as_json(report))
     else:
@@ -176,12 +176,12 @@ def _status(arguments: Namespace) -> int:
     now = _now(config := _config(arguments))
     codes = {0}
     with opened(config, read_only=True) as engine:
-        survey, error = status.look(engine, now)
+        plan, error = status.look(engine, now)
         words = Words.of(config, now)
-        found = status.status(engine, survey, words)
+        found = status.status(engine, plan, words)
     if error is not None:
         codes.add(error.exit_code)
-    if survey.plan.held:
+    if plan.held:
         codes.add(Held.exit_code)
     if arguments.json:
         _print_json(status_report.as_json(found))

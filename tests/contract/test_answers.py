@@ -179,7 +179,7 @@ def _said(mail: EmailMessage) -> str:
 
 def said(town: Town) -> dict[tuple[str, str, str], Said]:
     """Return everybody's answer to each item, by item, meeting and person."""
-    histories = town.engine.conversation.histories(town.engine.surveyor.addresses())
+    histories = town.engine.conversation.histories(town.engine.taker.addresses())
     return {
         (answer.ref.rpartition("/")[2], f"{place:%Y-%m-%d}" if place else "", person.partition("@")[0]): answer.said
         for history in histories.values()
@@ -562,8 +562,8 @@ def test_a_goal_that_is_sent_is_confirmed_and_comes_back_in_later_letters(town: 
     body = confirmed.get_body(("plain",))
     assert body is not None
     assert "In elk overleg eerst luisteren" in body.get_content()
-    survey = town.engine.surveyor.survey(town.now, None)
-    [track] = survey.programme.tracks.values()
+    plan = town.engine.taker.plan(town.now, None)
+    [track] = plan.programme.tracks.values()
     assert track.mentorship.goals == ("In elk overleg eerst luisteren",)
     assert not [wish for wish in track.wishes if "ask" in wish.ref]  # who sends a goal is not silent
     settled(town)

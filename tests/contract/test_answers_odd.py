@@ -189,7 +189,7 @@ def test_who_throws_away_what_went_on_under_a_new_invitation_has_not_declined_th
     town.tick(SOON)
 
     assert got(town) == []
-    assert [each.reason for each in town.engine.surveyor.survey(town.now, None).silences.values()] == []
+    assert [each.reason for each in town.engine.taker.plan(town.now, None).silences.values()] == []
     settled(town)
 
 

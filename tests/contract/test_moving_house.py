@@ -158,7 +158,7 @@ def answers(town: Town) -> list[tuple[str, str, str, datetime]]:
     """Return who answered what to which event when."""
     return [
         (heard.uid, heard.said, heard.who, heard.at)
-        for history in town.engine.conversation.histories(town.engine.surveyor.addresses()).values()
+        for history in town.engine.conversation.histories(town.engine.taker.addresses()).values()
         for heard in history.heard
         if heard.who
     ]
@@ -271,7 +271,7 @@ def test_a_folder_that_was_copied_to_another_place_together_with_its_ledger_is_t
     shutil.copytree(tmp_path / "here", tmp_path / "there")
 
     with opened(config.load(tmp_path / "there" / "config.toml")) as engine:
-        assert engine.plan(town.now).plan.changes == ()
+        assert engine.plan(town.now).changes == ()
 
 
 def test_a_ledger_from_before_takes_the_calendar_that_the_config_leads_to(folders: Houses) -> None:
@@ -498,7 +498,7 @@ def test_what_has_been_stays_in_the_old_calendar_and_counts_as_held(houses: Hous
     assert goals.uid in houses.left()
     assert not [
         heard
-        for history in town.engine.surveyor.facts(town.now).heard.values()
+        for history in town.engine.taker.facts(town.now).heard.values()
         for heard in history.heard
         if heard.uid == goals.uid and heard.said is Said.CANCELLED
     ]
@@ -519,7 +519,7 @@ def test_a_series_that_was_over_when_the_calendar_moved_goes_on_as_a_new_one_whe
     town.words.withdrawals = 50
     town.start()
     town.tick()
-    plan = town.engine.plan(town.now).plan
+    plan = town.engine.plan(town.now)
     if plan.held:
         town.engine.tick(town.now, approve=[plan.id])
 

@@ -167,7 +167,7 @@ class Town:
         return self.engine.tick(now)
 
     def plan(self) -> Plan:
-        return self.engine.plan(self.now).plan
+        return self.engine.plan(self.now)
 
     def invited(self) -> None:
         """Bring the town to the day on which the invitations have gone out, and empty the mailboxes."""

@@ -736,7 +736,7 @@ def test_a_goal_that_is_sent_is_confirmed_and_comes_back_in_the_next_letter(city
     assert city.got() == [("sanne", "Je doel is")]
     assert "In elk overleg eerst luisteren" in str(city.sanne.letter().get_body(("plain",)))
     city.settled()
-    [track] = city.engine.surveyor.survey(city.now, None).programme.tracks.values()
+    [track] = city.engine.taker.plan(city.now, None).programme.tracks.values()
     assert track.mentorship.goals == ("In elk overleg eerst luisteren",)
 
 

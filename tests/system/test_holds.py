@@ -126,7 +126,7 @@ class Town:
             yield self.tick(min(DAY, now - self.now))
 
     def plan(self) -> Plan:
-        return self.engine.plan(self.now).plan
+        return self.engine.plan(self.now)
 
     def holds(self) -> tuple[Hold, ...]:
         return Holds(self.engine.ledger).standing()

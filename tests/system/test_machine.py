@@ -607,7 +607,7 @@ class Machine(RuleBasedStateMachine):
         self.mail_faults.coming = []
 
     def at_rest(self) -> None:
-        plan = self.engine.plan(self.now).plan
+        plan = self.engine.plan(self.now)
         assert not plan.changes, [f"{c.action} {c.ref}: {c.why}" for c in plan.changes]
         assert [f"{h.change.action} {h.change.ref}: {h.reason}" for h in plan.held] == []
         rows = self.ledger.rows()

@@ -30,7 +30,7 @@ from beklijf.mime import messages
 from beklijf.model import canonical
 from beklijf.model.conversation import Said, TokenKind
 from beklijf.model.mailbox import AT_ONCE
-from beklijf.tick.snapshot import SOON
+from beklijf.tick.engine import SOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

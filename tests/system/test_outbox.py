@@ -102,7 +102,7 @@ class House:
 
     def planned(self) -> Counter[str]:
         """Return to whom a tick would send something now."""
-        return Counter(address for change in self.engine.plan(self.now).plan.changes for address in change.to)
+        return Counter(address for change in self.engine.plan(self.now).changes for address in change.to)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def act(job, now):
     with opened(read) as engine:
         approve = []
         if job["action"] == "approve":
-            plan = engine.plan(now).plan
+            plan = engine.plan(now)
             approve = [plan.id] if plan.held else []
         outcome = engine.tick(now, approve=approve, patient=False)
         soon = outcome.next is not None and outcome.next - now < timedelta(hours=1)
@@ -254,7 +254,7 @@ def end_of(town: Town, office: Office) -> tuple[End, int]:
     with opened(config.load(town.folder / "config.toml")) as engine:
         stored = engine.calendar.changes(None).changed
         rows = engine.ledger.rows()
-        assert engine.plan(town.now).plan.changes == ()
+        assert engine.plan(town.now).changes == ()
         heard = frozenset(map(tuple, engine.ledger.db.execute("SELECT said, uid, place, who FROM heard")))
         pauses, waiting = engine.conversation.pauses(), tuple(mail.name for mail in engine.outbox.open_mails())
     assert {each.event.uid for each in stored} == {uid for uid, row in rows.items() if row.state == "live"}

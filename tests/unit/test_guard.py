@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from beklijf.contracts.settings import GuardSettings
 from beklijf.decide.guard import Watch, guard, identify, look_for_faults
-from beklijf.decide.plan import Action, Cause, Change, Current, Draft, Plan, Resend, Withdraw
+from beklijf.decide.plan import Action, Cause, Change, Current, Draft, Judged, Resend, Withdraw
 from beklijf.ledger import Known, Row
 from beklijf.ledger.outbox import Mail
 from beklijf.model.canonical import dump, load
@@ -141,7 +141,7 @@ def watch(*, people: int = 3, withdrawals: int = 2, approved: str = "", last_tic
     )
 
 
-def looked_at(*changes: Change, by: Watch) -> Plan:
+def looked_at(*changes: Change, by: Watch) -> Judged:
     return guard(Draft(changes=changes, records=(), adopted=(), assumed=(), problems=(), next=None), (), by)
 
 
@@ -149,7 +149,7 @@ def crowd(count: int, **more: object) -> list[Change]:
     return [replace(change(n), to=(f"p{n}@voorbeeld.example",), **more) for n in range(count)]  # type: ignore[arg-type]  # fields of Change
 
 
-def reasons(plan: Plan) -> set[str]:
+def reasons(plan: Judged) -> set[str]:
     return {held.reason for held in plan.held}
 
 
@@ -374,7 +374,7 @@ def test_where_nothing_is_enforced_nothing_is_held() -> None:
 # -- what is held stays held -------------------------------------------------------------------------------------------
 
 
-def after(plan: Plan, by: Watch) -> Watch:
+def after(plan: Judged, by: Watch) -> Watch:
     """Return what the next tick goes by."""
     return replace(by, holds=plan.holds, approved=frozenset())
 

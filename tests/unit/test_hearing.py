@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from beklijf.decide.from_calendar import in_calendar, is_told, proposed, reopened, still_proposed, strayed, with_proposals
 from beklijf.decide.plan import Current
 from beklijf.ledger import Row
 from beklijf.model.canonical import dump
-from beklijf.model.conversation import Heard, Proposed, Said
+from beklijf.model.conversation import Heard, Proposed, Said, Told
 from beklijf.model.domain import Contact, Event, Kind, MentorshipKey, Recurrence, Ref, Single
 from beklijf.model.stored import Stored
-from beklijf.replies.from_calendar import Told, in_calendar, is_told, proposed, reopened, still_proposed, strayed, with_proposals
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)

@@ -27,8 +27,11 @@ ROOMS = {
 }
 
 PURE: tuple[str, ...] = ("model", "planning", "ical", "mime", "decide", "replies.verdict", "replies.judge", "replies.reader")
-PURE += ("replies.own_text", "replies.authentication", "replies.from_calendar", "relocate.decide", "config.check")
+PURE += ("replies.own_text", "replies.authentication", "decide.from_calendar", "relocate.decide", "config.check")
 """Values in, values out: no clock, no network, no logger, no randomness."""
+
+SENTENCE = ["take", "decide", "record", "carry_out"]
+"""What a tick does, in this order."""
 
 FORBIDDEN = {"logging", "random", "socket", "time", "os", "subprocess", "sqlite3", "threading", "urllib", "http", "caldav", "schedule"}
 FORBIDDEN |= {"httpx", "msal", "google", "exchangelib"}
@@ -123,6 +126,15 @@ def test_modules_are_called_for_what_they_are_and_not_for_what_they_do() -> None
     names = {part for module in MODULES for part in module.split(".")}
 
     assert {name for name in names if name.endswith("ing")} == {"planning", "wiring"}  # two things
+
+
+def test_the_tick_is_one_function_that_reads_like_a_sentence() -> None:
+    tree = ast.parse(MODULES["tick.engine"].read_text(encoding="utf-8"))
+    [tick] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "tick"]
+    calls = {ast.unparse(node.func).rpartition(".")[2].lstrip("_"): node.lineno for node in ast.walk(tick) if isinstance(node, ast.Call)}
+
+    assert (tick.end_lineno or 0) - tick.lineno < 40
+    assert [name for name, _ in sorted(calls.items(), key=lambda call: call[1]) if name in SENTENCE] == SENTENCE
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name in PURE or room(name) in PURE])

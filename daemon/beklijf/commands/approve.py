@@ -9,17 +9,16 @@ from beklijf.model.errors import Held, Problem
 
 if TYPE_CHECKING:
     from beklijf.contracts.settings import Config
-    from beklijf.tick.snapshot import Survey
+    from beklijf.decide.plan import Plan
 
 
-def demand_held(survey: Survey, approve: str, config: Config) -> tuple[Problem, ...]:
+def demand_held(plan: Plan, approve: str, config: Config) -> tuple[Problem, ...]:
     """Approve only what is held now, all of it or one hold: what somebody read yesterday may be something else by today.
 
     Raises Held when something else is; where nothing is, returns a warning.
     """
-    plan = survey.plan
     if plan.held and approve not in plan.approvable:
-        words = Words.of(config, survey.now)
+        words = Words.of(config, plan.now)
         reasons = dict.fromkeys(f"{words.training(held.change.training)}: {held.reason}" for held in plan.held)
         raise Held(
             f"{approve} is not what is held now, so nothing was done; held is {plan.id}: {'; '.join(reasons)}",

@@ -96,7 +96,7 @@ def _programme(config: Config, now: datetime) -> Looked:
     """Plan everything, drafts included, on what the ledger knows."""
     with opened(config, read_only=True) as engine:
         sender = engine.applier.sender
-        everything = engine.surveyor.including_drafts()
+        everything = engine.taker.including_drafts()
         tracks = plan_tracks(config.organisation, config.trainings, everything.facts(now), everything.holidays(now))
     problems = programme_problems(config, tracks)
     events = counted(len({item.ref for track in tracks.values() for item in track.items}), "event", "events")

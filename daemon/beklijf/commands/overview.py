@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.contracts.settings import Config
+    from beklijf.decide.plan import Plan
     from beklijf.tick.outcome import Outcome
-    from beklijf.tick.snapshot import Survey
 
 DATES = 5
 """So many coming dates stand on the first screen."""
@@ -29,21 +29,21 @@ _NO_TIME = timedelta(0)
 PLURALS = {"meeting": "meetings", "series": "series", "reminder": "reminders", "letter": "letters"}
 
 
-def first_screen(outcome: Outcome, survey: Survey, config: Config, *, shift: timedelta = _NO_TIME) -> str:
-    """Say what the first tick wrote, where, and what comes next and when; *survey* was made after that tick.
+def first_screen(outcome: Outcome, plan: Plan, config: Config, *, shift: timedelta = _NO_TIME) -> str:
+    """Say what the first tick wrote, where, and what comes next and when; *plan* was made after that tick.
 
     *shift* is how far a demo's clock is ahead of the real one.
     """
     zone = config.organisation.zone
-    now = survey.now.astimezone(zone)
-    coming = [f"  {moment(at.astimezone(zone), now)}  {what}" for at, what in islice(_coming(survey), DATES)]
+    now = plan.now.astimezone(zone)
+    coming = [f"  {moment(at.astimezone(zone), now)}  {what}" for at, what in islice(_coming(plan), DATES)]
     troubles = [f"  {problem}" for problem in outcome.problems]
-    troubles += [f"  held: {reason}; beklijf plan shows it" for reason in dict.fromkeys(held.reason for held in survey.plan.held)]
+    troubles += [f"  held: {reason}; beklijf plan shows it" for reason in dict.fromkeys(held.reason for held in plan.held)]
     lines = [
         f"beklijf runs for {config.organisation.name}. It is {now:%a %-d %b %Y %H:%M} in {zone.key}.",
         *_by_which_clock(now, shift),
         "",
-        *_written(outcome, survey),
+        *_written(outcome, plan),
         "",
         f"  calendar  {config.calendar.path or config.calendar.url}",
         f"  mail      {config.mail.path or config.mail.host}",
@@ -92,11 +92,11 @@ def _by_which_clock(now: datetime, shift: timedelta) -> list[str]:
     return [f"That is the demo's own clock, which starts when letters are due; the real one says {now - shift:%a %-d %b %H:%M}."]
 
 
-def _written(outcome: Outcome, survey: Survey) -> list[str]:
+def _written(outcome: Outcome, plan: Plan) -> list[str]:
     events = Counter(str(change.kind) for change in outcome.done if change.action is Action.CREATE)
     others = sum(change.action in {Action.UPDATE, Action.WITHDRAW} for change in outcome.done)
     mails = Counter(mail.kind for mail in outcome.delivered.sent)
-    standing = sum(row.state == "live" for row in survey.rows.values())
+    standing = sum(row.state == "live" for row in plan.rows.values())
     if not (events or others or mails):
         what = f"there stand {_count(standing, 'event', 'events')}" if standing else "nothing has been due yet"
         return [f"Nothing to write now: {what}."]
@@ -106,17 +106,17 @@ def _written(outcome: Outcome, survey: Survey) -> list[str]:
     return [f"Written now: {', '.join(said)}."]
 
 
-def _coming(survey: Survey) -> Iterator[tuple[datetime, str]]:
+def _coming(plan: Plan) -> Iterator[tuple[datetime, str]]:
     """Yield what the service does next, by instant, if people do nothing; an item of two mentorships comes once."""
     letters: defaultdict[datetime, list[str]] = defaultdict(list)
-    for letter in survey.letters:
-        if letter.at > survey.now and not letter.lapsed:
+    for letter in plan.letters:
+        if letter.at > plan.now and not letter.lapsed:
             letters[letter.at].append(letter.person.name)
-    known = {row.ref for row in survey.rows.values()}
-    items = {item.ref: item for track in survey.programme.tracks.values() for item in track.items}
+    known = {row.ref for row in plan.rows.values()}
+    items = {item.ref: item for track in plan.programme.tracks.values() for item in track.items}
     opening: defaultdict[datetime, list[tuple[Kind, tuple[str, ...]]]] = defaultdict(list)
     for item in items.values():
-        if item.opens > survey.now and item.ref not in known:
+        if item.opens > plan.now and item.ref not in known:
             opening[item.opens].append((item.kind, tuple(person.name for person in item.people)))
     for at in sorted(letters.keys() | opening.keys()):
         if names := letters[at]:

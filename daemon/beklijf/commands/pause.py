@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from beklijf.commands.plan_json import Entry
     from beklijf.commands.report import Words
     from beklijf.contracts.settings import Config
+    from beklijf.decide.plan import Plan
     from beklijf.model.conversation import Pause, PausedKind
     from beklijf.model.domain import Letter, Person
     from beklijf.tick.engine import Engine
-    from beklijf.tick.snapshot import Survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,24 +107,24 @@ def coming(engine: Engine, decisions: Sequence[Decision], now: datetime) -> Comi
     )
 
 
-def _entries(survey: Survey, installation: str) -> Iterator[Entry]:
-    for change in (*survey.plan.changes, *(held.change for held in survey.plan.held)):
-        yield entry(change, installation=installation, now=survey.now)
+def _entries(plan: Plan, installation: str) -> Iterator[Entry]:
+    for change in (*plan.changes, *(held.change for held in plan.held)):
+        yield entry(change, installation=installation, now=plan.now)
 
 
-def _dates(survey: Survey) -> set[tuple[datetime, str]]:
+def _dates(plan: Plan) -> set[tuple[datetime, str]]:
     """Return every meeting and reminder that lies ahead, with whose it is."""
     found: set[tuple[datetime, str]] = set()
-    for track in survey.programme.tracks.values():
+    for track in plan.programme.tracks.values():
         pair = track.mentorship
-        found |= {(at, f"{pair.mentee.name} with {pair.mentor.name}") for at in track.meetings if at > survey.now}
+        found |= {(at, f"{pair.mentee.name} with {pair.mentor.name}") for at in track.meetings if at > plan.now}
         for item in track.items:
             if item.kind is Kind.REMINDER:
-                found |= {(at, f"a reminder for {item.people[0].name}") for at in item.starts if at > survey.now}
+                found |= {(at, f"a reminder for {item.people[0].name}") for at in item.starts if at > plan.now}
     return found
 
 
-def _letters(before: Survey, after: Survey) -> Iterator[tuple[Letter, Letter | None]]:
+def _letters(before: Plan, after: Plan) -> Iterator[tuple[Letter, Letter | None]]:
     """Yield the letters that go out before, and at another time or not at all after."""
     now = {letter.wishes[0].ref: letter for letter in after.letters}
     for letter in before.letters:

@@ -15,12 +15,11 @@ from beklijf.model.domain import Anchor, Kind, MentorshipKey, Ref, Role
 from beklijf.planning import events
 
 if TYPE_CHECKING:
-    from beklijf.decide.plan import Change, Held
+    from beklijf.decide.plan import Change, Held, Plan
     from beklijf.ledger.outbox import Mail
     from beklijf.model.conversation import Response
     from beklijf.model.domain import Item, Letter
     from beklijf.model.errors import Problem
-    from beklijf.tick.snapshot import Survey
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
@@ -120,19 +119,19 @@ def stopped(held: Iterable[Held], *, installation: str, now: datetime) -> list[S
     return [Stopped(entry=entry(h.change, installation=installation, now=now), reason=h.reason, until=h.until, hold=h.hold) for h in held]
 
 
-def upcoming(survey: Survey, *, installation: str, until: datetime) -> list[Entry]:
+def upcoming(plan: Plan, *, installation: str, until: datetime) -> list[Entry]:
     """Return what comes due after now and up to *until* if people do nothing: items that open, letters that go out."""
-    there = {(row.ref, row.generation) for row in survey.rows.values()} | {(row.ref, row.generation) for row in survey.plan.adopted}
+    there = {(row.ref, row.generation) for row in plan.rows.values()} | {(row.ref, row.generation) for row in plan.adopted}
     welcome: dict[MentorshipKey, datetime] = {}
-    for letter in survey.letters:
+    for letter in plan.letters:
         for wish in letter.wishes:
             if wish.rule.on_joining and not letter.lapsed:
                 welcome[wish.mentorship] = max(letter.at, welcome.get(wish.mentorship, letter.at))
-    found = [_letter(letter) for letter in survey.letters if not letter.lapsed and survey.now < letter.at <= until]
-    for track in survey.programme.tracks.values():
+    found = [_letter(letter) for letter in plan.letters if not letter.lapsed and plan.now < letter.at <= until]
+    for track in plan.programme.tracks.values():
         for item in track.items:
             opens = max([item.opens, *(welcome[key] for key in item.mentorships if key in welcome)])
-            if (item.ref, item.generation) not in there and survey.now < opens <= until and opens < item.starts[-1]:
+            if (item.ref, item.generation) not in there and plan.now < opens <= until and opens < item.starts[-1]:
                 found.append(_opening(item, opens, installation))
     return sorted(found, key=lambda e: (*in_order(e), e.training, e.item))
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from beklijf.commands.plan_json import Chosen, Entry, Json, Stopped
     from beklijf.contracts.settings import Config
+    from beklijf.decide.plan import Plan
     from beklijf.tick.engine import Engine
     from beklijf.tick.outcome import Outcome
-    from beklijf.tick.snapshot import Survey
 
 WIDTH = 80
 INDENT = "  "
@@ -97,18 +97,18 @@ class Words:
 # -- from a plan, from a tick --------------------------------------------------------------------------------------------
 
 
-def planned(engine: Engine, survey: Survey, *, chosen: Chosen, until: datetime | None) -> Report:
+def planned(engine: Engine, plan: Plan, *, chosen: Chosen, until: datetime | None) -> Report:
     """Return what a tick would do now of what is *chosen*, and what comes due up to *until*."""
-    plan, installation = survey.plan, engine.config.service.installation
-    made = [entry(change, installation=installation, now=survey.now) for change in plan.changes]
-    later = [] if until is None else upcoming(survey, installation=installation, until=until)
+    installation = engine.config.service.installation
+    made = [entry(change, installation=installation, now=plan.now) for change in plan.changes]
+    later = [] if until is None else upcoming(plan, installation=installation, until=until)
     concerned = {change.training for change in plan.changes} | {held.change.training for held in plan.held}
-    warnings = programme_problems(engine.config, survey.programme.tracks)
+    warnings = programme_problems(engine.config, plan.programme.tracks)
     return Report(
         plan=plan.id,
-        now=survey.now,
+        now=plan.now,
         changes=tuple(each for each in (*made, *later) if chosen(each)),
-        held=tuple(held for held in stopped(plan.held, installation=installation, now=survey.now) if chosen(held.entry)),
+        held=tuple(held for held in stopped(plan.held, installation=installation, now=plan.now) if chosen(held.entry)),
         problems=(*plan.problems, *warnings, *_standing(engine)),
         next=plan.next,
         drafts=tuple(t.id for t in engine.config.trainings if not t.live and t.id not in concerned),

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from beklijf.decide.plan import Plan
     from beklijf.ledger import Row
     from beklijf.model.conversation import Heard, Pause
     from beklijf.model.domain import Event, Mentorship, MentorshipKey, Person, Ref, Training
     from beklijf.planning.silence import Silence
     from beklijf.tick.engine import Engine
-    from beklijf.tick.snapshot import Survey
 
 FEW = 5
 """Of fewer pairs, a number says who."""
@@ -123,30 +123,30 @@ class Standing:
     strangers: tuple[Stranger, ...]
 
 
-def standing(engine: Engine, survey: Survey, rows: Iterable[Row]) -> Standing:
+def standing(engine: Engine, plan: Plan, rows: Iterable[Row]) -> Standing:
     """Put together what the ledger and the calendar tell of people; *rows* as the next tick will note them."""
     config = engine.config
     pairs: Mapping[MentorshipKey, Pair] = {}
-    if survey.hears:
+    if plan.hears:
         by_pair = _by_pair(rows)
-        tracks = survey.programme.tracks
-        pairs = {key: _pair(t.mentorship, by_pair.get(key, []), survey, survey.silences.get(key)) for key, t in tracks.items()}
+        tracks = plan.programme.tracks
+        pairs = {key: _pair(t.mentorship, by_pair.get(key, []), plan, plan.silences.get(key)) for key, t in tracks.items()}
     told, small = grouped(config.trainings, pairs, names=config.answers.names)
     former = frozenset(a for p in config.persons for a in p.addresses if a != p.email.casefold())
     mentorships = {m.key: m for training in config.trainings for m in training.mentorships}
     persons = {person.key: person for person in config.persons}
     return Standing(
         reads=bool(config.answers.read),
-        hears=survey.hears,
+        hears=plan.hears,
         names=config.answers.names,
         pairs=pairs,
         trainings=told,
         small=small,
-        paused=tuple((persons[pause.person], pause) for pause in standing_pauses(engine, survey.now) if pause.person in persons),
+        paused=tuple((persons[pause.person], pause) for pause in standing_pauses(engine, plan.now) if pause.person in persons),
         bounced=tuple(sorted((a, note) for a, note in engine.conversation.bounced().items() if a not in former)),
         strangers=tuple(
             Stranger(address=address, mentorship=mentorships[key])
-            for key, address in engine.conversation.strangers(engine.surveyor.addresses())
+            for key, address in engine.conversation.strangers(engine.taker.addresses())
             if key in mentorships
         ),
     )
@@ -164,16 +164,16 @@ def _by_pair(rows: Iterable[Row]) -> dict[MentorshipKey, list[Row]]:
     return found
 
 
-def _pair(mentorship: Mentorship, rows: Sequence[Row], survey: Survey, silent: Silence | None) -> Pair:
-    history = survey.facts.heard.get(mentorship.key, History())
+def _pair(mentorship: Mentorship, rows: Sequence[Row], plan: Plan, silent: Silence | None) -> Pair:
+    history = plan.facts.heard.get(mentorship.key, History())
     persons = {person.key: person for person in (mentorship.mentee, mentorship.mentor)}
     live = {row.uid: row for row in rows}
     answers = [
         Answer(ref=live[uid].ref, place=place, person=persons[who], said=heard.said, since=heard.at)
         for (uid, place, who), heard in history.answers().items()
-        if uid in live and who in persons and _ahead(live[uid], place, survey.now)
+        if uid in live and who in persons and _ahead(live[uid], place, plan.now)
     ]
-    event = _first(rows, survey.now)
+    event = _first(rows, plan.now)
     counts = Counts() if event is None else _counts(event, mentorship, history, rows, silent=silent is not None and silent.silent)
     return Pair(answers=tuple(sorted(answers, key=_order)), silence=silent, counts=counts)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from beklijf.commands.plan_json import Entry
     from beklijf.commands.report import Words
+    from beklijf.decide.plan import Plan
     from beklijf.model.domain import Ref
     from beklijf.tick.engine import Engine
-    from beklijf.tick.snapshot import Survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +30,15 @@ class Wanted:
     edits: tuple[str, ...]
 
 
-def find(survey: Survey, item: str, field: str, words: Words) -> Wanted:
+def find(plan: Plan, item: str, field: str, words: Words) -> Wanted:
     """Return the item that *item* names, by its whole name or by a part that only it has."""
-    there = restorable(noted(survey).values(), words)
-    ref = _one(item, [*there], {row.ref for row in survey.rows.values()})
+    there = restorable(noted(plan).values(), words)
+    ref = _one(item, [*there], {row.ref for row in plan.rows.values()})
     edits = [edit for edit in there[ref] if not field or edit.field in {field, ""}]
     if not edits:
         changed = ", ".join(dict.fromkeys(edit.field for edit in there[ref]))
         raise UsageError(f"the {field} of {ref} is as the config asks", hint=f"people changed its {changed}")
-    before = restorable(survey.rows.values(), words)
+    before = restorable(plan.rows.values(), words)
     if any(edit not in before.get(ref, []) for edit in edits):
         raise Busy(f"{ref} was changed after the last tick, which has to take note of it first", hint="beklijf apply, then again")
     return Wanted(ref=ref, field=field, edits=tuple(edit.what for edit in edits))
@@ -47,7 +47,7 @@ def find(survey: Survey, item: str, field: str, words: Words) -> Wanted:
 def coming(engine: Engine, wanted: Wanted, now: datetime) -> list[Entry]:
     """Return what the next tick would do to the item."""
     decision = Decision(id=0, kind="restore", subject=wanted.ref, field=wanted.field, made=now)
-    plan = engine.plan(now, decided=[decision]).plan
+    plan = engine.plan(now, decided=[decision])
     changes = [*plan.changes, *(held.change for held in plan.held)]
     found = (entry(change, installation=engine.config.service.installation, now=now) for change in changes)
     return [each for each in found if each.item == wanted.ref]

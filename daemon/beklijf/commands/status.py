@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from beklijf.commands.plan_json import Entry
     from beklijf.commands.report import Words
     from beklijf.contracts.settings import Config
+    from beklijf.decide.plan import Plan
     from beklijf.ledger import Row, Trouble
     from beklijf.ledger.aside import Aside
     from beklijf.ledger.outbox import Mail
     from beklijf.model.domain import Mentorship, MentorshipKey, Track, Training
     from beklijf.tick.engine import Engine
-    from beklijf.tick.snapshot import Survey
 
 MEETINGS = frozenset({Kind.MEETING, Kind.SERIES})
 
@@ -80,22 +80,22 @@ class Status:
     """What failed by itself, and is left alone until it is to be tried again."""
 
 
-def look(engine: Engine, now: datetime) -> tuple[Survey, BackendError | None]:
-    """Return the survey, from the ledger alone when the calendar can't be read."""
+def look(engine: Engine, now: datetime) -> tuple[Plan, BackendError | None]:
+    """Return the plan, from the ledger alone when the calendar can't be read."""
     try:
         return engine.plan(now), None
     except BackendError as error:
-        return engine.surveyor.survey(now, None), error
+        return engine.taker.plan(now, None), error
 
 
-def status(engine: Engine, survey: Survey, words: Words) -> Status:
+def status(engine: Engine, plan: Plan, words: Words) -> Status:
     """Put together what the ledger, the calendar and the plan say about each mentorship."""
-    rows = noted(survey)
+    rows = noted(plan)
     troubles = engine.ledger.troubles()
     collected = _Collected(config=engine.config)
     left = engine.aside.asides.names(MAIL)
     collected.mails(mail for mail in engine.outbox.open_mails() if mail.label not in left)
-    collected.plan(survey, words)
+    collected.plan(plan, words)
     for row in sorted(rows.values(), key=lambda row: row.ref):
         for key in row.mentorships:
             collected.remarks[key].changed += edits(row, words)
@@ -103,26 +103,26 @@ def status(engine: Engine, survey: Survey, words: Words) -> Status:
                 collected.remarks[key].failed.append(Remark(item=row.ref, what=trouble.what, at=trouble.retry_at))
     meetings = _meetings(rows.values())
     return Status(
-        now=survey.now,
-        plan=survey.plan.id if survey.plan.held else "",
+        now=plan.now,
+        plan=plan.id if plan.held else "",
         invitations=engine.applier.sender,
         last_tick=engine.ledger.instant("last_tick"),
-        next=survey.plan.next,
+        next=plan.next,
         servers=tuple(t for t in troubles.values() if t.target in STAGES or t.target.startswith(MAILBOX)),
         trainings=tuple(
-            (training, tuple(_pair(m, survey, meetings.get(m.key, []), collected.remarks[m.key]) for m in training.mentorships))
+            (training, tuple(_pair(m, plan, meetings.get(m.key, []), collected.remarks[m.key]) for m in training.mentorships))
             for training in engine.config.trainings
         ),
         staff=collected.remarks[""],
-        standing=standing(engine, survey, rows.values()),
+        standing=standing(engine, plan, rows.values()),
         aside=tuple(engine.aside.asides.set_aside()),
     )
 
 
-def noted(survey: Survey) -> dict[str, Row]:
+def noted(plan: Plan) -> dict[str, Row]:
     """Return the ledger's rows as the next tick will note them: with what people changed since the last one."""
-    rows = dict(survey.rows) | {row.uid: row for row in (*survey.plan.adopted, *survey.plan.records)}
-    for change in survey.plan.changes:
+    rows = dict(plan.rows) | {row.uid: row for row in (*plan.adopted, *plan.records)}
+    for change in plan.changes:
         if isinstance(change.work, Write | Withdraw | Move):
             rows[change.work.row.uid] = change.work.row
     return rows
@@ -140,21 +140,21 @@ def _meetings(rows: Iterable[Row]) -> dict[MentorshipKey, list[datetime]]:
     return found
 
 
-def _pair(mentorship: Mentorship, survey: Survey, meetings: list[datetime], remarks: Remarks) -> PairStatus:
-    track = survey.programme.tracks.get(mentorship.key)
-    there = min((at for at in meetings if at > survey.now), default=None)
-    planned = None if track is None else min(_planned(track, survey), default=None)
+def _pair(mentorship: Mentorship, plan: Plan, meetings: list[datetime], remarks: Remarks) -> PairStatus:
+    track = plan.programme.tracks.get(mentorship.key)
+    there = min((at for at in meetings if at > plan.now), default=None)
+    planned = None if track is None else min(_planned(track, plan), default=None)
     if planned is not None and (there is None or planned < there):
         return PairStatus(mentorship=mentorship, next_meeting=planned, in_calendar=False, remarks=remarks)
     return PairStatus(mentorship=mentorship, next_meeting=there, in_calendar=there is not None, remarks=remarks)
 
 
-def _planned(track: Track, survey: Survey) -> Iterator[datetime]:
+def _planned(track: Track, plan: Plan) -> Iterator[datetime]:
     """Yield the meetings that stand in no calendar yet."""
-    known = {row.ref for row in (*survey.rows.values(), *survey.plan.adopted)}
+    known = {row.ref for row in (*plan.rows.values(), *plan.adopted)}
     for item in track.items:
         if item.kind in MEETINGS and item.ref not in known:
-            yield from (at for at in item.starts if at > survey.now)
+            yield from (at for at in item.starts if at > plan.now)
 
 
 # -- what waits, failed, is held ---------------------------------------------------------------------------------------
@@ -178,21 +178,21 @@ class _Collected:
                 remarks = self.remarks[key]
                 {"failed": remarks.failed, "perhaps": remarks.perhaps}.get(mail.state, remarks.waiting).append(said)
 
-    def plan(self, survey: Survey, words: Words) -> None:
+    def plan(self, plan: Plan, words: Words) -> None:
         installation = self.config.service.installation
         pairs: set[str] = {mentorship.key for training in self.config.trainings for mentorship in training.mentorships}
-        for change in survey.plan.changes:
+        for change in plan.changes:
             if not isinstance(change.work, Resend):
-                made = entry(change, installation=installation, now=survey.now)
+                made = entry(change, installation=installation, now=plan.now)
                 for key in made.mentorships:
                     self.remarks[key].waiting.append(self._said(made, made.at))
-        for held in survey.plan.held:
-            made = entry(held.change, installation=installation, now=survey.now)
+        for held in plan.held:
+            made = entry(held.change, installation=installation, now=plan.now)
             said = self._said(made, None)
             keys = tuple(key for key in made.mentorships if key in pairs) or ("",)  # of who left the config, staff are told
             for each in keys:
                 self.remarks[each].held.append(replace(said, what=f"{said.what}: {held.reason}"))
-        for letter in survey.letters:
+        for letter in plan.letters:
             private = letter.wishes[0].rule.anchor is Anchor.SILENCE and not self.config.answers.names
             if letter.lapsed and not private:
                 what = f"{letter_called(letter)}, from {words.day(letter.at)} on"

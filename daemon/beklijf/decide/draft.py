@@ -348,9 +348,9 @@ class _Drafting:
                 )
 
     def _rests(self, ref: Ref) -> bool:
-        if ref in self.world.aside:
+        if ref in self.world.snapshot.aside:
             return True
-        until = self.world.resting.get(ref)
+        until = self.world.snapshot.resting.get(ref)
         if until is None or until <= self.now:
             return False
         self.later.append(until)

@@ -33,7 +33,7 @@ def changes(world: World, left_out: Container[Letter]) -> tuple[list[Change], li
             later.append(letter.at)
         else:
             found.append(letter_change(letter))
-    for mail in world.mails:
+    for mail in world.snapshot.mails:
         if mail.retry_at and mail.retry_at > world.now:
             later.append(mail.retry_at)
         elif mail.goes_out:

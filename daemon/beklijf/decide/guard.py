@@ -31,7 +31,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from beklijf.decide import notify, standing_holds
-from beklijf.decide.plan import Action, Cause, Change, Current, Draft, Held, Plan, Resend, Withdraw
+from beklijf.decide.plan import Action, Cause, Change, Current, Draft, Held, Judged, Resend, Withdraw
 from beklijf.decide.standing_holds import identify
 from beklijf.ledger.holds import HoldKind
 from beklijf.ledger.instants import SLACK
@@ -136,10 +136,10 @@ def _uid(held: Held) -> str:
     return held.change.work.row.uid
 
 
-def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
+def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Judged:
     """Split a draft into what goes on and what is held."""
     if not watch.enforced:
-        return _plan(draft, (), {}, (), watch)
+        return _judged(draft, (), {}, (), watch)
     clock, changes = distrust(watch.now, watch.last_tick), draft.changes
     # what the clock held is looked at as usual once the clock is right, but for what was approved
     remembered = [h for h in watch.holds if h.kind is not HoldKind.FAULT and (clock or h.approved or h.kind is not HoldKind.CLOCK)]
@@ -164,7 +164,7 @@ def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Plan:
     )
     accepted = any(hold.kind is HoldKind.CLOCK and hold.approved == watch.now for hold in holds)
     distrusted = "" if accepted and not any(each.clock for each in stopped.values()) else clock
-    return replace(_plan(draft, faults, stopped, holds, watch), clock=distrusted)
+    return replace(_judged(draft, faults, stopped, holds, watch), clock=distrusted)
 
 
 def _in(hold: Hold, change: Change) -> Held:
@@ -176,23 +176,19 @@ def _asked_again(hold: Hold, watch: Watch) -> bool:
     return hold.kind is HoldKind.QUESTION and hold.config != watch.config
 
 
-def _plan(draft: Draft, faults: tuple[Held, ...], stopped: Mapping[int, Held], holds: tuple[Hold, ...], watch: Watch) -> Plan:
+def _judged(draft: Draft, faults: tuple[Held, ...], stopped: Mapping[int, Held], holds: tuple[Hold, ...], watch: Watch) -> Judged:
     held = (*faults, *(stopped[i] for i in sorted(stopped)))
     names = _approved_first(held)
     let_go = frozenset(hold.id for hold in holds if hold.approved == watch.now)
     decided = {hold.training for hold in holds if hold.approved}
     doubts = {t: doubt for t in watch.trainings if t not in decided and (doubt := _replaced_session(t, watch))} if watch.enforced else {}
     said = {h.reason for h in held}
-    return Plan(
+    return Judged(
         id=standing_holds.together(names or let_go) if names or let_go else identify(draft.changes),
         changes=tuple(c for i, c in enumerate(draft.changes) if i not in stopped),
         held=held,
         problems=(*draft.problems, *(Problem(where=t, what=doubt, warning=True) for t, doubt in doubts.items() if doubt not in said)),
-        records=draft.records,
-        adopted=draft.adopted,
-        assumed=draft.assumed,
         doubted=frozenset(doubts),
-        next=draft.next,
         holds=holds,
         approvable=names | {standing_holds.together(names)} if names else frozenset(),
     )

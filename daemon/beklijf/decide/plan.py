@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from beklijf.decide.notify import Tell
-    from beklijf.ledger import Row
+    from beklijf.decide.snapshot import Snapshot
+    from beklijf.ledger import Decision, Row
     from beklijf.ledger.holds import Hold
     from beklijf.ledger.outbox import Mail
-    from beklijf.model.conversation import Proposal, Response
+    from beklijf.model.conversation import Heard, Proposal, Response
     from beklijf.model.domain import Event, Kind, Letter, Meets, MentorshipKey, Programme, Ref
     from beklijf.model.errors import Problem
     from beklijf.model.facts import Facts
     from beklijf.model.stored import Stored
     from beklijf.planning.events import Writer
     from beklijf.planning.offers import Times
+    from beklijf.planning.silence import Silence
 
 
 class Action(StrEnum):
@@ -145,33 +147,27 @@ class Current:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Everything a plan is made from."""
+    """A snapshot with what was worked out from it: what a draft is made from."""
 
-    now: datetime
+    snapshot: Snapshot
     programme: Programme
     writer: Writer
     rows: Mapping[str, Row]
     current: Current
     letters: Sequence[Letter]
-    mails: Sequence[Mail]
-    sender: str | None
-    """Who invites: server, mail, none; None while that isn't settled."""
-    resting: Mapping[str, datetime]
-    aside: frozenset[str]
-    """The items whose events are left alone: writing them failed by itself, three times."""
-    """Targets that refused, and until when they are left alone."""
     facts: Facts
     times: Callable[[], Times]
     """When people can; made on first use, since few ticks need it."""
-    proposals: Sequence[Proposal] = ()
-    answered: frozenset[str] = frozenset()
-    """The names of the answers that were given."""
-    bounced: frozenset[str] = frozenset()
-    """Addresses that don't exist."""
-    unsettled: frozenset[MentorshipKey] = frozenset()
+    unsettled: frozenset[MentorshipKey]
     """Pairs of whom one declined the hour: nothing new until that is settled."""
-    gone_mailboxes: frozenset[str] = frozenset()
-    """Of organizers, by address."""
+
+    @property
+    def now(self) -> datetime:
+        return self.snapshot.now
+
+    @property
+    def sender(self) -> str | None:
+        return self.snapshot.sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +205,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a tick does now, and what it doesn't."""
+class Judged:
+    """A draft once the guard has looked at it."""
 
     id: str
     """Of what is held, without times, so that it is the same tomorrow; of the changes when nothing is held.
@@ -220,15 +216,39 @@ class Plan:
     changes: tuple[Change, ...]
     held: tuple[Held, ...]
     problems: tuple[Problem, ...]
-    records: tuple[Row, ...]
-    adopted: tuple[Row, ...]
-    assumed: tuple[Letter, ...]
     doubted: frozenset[str]
     """Trainings of which a session vanished while another appeared: remembered as they were until somebody says."""
-    next: datetime | None
     holds: tuple[Hold, ...] = ()
     """What the ledger should have of holds after this tick: what stands, and what was approved and isn't done."""
     clock: str = ""
     """Why the clock can't be trusted; empty where it can, or somebody approved that it is right."""
     approvable: frozenset[str] = frozenset()
     """Under these names something that is held can be approved now: of all of it, of each hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Judged):
+    """What a tick does now, and what it doesn't; and all that people may want to know of how that was found."""
+
+    now: datetime
+    records: tuple[Row, ...]
+    """What the ledger should know without anything being done: humans' changes, what was found to be agreed."""
+    adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    """Letters that announced what was adopted: they went out before."""
+    next: datetime | None
+    """The first instant at which the answer would differ without new input."""
+    programme: Programme
+    """With the meetings where people moved them to."""
+    facts: Facts
+    rows: Mapping[str, Row]
+    """As people's decisions leave them; what differs from the ledger is noted by the tick."""
+    letters: tuple[Letter, ...]
+    decisions: tuple[Decision, ...]
+    heard: tuple[Heard, ...]
+    """What the calendar tells of people and the ledger doesn't know yet."""
+    hears: bool
+    """Whether answers can be heard at all."""
+    silences: Mapping[MentorshipKey, Silence]
+    """The pairs of which something is waited for; none where answers can't be heard."""
+    times: Callable[[], Times]

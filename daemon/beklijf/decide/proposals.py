@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def settle(world: World) -> Iterator[Change]:
     """Yield one change for each proposal that can be settled now; one whose event rests stays for later."""
     taken: set[str] = set()
-    for proposal in world.proposals:
+    for proposal in world.snapshot.proposals:
         track = world.programme.tracks.get(proposal.mentorship)
         row = _row(world, proposal)
         about = row.uid if row else proposal.mentorship
@@ -52,7 +52,7 @@ def _settle(world: World, proposal: Proposal, track: Track) -> Change | None:
     pair = track.mentorship
     who, other = _sides(pair, proposal)
     row = _row(world, proposal)
-    if row is not None and (row.ref in world.aside or world.resting.get(row.ref, world.now) > world.now):
+    if row is not None and (row.ref in world.snapshot.aside or world.snapshot.resting.get(row.ref, world.now) > world.now):
         return None
     if proposal.place is None and (not proposal.uid or (row is not None and row.kind is Kind.SERIES)):
         return _series(world, proposal, track, row)

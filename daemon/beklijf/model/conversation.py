@@ -160,6 +160,10 @@ class Said(StrEnum):
     STRANGER = "stranger"
 
 
+Told: TypeAlias = dict[tuple[str, "datetime | None", str], Said]
+"""The last answer that the calendar told, by event, place and address."""
+
+
 ANSWERS: Mapping[str, Said] = {
     "ACCEPTED": Said.ACCEPTED,
     "TENTATIVE": Said.TENTATIVE,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from beklijf.decide import guard
+from beklijf.decide import decider, guard
 from beklijf.ledger import stamp
 from beklijf.ledger.moves import Move
 from beklijf.model import canonical
@@ -19,8 +19,7 @@ from beklijf.planning import events
 from beklijf.relocate import decide
 from beklijf.relocate.carry_out import Mover
 from beklijf.relocate.decide import OWN_UIDS, Sides
-from beklijf.tick.record import note
-from beklijf.tick.snapshot import current_state
+from beklijf.tick.record import record
 from beklijf.tick.target import described, house_of, is_same
 
 if TYPE_CHECKING:
@@ -28,13 +27,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.contracts.settings import CalendarSettings
+    from beklijf.decide.plan import Plan
+    from beklijf.decide.snapshot import Snapshot
     from beklijf.ledger import Row
     from beklijf.ledger.moves import House, Leaving
     from beklijf.model.domain import Event, Ref
     from beklijf.model.stored import Changes, Stored
     from beklijf.relocate.decide import Step
     from beklijf.tick.engine import Engine
-    from beklijf.tick.snapshot import Survey
 
 _INVITING = frozenset({"exchange", "graph", "google"})
 """Kinds whose server always invites."""
@@ -53,9 +53,10 @@ class Looked:
     """Events that an earlier run brought over, of which the old ones are still there."""
     there: tuple[Stored, ...]
     """What the new calendar holds already."""
-    survey: Survey | None
+    snapshot: Snapshot | None
+    """Of the old calendar, where that is looked at."""
+    plan: Plan | None
     """What the old calendar says; None where it is left as it is."""
-    changes: Changes | None
     problems: tuple[Problem, ...]
 
 
@@ -107,12 +108,13 @@ class Removal:
         """
         leavings = self._moves.leavings()
         ledger, calendar = self._engine.ledger, self._engine.calendar
-        survey, changes, rows = None, None, ledger.rows()
+        snapshot, plan, changes, rows = None, None, None, ledger.rows()
         if self.old is not None:
             changes = _without(leavings, rows, self.old.calendar.changes(None, ledger.etags()))
-            survey = self.old.surveyor.survey(now, changes, patient=False, supposed=True)
-            self._demand_sound(self.old, rows, changes, survey)
-            rows = _as_seen(rows | {row.uid: row for row in (*survey.plan.adopted, *survey.plan.records)}, changes)
+            snapshot = self.old.taker.take(now, changes, patient=False, supposed=True)
+            plan = self.old.taker.decide(snapshot)
+            self._demand_sound(snapshot, changes)
+            rows = _as_seen(rows | {row.uid: row for row in (*plan.adopted, *plan.records)}, changes)
         found = calendar.changes(None)
         there = {stored.event.uid: stored for stored in found.changed}
         sides = self._sides()
@@ -134,8 +136,8 @@ class Removal:
             steps=steps,
             parting=tuple(each for each in leavings.values() if each),
             there=found.changed,
-            survey=survey,
-            changes=changes,
+            snapshot=snapshot,
+            plan=plan,
             problems=(*away, *(Problem(where="calendar", what=str(error)) for error in found.unreadable.values())),
         )
 
@@ -184,16 +186,14 @@ class Removal:
 
     def _begin(self, looked: Looked) -> None:
         """Note what people did in the old calendar up to now, and from here on let nothing but a move touch either of them."""
-        if looked.survey is not None and self.old is not None:
-            engine, survey = self.old, replace(looked.survey, decisions=())  # those the first tick in the new calendar takes up
-            note(
-                engine.ledger,
-                engine.outbox,
-                engine.conversation,
-                engine.config,
-                survey,
-                looked.changes,
-                looked.sides.old,
+        if looked.plan is not None and looked.snapshot is not None and self.old is not None:
+            engine, plan = self.old, replace(looked.plan, decisions=())  # those the first tick in the new calendar takes up
+            record(
+                replace(looked.snapshot, sender=looked.sides.old),
+                plan,
+                ledger=engine.ledger,
+                outbox=engine.outbox,
+                conversation=engine.conversation,
                 may_schedule=bool(engine.calendar.may_schedule),
             )
         if self._moves.under_way() is None:
@@ -224,14 +224,14 @@ class Removal:
     def _desired(self, now: datetime) -> Mapping[Ref, Event]:
         """Return each item as planning wants it by the config as it is now."""
         engine = self._engine
-        facts = engine.surveyor.facts(now)
-        programme = engine.surveyor.programme(now, facts)
-        writer = events.Writer(installation=engine.config.service.installation, programme=programme, texts=engine.surveyor.texts)
+        programme = engine.taker.programme(now)
+        writer = events.Writer(installation=engine.config.service.installation, programme=programme, texts=engine.taker.texts)
         return {item.ref: writer.event(item) for track in programme.tracks.values() for item in track.items}
 
-    def _demand_sound(self, old: Engine, rows: Mapping[str, Row], changes: Changes, survey: Survey) -> None:
-        watch = old.surveyor.watch(survey.now, ())
-        _, _, faults = guard.look_for_faults(rows, current_state(rows, changes, self._engine.surveyor.emails()), watch)
+    def _demand_sound(self, snapshot: Snapshot, changes: Changes) -> None:
+        watch = replace(decider.watch(snapshot), approved=frozenset())
+        current = decider.current_state(snapshot.rows, changes, self._engine.taker.emails())
+        _, _, faults = guard.look_for_faults(snapshot.rows, current, watch)
         if faults:
             raise Held(
                 f"the old calendar is not as it was left: {faults[0].reason} ({len(faults)} in all), so nothing was moved",

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
-from beklijf.decide import responses
+from beklijf.decide import from_calendar, responses
 from beklijf.decide.decisions import read_kind
 from beklijf.mime.links import Links
 from beklijf.model import canonical, words
@@ -37,7 +37,6 @@ from beklijf.model.conversation import (
     Unproved,
 )
 from beklijf.model.domain import Kind, Ref
-from beklijf.replies import from_calendar
 from beklijf.replies.staff_mail import Notices
 
 if TYPE_CHECKING:

@@ -113,7 +113,7 @@ class Service:
             engine = opening.enter_context(opened(config))
             shift = demos.shift(config)
             now = self._real_clock() + shift
-            engine.surveyor.programme(now, engine.surveyor.facts(now))
+            engine.taker.programme(now)
             self.close()
             self._opened = opening.pop_all()
         self._shift = shift
@@ -222,11 +222,11 @@ class Service:
     def _show(self, outcome: Outcome) -> None:
         """Sum up for who started it by hand: a terminal has this instead of the first tick's lines, a file or pipe after them."""
         try:
-            survey = self._engine.plan(self._clock())
+            plan = self._engine.plan(self._clock())
         except BackendError:
             pass  # the engine has said that the calendar is down
         else:
-            sys.stderr.write(foreign.lines(overview.first_screen(outcome, survey, self._config, shift=self._shift)))
+            sys.stderr.write(foreign.lines(overview.first_screen(outcome, plan, self._config, shift=self._shift)))
             sys.stderr.flush()
         self._screen_waits = False
         log.setLevel(logging.INFO)

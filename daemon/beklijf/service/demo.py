@@ -76,7 +76,7 @@ def _first_due(engine: Engine, now: datetime) -> datetime:
     for _ in range(LOOKS):
         if at is None:
             break
-        plan = engine.plan(at, supposed=True).plan
+        plan = engine.plan(at, supposed=True)
         if {Send, Create} <= {type(change.work) for change in plan.changes}:
             return at
         at = plan.next

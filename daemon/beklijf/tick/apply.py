@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, assert_never
 
-from beklijf.decide import merge, responses
+from beklijf.decide import from_calendar, merge, responses
 from beklijf.decide.plan import Create, Move, Rehour, Resend, Respond, Send, Withdraw, Write
 from beklijf.model import canonical
 from beklijf.model.conversation import Heard, Said
 from beklijf.model.errors import Missing
 from beklijf.model.stored import TOLD, Agent, Stored
-from beklijf.replies import from_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from beklijf.config.addresses import is_free_mail
 from beklijf.contracts.settings import EXCHANGE_ONLINE
+from beklijf.decide import from_calendar
 from beklijf.ledger import stamp
 from beklijf.mime.messages import is_secret
 from beklijf.model import canonical
 from beklijf.model.conversation import TokenKind
 from beklijf.model.mailbox import AT_ONCE
-from beklijf.replies import from_calendar, judge, reader
+from beklijf.replies import judge, reader
 from beklijf.replies.authentication import NOBODY, Receiver
 from beklijf.replies.record import Heeding
 from beklijf.replies.verdict import Known

@@ -1,6 +1,6 @@
-"""One tick: survey, apply, deliver. What it decides is decided elsewhere; this is the order in which it happens.
+"""One tick: take a snapshot, decide, record what was learned, carry out. What it decides is decided elsewhere.
 
-    read the calendar ─► listen ─► survey (programme, letters, draft, guard) ─► note ─► letters ─► events ─► their mails
+    take: the calendar ─► what people said ─► the ledger ─► decide (pure) ─► record ─► letters ─► events ─► their mails
 
 Letters go before events: nobody gets an invitation from a machine unexplained. What people said comes before everything
 that it may change. Reading the calendar, listening, writing and sending are stages, each of which fails alone (``stages``).
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.decide.plan import Action, Create, Respond, Send
+from beklijf.decide.plan import Action, Create, Plan, Respond, Send
 from beklijf.ledger import stamp
 from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.instants import set_right, set_waits_right
@@ -24,10 +25,10 @@ from beklijf.tick.delivery import SAME_FOR_ALL, Delivery
 from beklijf.tick.outages import Troubles
 from beklijf.tick.outcome import Outcome, Pace
 from beklijf.tick.reader import Reader
-from beklijf.tick.record import DONE, note
+from beklijf.tick.record import DONE, record
 from beklijf.tick.set_aside import SettingAside
-from beklijf.tick.snapshot import SOON, Survey, Surveyor
 from beklijf.tick.stages import CALENDAR, INBOX, MAIL, NOT_A_STAGES, SCHEDULE, WRITING, Stages
+from beklijf.tick.take import Taker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from beklijf.contracts.mailer import Mailer
     from beklijf.contracts.settings import Config
     from beklijf.decide.plan import Change
+    from beklijf.decide.snapshot import Snapshot
     from beklijf.ledger import Decision, Ledger
     from beklijf.letters import Letters
     from beklijf.model.conversation import Busy
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from beklijf.tick.collect import Listened
 
 log = logging.getLogger("beklijf")
+
+SOON = timedelta(seconds=30)
+"""When something happened under our hands: look again soon."""
 
 
 class Engine:
@@ -70,7 +75,7 @@ class Engine:
         self.outbox = Outbox(ledger)
         self.conversation = Conversation(ledger)
         self.troubles = Troubles(config=config, ledger=ledger, outbox=self.outbox)
-        self.surveyor = Surveyor(
+        self.taker = Taker(
             config=config,
             ledger=ledger,
             outbox=self.outbox,
@@ -86,7 +91,7 @@ class Engine:
             conversation=self.conversation,
             invitations=config.calendar.invitations,
             persons={person.key: person.email for person in config.persons},
-            emails=self.surveyor.emails(),
+            emails=self.taker.emails(),
             hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
         )
         self.stages = Stages(
@@ -129,7 +134,7 @@ class Engine:
         self._settled: tuple[int, datetime | None] | None = None
         self._set_right = False
 
-    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Survey:
+    def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Plan:
         """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick. Raises BackendError, as reading does."""
         try:
             changes = self.reader.everything()
@@ -137,7 +142,7 @@ class Engine:
             raise
         except Exception as error:
             raise self.stages.defect(CALENDAR, error) from error
-        return self.surveyor.survey(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed, look=self._look)
+        return self.taker.plan(now, changes, approved=approve, patient=False, decided=decided, supposed=supposed, look=self._look)
 
     def tick(
         self,
@@ -153,47 +158,49 @@ class Engine:
         Raises ConfigError and StateError before anything is done. Servers that fail are in the outcome.
         """
         outcome, pace = Outcome(), Pace(patient=patient, stop=stop, done=done)
+        snapshot = self._take(now, frozenset(approve), outcome, pace)
+        if snapshot is not None:
+            plan = self._decide(snapshot, outcome)
+            record(
+                snapshot,
+                plan,
+                ledger=self.ledger,
+                outbox=self.outbox,
+                conversation=self.conversation,
+                may_schedule=bool(self.calendar.may_schedule),
+            )
+            self._carry_out(plan, outcome, pace)
+            self._conclude(snapshot, plan, outcome, stopped=stop())
+        return outcome
+
+    # -- taking and deciding -------------------------------------------------------------------------------------------
+
+    def _take(self, now: datetime, approve: frozenset[str], outcome: Outcome, pace: Pace) -> Snapshot | None:
+        """Return everything as it is now; None where nothing is new, or reading was cut short."""
         clock = self._look_at_the_clock(now)
         self._take_up_retries(now)
         changes = self._read(now, outcome, pace)
         heard = not clock and self._listen(now, changes, outcome, pace)
-        if stop():
-            return outcome  # reading was cut short: what comes of that is nothing to plan by
+        if pace.stop():
+            return None  # reading was cut short: what comes of that is nothing to plan by
         if self._nothing_new(changes, now) and not heard and not approve:
             self.stages.begun = True
             later = [outcome.next, self._settled[1] if self._settled else None]
             outcome.next = min((at for at in later if at is not None), default=None)
-            return outcome
-        survey = self.surveyor.survey(now, changes, approved=approve, patient=patient, look=None if outcome.calendar else self._look)
-        outcome.plan = survey.plan
-        outcome.problems += survey.plan.problems
-        if survey.plan.held or clock:
+            return None
+        look = None if outcome.calendar else self._look
+        return self.taker.take(now, changes, approved=approve, patient=pace.patient, look=look)
+
+    def _decide(self, snapshot: Snapshot, outcome: Outcome) -> Plan:
+        plan = outcome.plan = self.taker.decide(snapshot)
+        outcome.problems += plan.problems
+        if plan.held or self.taker.distrust(snapshot.now):
             self.reader.again()  # now: whatever breaks off this tick, the next one sees it again
-        note(
-            self.ledger,
-            self.outbox,
-            self.conversation,
-            self.config,
-            survey,
-            changes,
-            self.applier.sender,
-            may_schedule=bool(self.calendar.may_schedule),
-        )
-        letters = [c for c in survey.plan.changes if isinstance(c.work, Send)]
-        rest = [c for c in survey.plan.changes if not isinstance(c.work, Send)]
-        self._apply(letters, survey, outcome, pace)
-        self._deliver(survey, outcome, pace)
-        if self._apply(sorted(rest, key=_order), survey, outcome, pace):
-            self.stages.works(WRITING)
-        if not outcome.delivered.down:
-            self._deliver(survey, outcome, pace)
-        self._conclude(survey, changes, now, outcome, stopped=stop())
-        self.stages.begun = True
-        return outcome
+        return plan
 
     def _look_at_the_clock(self, now: datetime) -> str:
         """Return why the clock can't be trusted; once it can, what one that was ahead wrote down is set right."""
-        clock = self.surveyor.distrust(now)
+        clock = self.taker.distrust(now)
         mended = set_waits_right(self.ledger, now)
         if not clock and not self._set_right:
             mended = set_right(self.ledger, now) or mended
@@ -216,7 +223,7 @@ class Engine:
             outcome.calendar = resting
             return None
         with self.stages.alone(CALENDAR, now, stop=pace.stop, fails=outcome.fails):
-            changes = self.reader.read(now, hears=self.surveyor.hears)
+            changes = self.reader.read(now, hears=self.taker.hears)
             self.stages.works(CALENDAR)
             return changes
         self.reader.forget()
@@ -224,7 +231,7 @@ class Engine:
 
     def _listen(self, now: datetime, changes: Changes | None, outcome: Outcome, pace: Pace) -> bool:
         """Hear what people answered; True when there was anything, or is more to come, or can't be known."""
-        if not self.surveyor.hears or self.reader.whereabouts.problem():
+        if not self.taker.hears or self.reader.whereabouts.problem():
             return False
         heard = bool(self.listener.proposed(changes.changed if changes else (), now))  # told once, whatever the mailbox does
         if not outcome.calendar:
@@ -262,13 +269,24 @@ class Engine:
 
     # -- doing ---------------------------------------------------------------------------------------------------------
 
-    def _apply(self, changes: list[Change], survey: Survey, outcome: Outcome, pace: Pace) -> bool:
+    def _carry_out(self, plan: Plan, outcome: Outcome, pace: Pace) -> None:
+        """Queue letters and send them, then write events, then send what tells of those."""
+        letters = [c for c in plan.changes if isinstance(c.work, Send)]
+        rest = [c for c in plan.changes if not isinstance(c.work, Send)]
+        self._apply(letters, plan, outcome, pace)
+        self._deliver(plan, outcome, pace)
+        if self._apply(sorted(rest, key=_order), plan, outcome, pace):
+            self.stages.works(WRITING)
+        if not outcome.delivered.down:
+            self._deliver(plan, outcome, pace)
+
+    def _apply(self, changes: list[Change], plan: Plan, outcome: Outcome, pace: Pace) -> bool:
         """Do changes, one by one; False where the calendar takes none now."""
-        now = survey.now
+        now = plan.now
         waiting = self.outbox.on_their_way() if any(isinstance(c.work, Create) for c in changes) else frozenset()
         unwelcomed = {
             track.mentorship.key
-            for track in survey.programme.tracks.values()
+            for track in plan.programme.tracks.values()
             if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
         }
         closed = outcome.calendar or self.stages.rests(WRITING, now, patient=pace.patient)
@@ -319,13 +337,13 @@ class Engine:
         self.aside.settled(WRITING, change.ref)
         return None
 
-    def _deliver(self, survey: Survey, outcome: Outcome, pace: Pace) -> None:
-        now = survey.now
+    def _deliver(self, plan: Plan, outcome: Outcome, pace: Pace) -> None:
+        now = plan.now
         if resting := self.stages.rests(MAIL, now, patient=pace.patient):
             outcome.delivered.down = Transient(resting.what)
             return
         with self.stages.alone(MAIL, now, stop=pace.stop, fails=outcome.fails):
-            result = self.delivery.deliver(survey.programme, survey.times, now, stop=pace.stop, done=pace.done)
+            result = self.delivery.deliver(plan.programme, plan.times, now, stop=pace.stop, done=pace.done)
             for mail in result.sent:
                 private = mail.name.startswith("answer ") and not self.config.answers.names
                 log.info("sent %s", f"a letter to {mail.recipient}" if private else mail.name)
@@ -359,15 +377,15 @@ class Engine:
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
-    def _forget_unwanted(self, survey: Survey) -> None:
+    def _forget_unwanted(self, plan: Plan) -> None:
         """Let go of what was set aside of events that nothing asks for any more."""
         if self.aside.asides.all(WRITING):
-            items = {item.ref for track in survey.programme.tracks.values() for item in track.items}
-            self.aside.only(WRITING, items | {row.ref for row in survey.rows.values()})
+            items = {item.ref for track in plan.programme.tracks.values() for item in track.items}
+            self.aside.only(WRITING, items | {row.ref for row in plan.rows.values()})
 
-    def _conclude(self, survey: Survey, changes: Changes | None, now: datetime, outcome: Outcome, *, stopped: bool) -> None:
-        plan = survey.plan
-        self._forget_unwanted(survey)
+    def _conclude(self, snapshot: Snapshot, plan: Plan, outcome: Outcome, *, stopped: bool) -> None:
+        now, changes = snapshot.now, snapshot.changes
+        self._forget_unwanted(plan)
         with self.ledger.write():
             if not any(h.clock for h in plan.held):
                 self.ledger.set("last_tick", stamp(now))
@@ -376,9 +394,10 @@ class Engine:
         later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
         did = outcome.done or outcome.delivered.sent or outcome.delivered.problems or outcome.errors
-        busy = did or plan.adopted or plan.records or survey.heard
+        busy = did or plan.adopted or plan.records or plan.heard
         clean = not (busy or stopped or plan.clock or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
+        self.stages.begun = True
 
 
 def _order(change: Change) -> tuple[int, str]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from beklijf.decide import merge
 from beklijf.decide.plan import Move, Write
 from beklijf.model import canonical
-from beklijf.model.conversation import ANSWERS, Heard, Proposed, Said
+from beklijf.model.conversation import ANSWERS, Heard, Proposed, Said, Told
 from beklijf.model.domain import Kind
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from beklijf.model.stored import Stored
 
 Proposals: TypeAlias = "Mapping[tuple[str, datetime | None], tuple[datetime, int]]"
-Told = dict[tuple[str, "datetime | None", str], Said]
-"""The last answer that the calendar told, by event, place and address."""
 
 
 def in_calendar(rows: Mapping[str, Row], current: Current, told: Told, now: datetime) -> tuple[Heard, ...]:
