@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = Path(beklijf.__file__).parent
-ROOM, OPENED = "tick/", {"tick/engine.py", "tick/snapshot.py"}
+ROOM, OPENED = "tick/", {"tick/engine.py", "tick/take.py", "decide/decider.py"}
 EVERYWHERE = ("ledger/", "model/", "tick/stages.py", "tick/outages.py", "tick/set_aside.py", "tick/collector.py", "tick/defects.py")
 """What nearly every step does: notes, looks up, counts what fails. It would hide the rest."""
 
