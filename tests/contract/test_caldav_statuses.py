@@ -85,7 +85,7 @@ def calendar(settings: CalendarSettings) -> Iterator[Calendar]:
     opened.close()
 
 
-def read(calendar: Calendar) -> tuple[str, tuple[Stored, ...]]:
+def read(calendar: Calendar) -> tuple[object, tuple[Stored, ...]]:
     """Read everything, and return the token with what was there."""
     changes = calendar.changes(None)
     assert changes.full

@@ -158,7 +158,7 @@ class CalendarContract:
         assert (changes.full, changes.changed, changes.gone) == (False, (), ())
         assert changes.token == token
 
-    def test_a_token_outlives_the_program(self, world: World) -> None:
+    def test_a_token_is_good_for_the_same_calendar_opened_anew(self, world: World) -> None:
         world.create(MEETING)
         token = world.calendar.changes(None).token
 

@@ -45,7 +45,7 @@ class Mailbox(FolderCalendar):
     def problem(self) -> str:
         return "" if self._place.is_dir() else f"no such mailbox: {self._email}"
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         if self.problem():
             raise Refused(self.problem())
         return super().changes(token, known)

@@ -666,7 +666,7 @@ class Cutting:
     def check(self) -> str:
         return self.real.check()
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         return self.real.changes(token, known)
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:

@@ -57,7 +57,7 @@ class Inviting:
     def check(self) -> str:
         return self.real.check()
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         found = self.real.changes(token, known)
         return replace(found, changed=tuple(map(self._told, found.changed)))
 

@@ -317,7 +317,7 @@ class OverOneEvent(MoodyCalendar):
 
     name = ""
 
-    def changes(self, token: str | None, known: Mapping[str, str] | None = None) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] | None = None) -> Changes:
         found = super().changes(token, known)
         if not self.name or not (found.full or any(stored.href == self.name for stored in found.changed)):
             return found

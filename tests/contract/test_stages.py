@@ -101,7 +101,7 @@ class MoodyCalendar(FolderCalendar):
     message: Itip | None = None
     """What waits, as in the schedule inbox of a server."""
 
-    def changes(self, token: str | None, known: Mapping[str, str] | None = None) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] | None = None) -> Changes:
         self.mood.meet("calendar")
         return super().changes(token, known or {})
 

@@ -173,7 +173,7 @@ class FaultyCalendar:
     def check(self) -> str:
         return self.real.check()
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         if self.faults.coming and self.faults.coming[0] in {"refused", "conflict"}:
             self.faults.coming.pop(0)  # nobody says that of a reading
         return self.faults.around(lambda: self.real.changes(token, known))

@@ -39,7 +39,7 @@ class Mailbox:
     def of(self, email: str, _: str = "") -> Mailbox:
         return Mailbox(self.server, email)
 
-    def changes(self, token: str | None, _: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, _: Mapping[str, str] = NOTHING) -> Changes:
         self.server.asked.append(self.owner)
         if self.owner in self.server.hanging:
             raise Transient(f"{self.owner} gives no answer")

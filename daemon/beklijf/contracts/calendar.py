@@ -1,7 +1,8 @@
 """The contract of a calendar.
 
 Glossary: *UID* is our name of an object, the same everywhere; *href* is what the backend calls it; *etag* changes whenever
-the object changes, and perhaps when it doesn't; *token* stands for the state of a whole calendar at one moment;
+the object changes, and perhaps when it doesn't; *token* stands for the state of a whole calendar at one moment,
+and is a value of the backend's own: whoever holds it looks at nothing but whether two are equal, and it never leaves the process;
 *owner* is the address whose calendar it is. A backend executes. It compares nothing, decides nothing and sends no mail.
 
 Errors, translated once per backend: `Transient` for anything that may pass (no connection, time-out, 5xx, 429),
@@ -41,11 +42,11 @@ class Calendar(Protocol):
         """Connect, read-only, and return one line that says what was found."""
         ...
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         """Return what happened since ``token``; one request when nothing did.
 
-        None, or a token that the backend no longer knows, gives a full reading, in which objects that still have the ETag
-        by which they are ``known`` (by href) are not read again. Creates the calendar never.
+        None, or a token that is not this backend's or that it no longer knows, gives a full reading, in which objects that still
+        have the ETag by which they are ``known`` (by href) are not read again. Creates the calendar never.
         """
         ...
 

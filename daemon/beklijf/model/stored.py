@@ -86,7 +86,7 @@ class Stored:
 class Changes:
     """What happened in a calendar since a token; with ``full`` it is all of ours that is there."""
 
-    token: str
+    token: object
     full: bool
     changed: tuple[Stored, ...]
     gone: tuple[str, ...] = ()

@@ -62,7 +62,7 @@ class Undisturbed(FolderCalendar):
     def of(self, email: str, _calendar: str = "") -> Undisturbed:
         return Undisturbed(self._settings, email, durable=False, folder=folder_of(self._settings, email))
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:  # noqa: ARG002  # the contract's
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:  # noqa: ARG002  # the contract's
         return Changes(token=token or "rehearsal", full=False, changed=())
 
 

@@ -43,7 +43,7 @@ class Reader:
         self._calendar = calendar
         self._troubles = troubles
         self._aside = aside
-        self._token: str | None = None
+        self._token: object = None
         self._read_all: datetime | None = None
 
     def everything(self) -> Changes:

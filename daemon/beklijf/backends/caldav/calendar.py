@@ -9,12 +9,9 @@ rights there are, in whose name is written.
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 
 from beklijf.backends.caldav import multiget
@@ -40,6 +37,23 @@ _MOST_PAGES = 200
 """Of a list of changes: servers that have pages put some hundred objects on one, or thousands."""
 _NO_SUCH_TOKEN = frozenset({400, 403, 409, 410, 412})
 """RFC 6578 has 403 or 409 with DAV:valid-sync-token; the others are what servers answer instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Synced:
+    """A token where the server has one of its own."""
+
+    sync: str = ""
+    again: tuple[str, ...] = ()
+    """The hrefs that could not be read, of which the server won't tell once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A token where it has none."""
+
+    etags: Mapping[str, str]
+    """By href."""
 
 
 class CaldavCalendar:
@@ -75,10 +89,10 @@ class CaldavCalendar:
         objects = f"{name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects"
         return "; ".join((f"{self.connection.server}: {objects}", sends, *place.missing, *deaf))
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         place = self._place()
         if place.calendar is None:
-            return Changes(token=_pack({}), full=True, changed=())
+            return Changes(token=_Synced(), full=True, changed=())
         try:
             if self._syncs:
                 changes = self._by_token(place.calendar, token, known)
@@ -181,21 +195,21 @@ class CaldavCalendar:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _by_token(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes | None:
+    def _by_token(self, calendar: str, token: object, known: Mapping[str, str]) -> Changes | None:
         """Read by sync-collection; None when the server has none. A token that it refuses means: read everything."""
-        last = _unpack(token)
-        before = last.get("sync")
-        answer = self.connection.sync(calendar, before or "")
+        last = token if isinstance(token, _Synced) else _Synced()
+        before = last.sync
+        answer = self.connection.sync(calendar, before)
         if before and answer.status in _NO_SUCH_TOKEN:
-            before = None
+            before = ""
             answer = self.connection.sync(calendar, "")
         if answer.status in GONE:
             raise self._lost(answer)
         if answer.status != HTTPStatus.MULTI_STATUS:
             return None
-        etags: dict[str, str] = dict.fromkeys(last.get("again", ()), "") if before else {}
+        etags: dict[str, str] = dict.fromkeys(last.again, "") if before else {}
         gone: set[str] = set()
-        after = before or ""
+        after = before
         for pages in range(1, _MOST_PAGES + 1):
             resources = answer.resources()
             for resource in resources:
@@ -218,9 +232,8 @@ class CaldavCalendar:
             return None
         unchanged = frozenset() if before else frozenset(href for href, etag in etags.items() if etag and known.get(href) == etag)
         objects = multiget.read(self.connection, calendar, {href: etag for href, etag in etags.items() if href not in unchanged})
-        now = {"sync": after, "again": list(objects.again)}
         return Changes(
-            token=token if token and now == last else _pack(now),
+            token=_Synced(after, tuple(objects.again)),
             full=not before,
             changed=objects.read,
             gone=tuple(sorted(gone | objects.away)) if before else (),
@@ -228,8 +241,8 @@ class CaldavCalendar:
             unchanged=unchanged,
         )
 
-    def _by_etags(self, calendar: str, token: str | None, known: Mapping[str, str]) -> Changes:
-        before = _unpack(token).get("etags")
+    def _by_etags(self, calendar: str, token: object, known: Mapping[str, str]) -> Changes:
+        before = token.etags if isinstance(token, _Listed) else None
         answer = self.connection.propfind(calendar, "d:getetag", "d:resourcetype", depth=1)
         if answer.status != HTTPStatus.MULTI_STATUS:
             self._found = None
@@ -241,7 +254,7 @@ class CaldavCalendar:
         etags |= dict.fromkeys(objects.again, "")
         gone = ((before or {}).keys() - etags.keys()) | objects.away
         return Changes(
-            token=token if token and before == etags else _pack({"etags": etags}),
+            token=_Listed(etags),
             full=before is None,
             changed=objects.read,
             gone=tuple(sorted(gone)) if before is not None else (),
@@ -309,19 +322,6 @@ def _etags(answer: Answer, calendar: str) -> dict[str, str]:
     etags = {path_of(r.href): r.text("d:getetag") for r in members}
     etags.pop(path_of(calendar), None)
     return etags
-
-
-def _pack(token: Mapping[str, object]) -> str:
-    return base64.b64encode(zlib.compress(json.dumps(token).encode(), 1)).decode()
-
-
-def _unpack(token: str | None) -> dict[str, Any]:
-    """Return what is in a token of ours; nothing for one of another kind or version: then everything is read."""
-    try:
-        value = json.loads(zlib.decompress(base64.b64decode(token or "", validate=True)))
-    except (ValueError, zlib.error):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class PersonalCalendar(CaldavCalendar):

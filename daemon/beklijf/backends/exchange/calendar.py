@@ -6,10 +6,7 @@ cancellation. How a series is changed, ``series`` has. Compares only to find out
 
 from __future__ import annotations
 
-import base64
-import json
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from beklijf.backends.exchange import from_item, series, to_item
@@ -31,6 +28,12 @@ if TYPE_CHECKING:
     from beklijf.contracts.settings import CalendarSettings
     from beklijf.model.conversation import Busy, Waiting
     from beklijf.model.domain import Event, Person
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    state: str
+    """The server's own; empty where there was no calendar."""
 
 
 class ExchangeCalendar:
@@ -64,10 +67,10 @@ class ExchangeCalendar:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         if not self._folder.there():
-            return Changes(token=_pack(""), full=True, changed=())
-        before = _unpack(token)
+            return Changes(token=_Token(""), full=True, changed=())
+        before = token.state if isinstance(token, _Token) else ""
         listing = self._folder.listing(before) if before else None
         full = listing is None
         if listing is None:
@@ -81,7 +84,7 @@ class ExchangeCalendar:
         if full:
             self._answers.begin(unchanged)
         return Changes(
-            token=token if token and listing.quiet and not full else _pack(listing.state),
+            token=token if listing.quiet and not full else _Token(listing.state),
             full=full,
             changed=tuple(read),
             gone=() if full else tuple(sorted(listing.gone | away)),
@@ -245,14 +248,3 @@ def _stored(found: tuple[Item, dict[str, Item]] | Exception) -> Stored:
     if isinstance(found, Exception):
         raise found
     return from_item.stored(*found)
-
-
-def _pack(state: str) -> str:
-    return base64.b64encode(json.dumps({"ews": state}).encode()).decode()
-
-
-def _unpack(token: str | None) -> str:
-    """Return the server's own token; empty for one of another kind or version: then everything is read."""
-    with suppress(ValueError, AttributeError, TypeError):
-        return str(json.loads(base64.b64decode(token or "", validate=True)).get("ews") or "")
-    return ""

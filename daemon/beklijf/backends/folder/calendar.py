@@ -6,11 +6,9 @@ is whole or not there at all.
 
 from __future__ import annotations
 
-import base64
 import errno
 import os
 import time
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -53,6 +51,12 @@ _UNKNOWN = _Seen("", "", ours=True)
 """Of a file that was never read; if it goes, an event of ours may have gone with it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Token:
+    seen: Mapping[str, _Seen]
+    """By name."""
+
+
 class FolderCalendar:
     """One owner's folder."""
 
@@ -82,13 +86,13 @@ class FolderCalendar:
         named = "; not read: " + ", ".join(f"{name} ({said})" for name, said in sorted(wrong.items())[:_NAMED]) if wrong else ""
         return f"{self.target}: {len(listing)} files{named}{' and others' if len(wrong) > _NAMED else ''}"
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         """Compare the folder with what the token remembers of it; a quiet reading opens no file.
 
         Two programs may write a file within one tick of the file system's clock. A time stamp younger than that proves nothing
         about what comes next, so the token keeps such a file's digest, and the next reading opens it once more.
         """
-        before = None if token is None else _unpack(token)
+        before = token.seen if isinstance(token, _Token) else None
         listing, wrong = self._listing()
         if self._personal and not (listing or wrong) and (known or before) and not self._folder.is_dir():
             raise Missing(f"{self._folder}: the folder is gone")  # with its owner, perhaps; nobody deleted those events one by one
@@ -120,9 +124,8 @@ class FolderCalendar:
                 gone.append(name)
         # What can't be read counts as it was, and is looked at each time; whose it is, only its name could tell.
         now |= {name: (before or {}).get(name) or _UNKNOWN for name in unreadable if name not in now}
-        same = before is not None and now == before
         return Changes(
-            token=token if same and token is not None else _pack(now),
+            token=_Token(now),
             full=before is None,
             changed=tuple(changed),
             gone=() if before is None else tuple(gone),
@@ -311,18 +314,3 @@ def _digest(data: bytes) -> str:
 
 def _file_name(uid: str) -> str:
     return f"{safe_name(uid)}.ics"
-
-
-def _pack(seen: dict[str, _Seen]) -> str:
-    lines = "\n".join(f"{name}\t{s.state}\t{s.digest}\t{'+' if s.ours else '-'}" for name, s in sorted(seen.items()))
-    return base64.b64encode(zlib.compress(lines.encode("utf-8", "surrogateescape"), 1)).decode()
-
-
-def _unpack(token: str) -> dict[str, _Seen] | None:
-    """Return what the token remembers; None for a token of another kind or version: then everything is read."""
-    try:
-        lines = zlib.decompress(base64.b64decode(token, validate=True)).decode("utf-8", "surrogateescape")
-        rows = [line.split("\t") for line in lines.splitlines()]
-        return {name: _Seen(state, digest, ours == "+") for name, state, digest, ours in rows}
-    except (ValueError, zlib.error):
-        return None

@@ -18,9 +18,8 @@ its old answers and exceptions too; so what is wanted again is another event, wi
 
 from __future__ import annotations
 
-import base64
-import json
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from beklijf.backends.google import from_json, to_json
@@ -48,6 +47,14 @@ _COPIES = 100
 """How often an event may have been deleted and made again."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Token:
+    place: str
+    """Of the calendar: Google takes a token of another one."""
+    sync: str
+    """Google's own."""
+
+
 class GoogleCalendar:
     """The organizer's primary calendar, or a secondary one of the given name; that one is made on the first `create`."""
 
@@ -72,15 +79,15 @@ class GoogleCalendar:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         if not self._api.place:
-            return Changes(token=_pack("", ""), full=True, changed=())
-        before = _unpack(token, self._api.place)
+            return Changes(token=_Token("", ""), full=True, changed=())
+        before = token.sync if isinstance(token, _Token) and token.place == self._api.place else ""
         listed = self._api.events(self._fields, syncToken=before) if before else None
         if listed is None:
             return self._everything(known)
         items, after = listed
-        if not items and token is not None:
+        if not items:
             return Changes(token=token, full=False, changed=())
         return self._since(before, items, after)
 
@@ -95,7 +102,7 @@ class GoogleCalendar:
             if name not in unchanged:
                 found.take(name, self, held if whole else None)
         found.split(items)
-        return found.changes(_pack(self._api.place, token), unchanged)
+        return found.changes(_Token(self._api.place, token), unchanged)
 
     def _since(self, before: str, items: list[Item], after: str) -> Changes:
         if before != self._synced:
@@ -118,7 +125,7 @@ class GoogleCalendar:
         for name in sorted((masters.keys() | parts.keys()) - {*found.gone}):
             found.take(name, self, self._brought_up(name, masters.get(name), parts.get(name, [])))
         self._synced = after
-        return found.changes(_pack(self._api.place, after))
+        return found.changes(_Token(self._api.place, after))
 
     def _brought_up(self, name: str, master: Item | None, parts: list[Item]) -> Held | None:
         """Return what there is after these changes, if what was read before is enough to know; None: it must be read."""
@@ -327,7 +334,7 @@ class _Found:
         halves = (item for item in items if from_json.split_off(item))
         self.unreadable |= {str(item["id"]): Refused(from_json.said_of_split(item)) for item in halves}
 
-    def changes(self, token: str, unchanged: frozenset[str] | None = None) -> Changes:
+    def changes(self, token: _Token, unchanged: frozenset[str] | None = None) -> Changes:
         """Return it all; *unchanged* where it was a full reading."""
         return Changes(
             token=token,
@@ -346,16 +353,3 @@ def _send(agent: Agent) -> Send:
 def _same_rhythm(one: Item, other: Item) -> bool:
     """Tell whether the exceptions of the one are those of the other: with another rhythm, Google may have dropped some."""
     return all(one.get(name) == other.get(name) for name in ("start", "end", "recurrence"))
-
-
-def _pack(place: str, sync: str) -> str:
-    return base64.b64encode(json.dumps({"google": place, "sync": sync}).encode()).decode()
-
-
-def _unpack(token: str | None, place: str) -> str:
-    """Return the sync token for this calendar; empty for one of another kind: then everything is read."""
-    try:
-        said = json.loads(base64.b64decode(token or "", validate=True))
-        return str(said["sync"]) if said["google"] == place else ""
-    except (ValueError, TypeError, KeyError):
-        return ""

@@ -14,11 +14,9 @@ Exchange tells no answer twice: all of them show in the organizer's copy, so not
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beklijf.backends.graph import free_busy, from_json, to_json
 from beklijf.backends.graph.account import open_rest
@@ -45,6 +43,14 @@ _ENOUGH = timedelta(days=548)
 """With less than this ahead, the view is opened anew."""
 _USED = "ErrorDuplicateTransactionId"
 _CONFLICT, _NOT_FOUND = 409, 404
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    link: str
+    """Where changes of the view are asked for; empty where there was no calendar."""
+    until: datetime | None
+    """The end of the view."""
 
 
 class GraphCalendar:
@@ -83,15 +89,15 @@ class GraphCalendar:
     def fetch(self, href: str) -> Stored:
         return self._contents.read(self._wire.ask("GET", self._wire.event(href) + READ))[1]
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         """Ask what happened; everything is read anew for a token that isn't known any more, or whose view comes near its end."""
-        link, until = _unpack(token)
-        if link is not None:
-            news = self._contents.delta(link)
-            now = self._wire.now
-            if news is not None and (now is None or until is None or until - now > _ENOUGH):
-                return self._since(news, str(token), until)
-        return self._everything(known, lost=link is not None)
+        if not isinstance(token, _Token) or not token.link:
+            return self._everything(known, lost=False)
+        news = self._contents.delta(token.link)
+        now = self._wire.now
+        if news is not None and (now is None or token.until is None or token.until - now > _ENOUGH):
+            return self._since(news, token)
+        return self._everything(known, lost=True)
 
     def waiting(self) -> tuple[Waiting, ...]:
         return ()
@@ -206,13 +212,13 @@ class GraphCalendar:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _since(self, news: News, token: str, until: datetime | None) -> Changes:
+    def _since(self, news: News, token: _Token) -> Changes:
         if not news.touched and not news.removed:
             return Changes(token=token, full=False, changed=())
         wanted, gone = self._contents.sort_out(news)
         read = self._contents.fetched(wanted)
         return Changes(
-            token=_pack(news.link, until),
+            token=replace(token, link=news.link),
             full=False,
             changed=read.changed,
             gone=tuple(sorted(gone.union(read.gone))),
@@ -224,7 +230,7 @@ class GraphCalendar:
         if self._contents.look() is None:
             if lost:
                 raise Down(f"{self._called} is not there any more", hint="was it renamed or deleted?")
-            return Changes(token=_pack("", None), full=True, changed=())
+            return Changes(token=_Token("", None), full=True, changed=())
         if self._wire.now is None:
             raise Down(f"{self._wire.rest.called}: answers without saying when", hint="does a proxy take the Date header away?")
         today = self._wire.now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -234,24 +240,9 @@ class GraphCalendar:
         etags = self._contents.listed()
         same = frozenset(href for href, etag in etags.items() if known.get(href) == etag)
         read = self._contents.fetched(etags.keys() - same)
-        token = _pack(news.link, today + _AHEAD)
+        token = _Token(news.link, today + _AHEAD)
         return Changes(token=token, full=True, changed=read.changed, unreadable=read.unreadable, unchanged=same)
 
     @property
     def _called(self) -> str:
         return f"{self._wire.rest.called}: {self._contents.called}"
-
-
-def _pack(link: str, until: datetime | None) -> str:
-    plain = {"link": link, "until": None if until is None else until.isoformat()}
-    return base64.b64encode(zlib.compress(json.dumps(plain).encode(), 9)).decode()
-
-
-def _unpack(token: str | None) -> tuple[str | None, datetime | None]:
-    """Return link and end of the view; nothing for a token of another kind: then everything is read."""
-    try:
-        plain: Any = json.loads(zlib.decompress(base64.b64decode(token or "", validate=True)))
-        until = plain["until"]
-        return plain["link"] or None, None if until is None else datetime.fromisoformat(until)
-    except (ValueError, zlib.error, KeyError, TypeError):
-        return None, None

@@ -7,9 +7,6 @@ Knows no protocol: a backend opens the calendars. The people's own schedule inbo
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -50,8 +47,15 @@ class Service(Calendar, Protocol):
 class _Known:
     """What a token remembers of one calendar; the hrefs, since a calendar that must be read anew says nothing of what is gone."""
 
-    token: str | None
+    token: object
+    """Its own."""
     hrefs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    known: Mapping[str, _Known]
+    """By owner; empty: the service's own."""
 
 
 @dataclass(slots=True)
@@ -103,14 +107,14 @@ class Owners:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         """Ask each calendar; one request each when nothing happened.
 
         Asked are the people of the config, and everybody who has events of ours. A calendar that has to be read anew, while
         the others tell of changes only, is compared with what the token remembers. Who gave no answer the last time is asked
         last, and after `IN_A_ROW` without an answer nobody else is: each of them may take a minute to say nothing.
         """
-        before = None if token is None else _unpack(token)
+        before = token.known if isinstance(token, Token) else None
         found = _Found()
         ours = _by_owner(known) if before is None else {}
         own = self._ask("", before, ours, found)
@@ -135,7 +139,7 @@ class Owners:
                 if before is None:
                     found.unchanged |= {_href(owner, href) for href in found.known[owner].hrefs}
         return Changes(
-            token=token if token is not None and found.known == before else _pack(found.known),
+            token=Token(found.known),
             full=before is None,
             changed=tuple(found.changed),
             gone=() if before is None else tuple(found.gone),
@@ -246,17 +250,3 @@ def _by_owner(known: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 def _named(owner: str, stored: Stored) -> Stored:
     return replace(stored, href=_href(owner, stored.href))
-
-
-def _pack(known: Mapping[str, _Known]) -> str:
-    plain = {owner: [one.token, sorted(one.hrefs)] for owner, one in sorted(known.items())}
-    return base64.b64encode(zlib.compress(json.dumps(plain).encode(), 1)).decode()
-
-
-def _unpack(token: str) -> dict[str, _Known] | None:
-    """Return what the token remembers; None for one of another kind or version: then everything is read."""
-    try:
-        plain = json.loads(zlib.decompress(base64.b64decode(token, validate=True)))
-        return {owner: _Known(one, frozenset(hrefs)) for owner, (one, hrefs) in plain.items()}
-    except (ValueError, TypeError, AttributeError, zlib.error):
-        return None

@@ -1,14 +1,14 @@
 """Two systems side by side while mailboxes move from one to the other in batches: each person's calendar where that is now.
 
 The service's own calendar is in the first one. Of everybody else each is asked who has the mailbox, once a process, and again when
-it is gone from where it was. Hrefs and tokens begin with the name of the system, so that what was known of the one is never
+it is gone from where it was. Hrefs and tokens say which system they are of, so that what was known of the one is never
 asked of the other; the events themselves are found again by our UID, which moves along with a mailbox.
 Knows no protocol and chooses by nothing but what a calendar says of itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from beklijf.model.errors import BackendError, Conflict, Missing, Refused
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from beklijf.model.domain import Event, Person
 
 _MARK = ">"
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    system: str
+    inner: object
+    """Of the calendar there."""
 
 
 class Houses:
@@ -44,7 +51,7 @@ class Houses:
     def check(self) -> str:
         return f"{self._first.check()}; people's own also by {', '.join([*self._systems][1:])}"
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         return self._first.changes(token, known)
 
     def fetch(self, href: str) -> Stored:
@@ -113,7 +120,7 @@ class Lodger:
     def check(self) -> str:
         return self._room().check()
 
-    def changes(self, token: str | None, known: Mapping[str, str] = NOTHING) -> Changes:
+    def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         """Ask where it is; a token of the other system means that everything is read."""
         knew = bool(self._name)
         try:
@@ -124,14 +131,14 @@ class Lodger:
             self._name = ""  # it was there a moment ago: has it moved?
             return self._changes(token, known)
 
-    def _changes(self, token: str | None, known: Mapping[str, str]) -> Changes:
+    def _changes(self, token: object, known: Mapping[str, str]) -> Changes:
         room = self._room()
-        name, _, inner = (token or "").partition(_MARK)
+        inner = token.inner if isinstance(token, _Token) and token.system == self._name else None
         ours = {_inner(href): etag for href, etag in known.items() if _system(href) == self._name}
-        found = room.changes(inner if name == self._name and inner else None, ours)
+        found = room.changes(inner, ours)
         return replace(
             found,
-            token=self._put(found.token),
+            token=_Token(self._name, found.token),
             changed=tuple(self._named(stored) for stored in found.changed),
             gone=tuple(map(self._put, found.gone)),
             unreadable={self._put(href): said for href, said in found.unreadable.items()},
