@@ -30,7 +30,7 @@ from beklijf.model.conversation import (
     TokenKind,
     Unproved,
 )
-from beklijf.model.domain import Kind, MentorshipKey, Ref
+from beklijf.model.domain import Kind, MentorshipKey
 from beklijf.model.mailbox import LARGEST, Envelope
 from beklijf.replies import own_text, reader
 from beklijf.replies.authentication import Receiver
@@ -69,7 +69,7 @@ def token(name: str, kind: TokenKind) -> Token:
 
 
 def invited(uid: str, kind: Kind, *people: str, sequence: int) -> Invited:
-    return Invited(uid=uid, ref=Ref(uid), kind=kind, mentorships=(), people=frozenset(people), sequence=sequence)
+    return Invited(uid=uid, kind=kind, mentorships=(), people=frozenset(people), sequence=sequence)
 
 
 KNOWN = Known(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.commands.response_stats import FEW, Counts, Pair, grouped, said_together
+from beklijf.commands.response_stats import Counts, Pair, grouped, said_together
 from beklijf.config.method import load_method
-from beklijf.model.conversation import Said
+from beklijf.model.conversation import FEW, Said
 from beklijf.model.domain import Mentorship, MentorshipKey, Person, Session, Training
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from beklijf.commands.pause import standing_pauses
 from beklijf.model import canonical
-from beklijf.model.conversation import History, Said
+from beklijf.model.conversation import FEW, History, Said
 from beklijf.model.domain import Kind, Single
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from beklijf.model.domain import Event, Mentorship, MentorshipKey, Person, Ref, Training
     from beklijf.planning.silence import Silence
     from beklijf.tick.engine import Engine
-
-FEW = 5
-"""Of fewer pairs, a number says who."""
 
 WHOLE = {Kind.SERIES: 0, Kind.MEETING: 1}
 

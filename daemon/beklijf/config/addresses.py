@@ -17,9 +17,6 @@ _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _MAILBOX = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
 _LONGEST_LOCAL = 64
 
-NOBODY = Contact("nobody", "nobody@nowhere.invalid")
-"""Stands in for a contact that could not be read."""
-
 
 def address(value: object) -> str:
     """Take an address as typed, without signs that nobody sees; its domain may be international, its local part may not.

@@ -106,7 +106,6 @@ class Conversation:
             row["uid"]: Invited(
                 uid=row["uid"],
                 known_as=row["known_as"],
-                ref=Ref(row["ref"]),
                 kind=Kind(row["kind"]),
                 mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
                 people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
@@ -114,7 +113,7 @@ class Conversation:
                 singles={place: number for place, number in mailed.get(row["uid"], {}).items() if place},
             )
             for row in self._db.execute(
-                """SELECT uid, known_as, ref, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event
+                """SELECT uid, known_as, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event
                    WHERE :uid IS NULL OR uid = :uid""",
                 {"uid": uid},
             )

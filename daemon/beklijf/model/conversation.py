@@ -288,7 +288,6 @@ class Invited:
     """Our event, as far as an answer to it must fit: who is in it, what it is, and its last change of time."""
 
     uid: str
-    ref: Ref
     kind: Kind
     mentorships: tuple[MentorshipKey, ...]
     people: frozenset[str]

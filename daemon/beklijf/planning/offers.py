@@ -51,13 +51,11 @@ class Times:
 
     # -- one meeting -------------------------------------------------------------------------------------------------
 
-    def near(
-        self, key: MentorshipKey, at: datetime, minutes: int, *, now: datetime, count: int = 3, between: tuple[date, date] | None = None
-    ) -> tuple[Offer, ...]:
+    def near(self, key: MentorshipKey, at: datetime, minutes: int, *, now: datetime, count: int = 3) -> tuple[Offer, ...]:
         """Return other times for the meeting that is held at *at*, nearest first, on different days where that is possible.
 
-        The same hour of other days, and other office hours, from tomorrow on. *between* is the first and the last possible
-        day; without it, the days between the pair's meetings before and after it.
+        The same hour of other days, and other office hours, from tomorrow on; on the days between the pair's meetings before and
+        after it.
         """
         track = self._tracks.get(key)
         if track is None or track.meets is None:
@@ -65,9 +63,9 @@ class Times:
         at = at.astimezone(track.meets.zone)
         today = now.astimezone(track.meets.zone).date()
         others = sorted({start.astimezone(track.meets.zone).date() for start in self._held[_couple(track)]} - {at.date()})
-        first, last = between or _neighbours(others, at.date())
+        first, last = _neighbours(others, at.date())
         middle = max(at.date(), today + DAY)
-        days = [day for day in (middle, *around(middle, _REACH)) if max(first, today + DAY) <= day <= last and day not in others]
+        days = [day for day in (middle, *around(middle, _REACH)) if max(first, today + DAY) <= day <= last]
         with self._setting_aside(track, [at]):
             found = [start for start in _other_times(at, days, self._hours(track, minutes)) if self._fits(_people(track), start, minutes)]
         return tuple(Offer(start, minutes) for start in _spread(found, count, datetime.date))

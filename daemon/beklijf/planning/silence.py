@@ -57,8 +57,6 @@ class Silence:
     since: datetime
     waiting_for: str
     """The person's key; empty: the coordinator, who is asked whose an address is."""
-    rungs: int
-    """How many letters of the ladder have been due."""
     silent: bool
     """So long that the coordinator sees a count (``Limits.silent``)."""
 
@@ -168,11 +166,10 @@ class Ladder:
             reason, since, waiting = Reason.AWAY, away.at, away.person
         else:
             reason, since, waiting = Reason.NO_ANSWER, invited.at, pair.mentee.key
-        rungs = sum(wish.due <= day_of(now, wish.person) for wish in self.rungs(key))
         begin = invited.at if reason is Reason.AWAY and invited else since
         enough = clock.after(day_of(begin, pair.mentee), self._method(pair).limits.silent)
         silent = enough is not None and enough <= day_of(now, pair.mentee)
-        return Silence(reason=reason, since=since, waiting_for=waiting, rungs=rungs, silent=silent)
+        return Silence(reason=reason, since=since, waiting_for=waiting, silent=silent)
 
     def unsettled(self, key: MentorshipKey, now: datetime) -> bool:
         """Say whether an hour was declined that still lies ahead, so that nothing new is to go out for the pair."""

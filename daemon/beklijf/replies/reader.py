@@ -84,10 +84,8 @@ class Mail:
     """Casefolded, international domains as people write them; empty unless From names exactly one address."""
     authenticated: bool = False
     """The server that received it vouches for the sender."""
-    message_id: str = ""
     in_reply_to: tuple[str, ...] = ()
     """In-Reply-To and References, in pointed brackets."""
-    subject: str = ""
     tokens: tuple[str, ...] = ()
     """In lower case; of the text only where the subject has none."""
     itip: tuple[Itip, ...] = ()
@@ -124,9 +122,7 @@ def read(
     return Mail(
         sender=writer,
         authenticated=is_authenticated(mail.headers, writer, receiver),
-        message_id=next(iter(_ids(value(mail.headers, "Message-ID"))), ""),
         in_reply_to=ids,
-        subject=subject,
         tokens=tokens(subject) or ((in_text,) if in_text else ()),
         itip=messages,
         unreadable=unreadable,

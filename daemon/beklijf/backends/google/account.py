@@ -38,11 +38,6 @@ _DELEGATION = "in the Admin console, under Security > Access and data control > 
 _KEY = "make a new key (JSON) for the service account in the Google Cloud console, under IAM > Service accounts > Keys"
 
 
-def open_rest(login: GoogleLogin, subject: str, scopes: Sequence[str] = CALENDAR) -> Rest:
-    """Return the Calendar API as *subject* sees it; nothing is opened before the first request."""
-    return ServiceAccount(login, keep=False).rest(subject, scopes)
-
-
 def tokens(login: GoogleLogin, subject: str, scopes: Sequence[str], *, limit: timedelta = DEADLINE) -> Token:
     """Return where tokens for one user come from, each within *limit*."""
     return ServiceAccount(login, keep=False, limit=limit).tokens(subject, scopes)

@@ -35,7 +35,7 @@ _ENVELOPE = f"?$select=from,subject,hasAttachments,receivedDateTime&$expand=sing
 _IMMUTABLE = 'IdType="ImmutableId"'
 _FORGOTTEN = frozenset({"SyncStateNotFound", "SyncStateInvalid", "resyncRequired", "ErrorInvalidSyncStateData"})
 _NO_CONTENT = frozenset({"ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorMimeContentInvalid"})
-_GONE, _OUT_OF_DATE, _BAD = frozenset({404, 410}), 410, 400
+_OUT_OF_DATE, _BAD = 410, 400
 _NO_SUCH_ID = "ErrorInvalidIdMalformed"
 _ROOT, _INBOX = "msgfolderroot", "inbox"
 _LONGEST_SIZE = 15

@@ -85,13 +85,9 @@ class Owners:
 
     @property
     def may_schedule(self) -> bool | None:
-        """Whether the server sends for all whose calendars were looked at; `may_schedule_for` tells of one."""
+        """Whether the server sends for all whose calendars were looked at."""
         said = [calendar.may_schedule for calendar in (*self._opened.values(), self._service) if calendar.may_schedule is not None]
         return all(said) if said else None
-
-    def may_schedule_for(self, organizer: str) -> bool | None:
-        """Tell whether the server sends invitations for *organizer*; None before that calendar was looked at."""
-        return self._of(self._owner(organizer)).may_schedule
 
     def check(self) -> str:
         problems = self.check_people()

@@ -121,10 +121,6 @@ class Rest:
         self._http = http or Http(called=called, ca=ca, hint=hint, limit=limit)
         self._here = _server(self.base)
 
-    def on_behalf(self, token: Token) -> Rest:
-        """Return the same service for somebody else's token, over the same connections."""
-        return Rest(self.base, token, called=self.called, hint=self._hint, http=self._http)
-
     def log_in(self) -> None:
         """Have a token: what fails after this has failed with what was asked."""
         self._token()
