@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from html.parser import HTMLParser
+
+from beklijf.mime import html
 
 LONGEST_GOAL = 300
 
@@ -30,12 +31,6 @@ _LONGEST_HEADING = 60
 _WRAPPED = 3
 _SHORTEST_NAME = 3
 _BLOCK = 5
-
-_BREAKS = {"p", "div", "br", "tr", "li", "ul", "ol", "table", "blockquote", "hr", "pre", *(f"h{n}" for n in range(1, 7))}
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})(?![A-Za-z0-9])[^<>]*>")
-_DECLARATION = re.compile(r"<[!?][^<>]*>")
-_OPEN = re.compile(r"<(?!/?[A-Za-z][A-Za-z0-9]{0,15}>)")
-_SILENT = {"style", "script", "head", "title"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,52 +134,4 @@ def unflowed(text: str, *, delete_space: bool) -> str:
 
 def from_html(source: str) -> str:
     """Return the text of *source* with a line for each block, and ``>`` before what is in a blockquote."""
-    reader = _Reader()
-    reader.feed(_bare(source))
-    reader.close()
-    return reader.text()
-
-
-def _bare(source: str) -> str:
-    """Leave nothing but names of tags: no comments (Outlook's conditional ones among them), declarations or attributes.
-
-    The library looks through all that follows for each tag that doesn't end: half a minute for 64 kB of them.
-    """
-    pieces = source.split("<!--")
-    kept = "".join(pieces[:1] + [piece.partition("-->")[2] for piece in pieces[1:]])
-    return _OPEN.sub("&lt;", _TAG.sub(r"<\1\2>", _DECLARATION.sub("", kept)))
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._lines: list[tuple[bool, list[str]]] = [(False, [])]
-        self._quoted = 0
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self._quoted += tag == "blockquote"
-        self._silent += tag in _SILENT
-        self._break(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._quoted = max(0, self._quoted - (tag == "blockquote"))
-        self._silent = max(0, self._silent - (tag in _SILENT))
-        self._break(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self._break(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self._lines[-1][1].append(re.sub(r"\s+", " ", data))
-
-    def _break(self, tag: str) -> None:
-        if tag in _BREAKS or tag == "body":
-            self._silent = 0 if tag == "body" else self._silent  # a head that is never closed
-            self._lines.append((self._quoted > 0, []))
-
-    def text(self) -> str:
-        return "\n".join(("> " if quoted else "") + "".join(pieces).strip() for quoted, pieces in self._lines if pieces)
+    return "\n".join(f"> {line.text}" if line.quoted else line.text for line in html.lines(source))
