@@ -137,8 +137,9 @@ def test_every_setting_stands_in_the_example_or_on_a_page() -> None:
 
 def settings() -> Iterator[str]:
     """Yield every key that the config may have, as the code asks for it."""
-    for path in sorted((Path(beklijf.__file__).parent / "config").glob("*.py")):
-        if path.stem in {"method", "toml_lines"}:
+    package = Path(beklijf.__file__).parent
+    for path in sorted((*package.glob("config/*.py"), *package.glob("toml/*.py"), *package.glob("backends/*/settings.py"))):
+        if path.stem == "method":
             continue  # a method file's keys are explained in the default method
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):

@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beklijf.config.addresses import address
-from beklijf.config.values import Wrong
 from beklijf.ical.parts import mailto
 from beklijf.ical.reader import address_of
 from beklijf.mime import envelopes
 from beklijf.model.addresses import ascii_domain, kept_domain
+from beklijf.toml.values import Wrong
 
 
 @pytest.mark.parametrize(

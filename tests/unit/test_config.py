@@ -22,9 +22,9 @@ from beklijf.model.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from beklijf.config.toml_lines import Path as Where
     from beklijf.contracts.settings import Config
     from beklijf.model.errors import Problem
+    from beklijf.toml.lines import Path as Where
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "bad").glob("*.toml"))

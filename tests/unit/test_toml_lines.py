@@ -9,12 +9,12 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.config.toml_lines import lines_of
+from beklijf.toml.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.config.toml_lines import Path
+    from beklijf.toml.lines import Path
 
 NASTY = '''# [training] in a comment
 include = ["a", # ]

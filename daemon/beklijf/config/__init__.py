@@ -13,20 +13,20 @@ from beklijf.config.addresses import contact, own_domain
 from beklijf.config.inbox import check_hearing, check_mailbox, read_answers, read_inbox
 from beklijf.config.installation import read_calendar, read_guard, read_mail, read_service
 from beklijf.config.people import check_organizers, read_people
-from beklijf.config.reader import open_document, span_table
 from beklijf.config.trainings import Methods, check_letter_hour, read_trainings
-from beklijf.config.values import Wrong, choice, clock, day, optional_text, span, text, weekdays, zone
 from beklijf.contracts.settings import Config, Source
 from beklijf.model.domain import OfficeHours, Organisation
 from beklijf.model.errors import ConfigError
 from beklijf.model.words import LANGUAGES
 from beklijf.planning.days import public_holidays
+from beklijf.toml.reader import open_document, span_table
+from beklijf.toml.values import Wrong, choice, clock, day, optional_text, span, text, weekdays, zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from beklijf.config.reader import Document, Table
     from beklijf.model.errors import Problem
+    from beklijf.toml.reader import Document, Table
 
 _WORKING_WEEK = frozenset(range(5))
 _NINE, _FIVE = time(9), time(17)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from beklijf.config.values import Wrong, text
 from beklijf.model.addresses import JOINERS, kept_domain, seen
 from beklijf.model.domain import Contact
+from beklijf.toml.values import Wrong, text
 
 if TYPE_CHECKING:
-    from beklijf.config.reader import Table
+    from beklijf.toml.reader import Table
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")

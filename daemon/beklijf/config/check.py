@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from beklijf.config.reader import nearest_line, spelt
-from beklijf.config.toml_lines import lines_of
 from beklijf.ical import timezones
 from beklijf.model.domain import Item, Kind
 from beklijf.model.errors import Problem
@@ -17,6 +15,8 @@ from beklijf.model.words import weekday as weekday_in_words
 from beklijf.planning.agendas import Agendas
 from beklijf.planning.days import on_or_after, public_holidays
 from beklijf.planning.timeline import timeline
+from beklijf.toml.lines import lines_of
+from beklijf.toml.reader import nearest_line, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

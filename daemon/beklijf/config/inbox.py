@@ -7,19 +7,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.config.addresses import address
-from beklijf.config.locations import REFERENCES, existing_file, only_with, path_from, secret
 from beklijf.config.logins import TOKEN_LOGINS, VENDORS, Logins, check_token_login, logins_for, refuse_direct
-from beklijf.config.values import Wrong, amount, choice, deadline, flag, text, whole
 from beklijf.contracts.settings import DEADLINE, EXCHANGE_ONLINE, AnswersSettings, InboxSettings
+from beklijf.toml.locations import REFERENCES, existing_file, only_with, path_from, secret
+from beklijf.toml.values import Wrong, amount, choice, deadline, flag, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from beklijf.config.people import People
-    from beklijf.config.reader import Table
     from beklijf.contracts.settings import CalendarSettings, MailSettings
     from beklijf.model.domain import Contact
+    from beklijf.toml.reader import Table
 
 _INBOXES: Sequence[Literal["folder", "imap", "exchange", "graph"]] = ("folder", "imap", "exchange", "graph")
 _SECURITY: Sequence[Literal["tls", "starttls"]] = ("tls", "starttls")

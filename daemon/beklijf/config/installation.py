@@ -9,7 +9,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.config.addresses import contact, mailbox
-from beklijf.config.locations import (
+from beklijf.config.logins import (
+    TOKEN_LOGINS,
+    VENDORS,
+    Logins,
+    calendar_logins,
+    check_invitations,
+    check_token_login,
+    logins_for,
+    refuse_direct,
+    refuse_places,
+)
+from beklijf.contracts.settings import DEADLINE, FINAL_DEADLINE, CalendarSettings, GuardSettings, MailSettings, ServiceSettings
+from beklijf.toml.locations import (
     REFERENCES,
     calendar_pattern,
     check_server,
@@ -23,26 +35,14 @@ from beklijf.config.locations import (
     server_address,
     warn_unprotected,
 )
-from beklijf.config.logins import (
-    TOKEN_LOGINS,
-    VENDORS,
-    Logins,
-    calendar_logins,
-    check_invitations,
-    check_token_login,
-    logins_for,
-    refuse_direct,
-    refuse_places,
-)
-from beklijf.config.values import amount, choice, deadline, text, whole
-from beklijf.contracts.settings import DEADLINE, FINAL_DEADLINE, CalendarSettings, GuardSettings, MailSettings, ServiceSettings
+from beklijf.toml.values import amount, choice, deadline, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from beklijf.config.reader import Table
     from beklijf.model.domain import Contact
+    from beklijf.toml.reader import Table
 
     _CalendarKind = Literal["folder", "caldav", "exchange", "graph", "google"]
     _MailKind = Literal["folder", "smtp", "exchange", "graph"]

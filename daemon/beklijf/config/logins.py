@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Literal
 
 from beklijf.backends.exchange import online
 from beklijf.boundary.credentials import Secret
-from beklijf.config.locations import existing_file, host_name, host_of, references, secret, warn_unprotected, web_address
-from beklijf.config.values import choice, tabled, text
 from beklijf.contracts.settings import ExchangeLogin, GoogleLogin, GraphLogin
+from beklijf.toml.locations import existing_file, host_name, host_of, references, secret, warn_unprotected, web_address
+from beklijf.toml.values import choice, tabled, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from beklijf.config.reader import Table
     from beklijf.contracts.settings import CalendarSettings, InboxSettings, MailSettings
+    from beklijf.toml.reader import Table
 
     Settings = CalendarSettings | MailSettings | InboxSettings
 

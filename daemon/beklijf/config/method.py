@@ -12,10 +12,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf.config.reader import Document, Table, open_document
-from beklijf.config.values import Wrong, amount, choice, flag, in_words, text, weekdays, whole
 from beklijf.model.domain import Anchor, LetterRule, Limits, MeetingRule, Method, Offset, ReminderRule, Role, SeriesRule
 from beklijf.model.errors import ConfigError
+from beklijf.toml.reader import Document, Table, open_document
+from beklijf.toml.values import Wrong, amount, choice, flag, in_words, text, weekdays, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beklijf.config.addresses import address
-from beklijf.config.locations import calendar_address, check_server, filled, only_with
 from beklijf.config.logins import VENDORS, refuse_places
-from beklijf.config.reader import span_table
-from beklijf.config.values import Wrong, choice, span, text, weekdays, zone
 from beklijf.model.domain import Person
 from beklijf.model.words import LANGUAGES
+from beklijf.toml.locations import calendar_address, check_server, filled, only_with
+from beklijf.toml.reader import span_table
+from beklijf.toml.values import Wrong, choice, span, text, weekdays, zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from beklijf.config.reader import Table
     from beklijf.contracts.settings import CalendarSettings
     from beklijf.model.domain import Organisation, Training
+    from beklijf.toml.reader import Table
 
 _SUGGESTIONS = 5
 """Finding the closest of 20,000 addresses takes a while; whoever mistyped more than this many has seen the pattern."""

@@ -9,11 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from beklijf.config.method import DEFAULT, load_method, locate_method
-from beklijf.config.values import Wrong, choice, clock, day, flag, listed, optional_text, text, weekday, whole, zone
 from beklijf.model.domain import TEAMS, Meets, Mentorship, MentorshipKey, Session, Training
 from beklijf.model.errors import ConfigError
 from beklijf.model.words import day as in_words
 from beklijf.planning.days import public_holidays
+from beklijf.toml.values import Wrong, choice, clock, day, flag, listed, optional_text, text, weekday, whole, zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from beklijf.config.people import People
-    from beklijf.config.reader import Document, Table
     from beklijf.model.domain import Method, Organisation
     from beklijf.model.errors import Problem
+    from beklijf.toml.reader import Document, Table
 
 _HALF_A_YEAR = timedelta(weeks=27)
 _MINUTES = whole(15, 480)

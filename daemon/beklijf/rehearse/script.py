@@ -16,11 +16,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from beklijf.config.addresses import address
-from beklijf.config.reader import nearest_line, open_document
-from beklijf.config.toml_lines import lines_of
-from beklijf.config.values import Wrong, choice, day, did_you_mean, in_words, text
 from beklijf.model.conversation import PAUSABLE
 from beklijf.model.errors import ConfigError
+from beklijf.toml.lines import lines_of
+from beklijf.toml.reader import nearest_line, open_document
+from beklijf.toml.values import Wrong, choice, day, did_you_mean, in_words, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from beklijf.config.reader import Table
     from beklijf.contracts.settings import Config
     from beklijf.model.conversation import PausedKind
     from beklijf.model.domain import Person
+    from beklijf.toml.reader import Table
 
 What: TypeAlias = Literal[
     "accept", "tentative", "decline", "propose", "choose", "move", "delete", "away", "goal", "pause", "resume", "bounce"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from beklijf.boundary.credentials import Secret
-from beklijf.config.values import Wrong, text
+from beklijf.toml.values import Wrong, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from urllib.parse import SplitResult
 
-    from beklijf.config.reader import Table
+    from beklijf.toml.reader import Table
 
 
 def references(key: str) -> str:

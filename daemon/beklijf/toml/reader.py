@@ -13,16 +13,16 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from beklijf.boundary import contents
-from beklijf.config.toml_lines import lines_of
-from beklijf.config.values import Wrong, day, did_you_mean, in_words, listed, tabled
 from beklijf.model.domain import Span
 from beklijf.model.errors import ConfigError, Problem
+from beklijf.toml.lines import lines_of
+from beklijf.toml.values import Wrong, day, did_you_mean, in_words, listed, tabled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from beklijf.config.toml_lines import Path as Where
+    from beklijf.toml.lines import Path as Where
 
 T = TypeVar("T")
 D = TypeVar("D")
