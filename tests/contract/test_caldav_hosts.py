@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from tests.fakes.dav import CALENDAR, HOME, INBOX, Asked, Dav, dav_server
+from tests.fakes.settings import with_maker
 
+from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import CalendarSettings
@@ -89,14 +91,10 @@ def settings(tmp_path: Path, dav: Dav, certificate: Path) -> CalendarSettings:
     password = tmp_path / "password"
     password.write_text("mentorpw\n", encoding="utf-8")
     return CalendarSettings(
-        kind="caldav",
+        maker=CalendarByCaldav(url=dav.url, user="mentor", password=Secret("file", str(password)), ca=certificate),
         organizer=ORGANIZER,
         organized_by="service",
         invitations="auto",
-        url=dav.url,
-        user="mentor",
-        password=Secret("file", str(password)),
-        ca=certificate,
         name="Track",
     )
 
@@ -106,7 +104,7 @@ def opened(settings: CalendarSettings) -> Iterator[Callable[..., Calendar]]:
     calendars: list[Calendar] = []
 
     def opener(**changed: object) -> Calendar:
-        calendars.append(open_calendar(replace(settings, **changed), ORGANIZER.email))  # type: ignore[arg-type]  # the settings' own keys
+        calendars.append(open_calendar(with_maker(settings, **changed), ORGANIZER.email))
         return calendars[-1]
 
     yield opener

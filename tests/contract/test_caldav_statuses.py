@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.fakes.dav import CALENDAR, HOME, INBOX, OUTBOX, XMLNS, Asked, Dav, dav_server
+from tests.fakes.settings import with_maker
 
+from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import CalendarSettings
@@ -67,13 +69,10 @@ def settings(tmp_path: Path, dav: Dav) -> CalendarSettings:
     password = tmp_path / "password"
     password.write_text("mentorpw\n", encoding="utf-8")
     return CalendarSettings(
-        kind="caldav",
+        maker=CalendarByCaldav(url=dav.url, user="mentor", password=Secret("file", str(password))),
         organizer=ORGANIZER,
         organized_by="service",
         invitations="auto",
-        url=dav.url,
-        user="mentor",
-        password=Secret("file", str(password)),
         name="Track",
     )
 
@@ -329,7 +328,7 @@ def test_another_calendar_never_takes_the_place_of_the_one_that_the_url_names(
         dav.parts[CALENDAR, name] = status
     else:
         dav.whole[CALENDAR] = status
-    calendar = open_calendar(replace(settings, url=f"{dav.url.rstrip('/')}{CALENDAR}", name=""), ORGANIZER.email)
+    calendar = open_calendar(replace(with_maker(settings, url=f"{dav.url.rstrip('/')}{CALENDAR}"), name=""), ORGANIZER.email)
 
     with pytest.raises((Down, Transient)):
         calendar.changes(None)
@@ -367,7 +366,7 @@ def test_one_persons_calendar_that_is_refused_is_theirs_alone(dav: Dav, settings
         Person(key=email, name="x", email=email, language="nl", zone=ZoneInfo("Europe/Amsterdam"), works=frozenset()) for email in theirs
     ]
     pattern = f"{dav.url}dav/people/{{local}}/"
-    calendar = open_calendar(replace(settings, organized_by="mentee", people=pattern), ORGANIZER.email, people)
+    calendar = open_calendar(replace(with_maker(settings, people=pattern), organized_by="mentee"), ORGANIZER.email, people)
 
     changes = calendar.changes(None)
     calendar.close()

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.fakes.dav import CALENDAR, OUTBOX, XMLNS, Asked, Dav, dav_server
+from tests.fakes.settings import with_maker
 
 from beklijf.backends.caldav.session import MOST_INTERIM, MOST_MARKS
+from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary import bodies
 from beklijf.boundary.credentials import Secret
@@ -73,13 +75,10 @@ def settings(tmp_path: Path, dav: Dav) -> CalendarSettings:
     password = tmp_path / "password"
     password.write_text("mentorpw\n", encoding="utf-8")
     return CalendarSettings(
-        kind="caldav",
+        maker=CalendarByCaldav(url=dav.url, user="mentor", password=Secret("file", str(password))),
         organizer=ORGANIZER,
         organized_by="service",
         invitations="auto",
-        url=dav.url,
-        user="mentor",
-        password=Secret("file", str(password)),
         name="Track",
         deadline=SHORT,
     )
@@ -177,7 +176,7 @@ def test_a_server_that_greets_nobody_is_left_in_time(settings: CalendarSettings)
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         began = time.monotonic()
 
-        with closing(open_calendar(replace(settings, url=url), ORGANIZER.email)) as calendar:
+        with closing(open_calendar(with_maker(settings, url=url), ORGANIZER.email)) as calendar:
             with pytest.raises(Transient):
                 calendar.check()
 
@@ -334,7 +333,7 @@ CHALLENGES = [
 def test_whatever_a_server_asks_for_as_a_login_is_an_error_of_ours(dav: Dav, settings: CalendarSettings, challenge: str, auth: str) -> None:
     dav.moods.append(lambda asked: asked.say(401, "no", {"WWW-Authenticate": challenge} if challenge else {}))
 
-    with closing(open_calendar(replace(settings, auth=auth), ORGANIZER.email)) as calendar, pytest.raises(BackendError):  # type: ignore[arg-type]
+    with closing(open_calendar(with_maker(settings, auth=auth), ORGANIZER.email)) as calendar, pytest.raises(BackendError):
         calendar.check()
 
 
@@ -344,7 +343,7 @@ def test_a_digest_login_is_the_next_step_after_a_no_of_limited_size(dav: Dav, se
     dav.moods.append(
         lambda asked: not asked.headers.get("Authorization", "").startswith("Digest ") and asked.say(401, content[0], challenge)
     )
-    digest = replace(settings, auth="digest", deadline=timedelta(seconds=20))
+    digest = replace(with_maker(settings, auth="digest"), deadline=timedelta(seconds=20))
 
     with closing(open_calendar(digest, ORGANIZER.email)) as calendar:
         assert [s.event for s in calendar.changes(None).changed] == [ONE]

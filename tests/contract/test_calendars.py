@@ -17,7 +17,10 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+from tests.fakes.settings import said_to, with_maker
 
+from beklijf.backends.caldav.settings import CalendarByCaldav
+from beklijf.backends.folder.settings import CalendarInFolder
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import CalendarSettings
@@ -467,7 +470,7 @@ class ICalendarContract(CalendarContract):
 class TestFolder(ICalendarContract):
     @pytest.fixture
     def world(self, opened: Opener, tmp_path: Path) -> World:
-        settings = CalendarSettings(kind="folder", organizer=ORGANIZER, organized_by="service", invitations="auto", path=tmp_path)
+        settings = CalendarSettings(maker=CalendarInFolder(path=tmp_path), organizer=ORGANIZER, organized_by="service", invitations="auto")
         folder = tmp_path / OWNER
 
         def write(href: str, data: bytes) -> None:
@@ -526,7 +529,7 @@ class TestFolder(ICalendarContract):
     def test_a_folder_that_may_not_be_made_is_down(self, opened: Opener, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("not a folder", encoding="utf-8")
         settings = CalendarSettings(
-            kind="folder", organizer=ORGANIZER, organized_by="service", invitations="auto", path=tmp_path / "file" / "calendars"
+            maker=CalendarInFolder(path=tmp_path / "file" / "calendars"), organizer=ORGANIZER, organized_by="service", invitations="auto"
         )
 
         with pytest.raises((Down, Transient)):
@@ -590,7 +593,7 @@ class CaldavContract(ICalendarContract):
     def test_a_wrong_password_takes_the_backend_down(self, opened: Opener, settings: CalendarSettings, tmp_path: Path) -> None:
         wrong = tmp_path / "wrong"
         wrong.write_text("wrong", encoding="utf-8")
-        calendar = opened(replace(settings, password=Secret("file", str(wrong))))
+        calendar = opened(with_maker(settings, password=Secret("file", str(wrong))))
 
         with pytest.raises(Down) as caught:
             calendar.check()
@@ -599,7 +602,7 @@ class CaldavContract(ICalendarContract):
         assert "wrong" not in str(caught.value)
 
     def test_a_server_that_is_gone_may_come_back(self, opened: Opener, settings: CalendarSettings) -> None:
-        calendar = opened(replace(settings, url="http://127.0.0.1:1/"))
+        calendar = opened(with_maker(settings, url="http://127.0.0.1:1/"))
 
         with pytest.raises(Transient, match=r"127\.0\.0\.1:1") as caught:
             calendar.changes(None)
@@ -613,9 +616,10 @@ class CaldavContract(ICalendarContract):
         itself = created.href.rpartition("/")[0] + "/"
         home = itself.rstrip("/").rpartition("/")[0] + "/"
 
-        for path, name in [("/", settings.name), (home, settings.name), (itself, ""), (f"/{settings.user}/", settings.name)]:
-            url = settings.url.rstrip("/") + path
-            [read] = opened(replace(settings, url=url, name=name)).changes(None).changed
+        maker = said_to(CalendarByCaldav, settings)
+        for path, name in [("/", settings.name), (home, settings.name), (itself, ""), (f"/{maker.user}/", settings.name)]:
+            url = maker.url.rstrip("/") + path
+            [read] = opened(replace(with_maker(settings, url=url), name=name)).changes(None).changed
             assert read == created
 
     def test_creating_takes_one_request_an_event(self, world: World) -> None:
@@ -635,7 +639,7 @@ class CaldavContract(ICalendarContract):
 
     def test_a_second_account_is_another_target_without_the_password(self, opened: Opener, settings: CalendarSettings) -> None:
         one = opened(settings).target
-        other = opened(replace(settings, user="somebody")).target
+        other = opened(with_maker(settings, user="somebody")).target
 
         assert one != other
         assert "mentorpw" not in one
@@ -708,7 +712,7 @@ class TestPlainServer(ICalendarContract):
 
     def test_a_token_is_sent_as_bearer(self, opened: Opener, plain: Plain, settings: CalendarSettings) -> None:
         with pytest.raises(Down):
-            opened(replace(settings, auth="bearer")).check()
+            opened(with_maker(settings, auth="bearer")).check()
 
         assert plain.authorizations[0] == "Bearer mentorpw"
 
@@ -810,26 +814,23 @@ def _answered(data: bytes) -> bytes:
 
 def _settings(server: Server, password: Path) -> CalendarSettings:
     return CalendarSettings(
-        kind="caldav",
+        maker=CalendarByCaldav(url=server.url, user=server.account(), password=Secret("file", str(password)), ca=server.ca),
         organizer=ORGANIZER,
         organized_by="service",
         invitations="auto",
-        url=server.url,
-        user=server.account(),
-        password=Secret("file", str(password)),
-        ca=server.ca,
         name="Mentor & meer",
     )
 
 
 def _world(opened: Opener, settings: CalendarSettings) -> World:
     calendar = opened(settings)
-    token = base64.b64encode(f"{settings.user}:mentorpw".encode()).decode()
-    context = ssl.create_default_context(cafile=settings.ca) if settings.ca else None
+    maker = said_to(CalendarByCaldav, settings)
+    token = base64.b64encode(f"{maker.user}:mentorpw".encode()).decode()
+    context = ssl.create_default_context(cafile=maker.ca) if maker.ca else None
     sent: list[str] = []
 
     def raw(method: str, href: str, data: bytes | None = None) -> bytes:
-        request = urllib.request.Request(settings.url.rstrip("/") + href, data=data, method=method)  # noqa: S310 (loopback)
+        request = urllib.request.Request(maker.url.rstrip("/") + href, data=data, method=method)  # noqa: S310 (loopback)
         request.add_header("Authorization", f"Basic {token}")
         if data is not None:
             request.add_header("Content-Type", "text/calendar; charset=utf-8")

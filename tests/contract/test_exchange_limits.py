@@ -19,6 +19,7 @@ from tests.fakes.ews.soap import Fault
 from tests.fakes.stubborn import drops, flood, head, packed, said, silence, stubborn
 
 from beklijf.backends.exchange.mailer import ExchangeMailer
+from beklijf.backends.exchange.settings import MailByExchange
 from beklijf.backends.exchange.wire import Wire
 from beklijf.contracts.settings import MailSettings
 from beklijf.mime.by_header import MAY_HAVE_ARRIVED
@@ -213,7 +214,7 @@ def test_no_secret_follows_a_redirect_of_the_token_endpoint(site: Site, server: 
 
 def test_a_letter_whose_answer_is_lost_to_the_deadline_may_have_arrived(site: Site, server: Stubborn) -> None:
     account = replace(site.login, url=server.url + PATH)
-    mailer = ExchangeMailer(MailSettings(kind="exchange", sender=ORGANIZER, exchange=account, deadline=SHORT))
+    mailer = ExchangeMailer(MailSettings(maker=MailByExchange(login=account), sender=ORGANIZER, deadline=SHORT))
     server.acts = [silence()]
 
     with pytest.raises(Transient, match=MAY_HAVE_ARRIVED):

@@ -18,8 +18,8 @@ from tests.fakes.ews.soap import Fault, Refusal, T
 
 from beklijf.backends.exchange.account import Service, token_address
 from beklijf.backends.exchange.from_item import PROPERTIES
+from beklijf.backends.exchange.settings import ExchangeLogin
 from beklijf.boundary.credentials import Secret
-from beklijf.contracts.settings import ExchangeLogin
 from beklijf.decide import merge
 from beklijf.ical.reader import FOREVER
 from beklijf.model.canonical import meetings

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from beklijf.backends.folder.settings import CalendarInFolder, InboxInFolder
 from beklijf.backends.registry import open_calendar, open_inbox
 from beklijf.boundary import contents
 from beklijf.boundary.credentials import Secret
@@ -72,7 +73,7 @@ odd_files = pytest.mark.parametrize("odd", ODD)
 
 @pytest.fixture
 def calendar(tmp_path: Path) -> Calendar:
-    settings = CalendarSettings(kind="folder", organizer=ORGANIZER, organized_by="service", invitations="auto", path=tmp_path)
+    settings = CalendarSettings(maker=CalendarInFolder(path=tmp_path), organizer=ORGANIZER, organized_by="service", invitations="auto")
     return open_calendar(settings, ORGANIZER.email)
 
 
@@ -219,7 +220,7 @@ def test_busy_times_are_read_past_what_is_no_event_file(calendar: Calendar, tmp_
 
 @odd_files
 def test_a_mailbox_is_read_past_what_is_no_mail(tmp_path: Path, odd: str) -> None:
-    inbox = open_inbox(InboxSettings(kind="folder", address=ORGANIZER.email, path=tmp_path / "box"))
+    inbox = open_inbox(InboxSettings(maker=InboxInFolder(path=tmp_path / "box"), address=ORGANIZER.email))
     inbox.news("", lambda _: True, since=STAMP - timedelta(days=1))
     new = tmp_path / "box" / "new"
     (new / "1.mail").write_bytes(b"From: sanne@voorbeeld.example\r\nSubject: x\r\n\r\nhallo\r\n")

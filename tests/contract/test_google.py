@@ -36,6 +36,7 @@ from tests.fakes.tokens import Pair, TokenServer, token_server
 
 from beklijf.backends.google.calendar import GoogleCalendar
 from beklijf.backends.google.from_json import uid_of
+from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.contracts.settings import CalendarSettings
 from beklijf.decide import merge
 from beklijf.model import canonical
@@ -80,7 +81,7 @@ def google(tokens: TokenServer) -> Iterator[GoogleServer]:
 
 def settings_of(google: GoogleServer, name: str = "") -> CalendarSettings:
     login = google.service.tokens.google(google.url)
-    return CalendarSettings(kind="google", organizer=US, organized_by="service", invitations="auto", google=login, name=name)
+    return CalendarSettings(maker=CalendarByGoogle(login=login), organizer=US, organized_by="service", invitations="auto", name=name)
 
 
 class TestGoogle(CalendarContract):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.test_calendars import MEETING, OWNER, SANNE, opened, utc
 from tests.contract.test_google import OFF, Desk, desk, google, pair, settings_of, tokens
 from tests.contract.test_people import person
+from tests.fakes.settings import with_maker
 from tests.fakes.stubborn import said, stubborn
 
 from beklijf.backends.google.calendar import GoogleCalendar
@@ -145,7 +145,7 @@ def test_an_id_that_is_always_taken_and_always_deleted_is_given_up(desk: Desk) -
             else said(b'{"id": "a", "status": "cancelled"}')
         )
         login = desk.google.service.tokens.google(f"{server.url}/calendar/v3")
-        calendar = GoogleCalendar(replace(settings_of(desk.google), google=login), OWNER)
+        calendar = GoogleCalendar(with_maker(settings_of(desk.google), login=login), OWNER)
 
         with pytest.raises(Refused, match="100 events of its id are said to be deleted"):
             calendar.create(MEETING, sequence=0, agent=Agent.SERVER)

@@ -26,7 +26,9 @@ from tests.contract.test_people import (
     utc,
 )
 from tests.fakes import programs
+from tests.fakes.settings import said_to, with_maker
 
+from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.backends.per_person.calendar import Owners
 from beklijf.backends.registry import open_calendar
 from beklijf.model.conversation import Busy
@@ -158,9 +160,8 @@ class TestGoogle(OwnersContract, BusyContract):
         assert by_href(village.open(sanne).changes(None)) == {hers.href: hers}
 
     def test_a_server_that_is_gone_is_everybodys_and_not_theirs(self, village: Village) -> None:
-        assert village.settings.google is not None
-        login = replace(village.settings.google, url="http://127.0.0.1:1/calendar/v3")
-        calendar = open_calendar(replace(village.settings, google=login), ORGANIZER.email, (village.sanne,))
+        login = replace(said_to(CalendarByGoogle, village.settings).login, url="http://127.0.0.1:1/calendar/v3")
+        calendar = open_calendar(with_maker(village.settings, login=login), ORGANIZER.email, (village.sanne,))
 
         with pytest.raises(Exception, match=r"127\.0\.0\.1:1"):
             calendar.changes(None)

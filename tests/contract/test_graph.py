@@ -28,10 +28,12 @@ from tests.contract.test_calendars import (
 from tests.fakes import programs
 from tests.fakes.company import Company, Rhythm
 from tests.fakes.graph import Graph, serving, shapes
+from tests.fakes.settings import said_to
 from tests.fakes.tokens import Pair, TokenServer, token_server
 
 from beklijf.backends.graph import from_json, to_json
 from beklijf.backends.graph.calendar import GraphCalendar
+from beklijf.backends.graph.settings import CalendarByGraph
 from beklijf.backends.registry import open_calendar
 from beklijf.contracts.settings import CalendarSettings
 from beklijf.model.canonical import clock, meetings
@@ -83,7 +85,7 @@ def graph(company: Company, desk: TokenServer) -> Iterator[Graph]:
 @pytest.fixture
 def settings(graph: Graph, desk: TokenServer) -> CalendarSettings:
     return CalendarSettings(
-        kind="graph", organizer=ORGANIZER, organized_by="service", invitations="auto", name=NAME, graph=desk.graph(graph.url)
+        maker=CalendarByGraph(login=desk.graph(graph.url)), organizer=ORGANIZER, organized_by="service", invitations="auto", name=NAME
     )
 
 
@@ -694,5 +696,4 @@ def test_a_view_that_comes_near_its_end_is_opened_anew(world: World, company: Co
 
 
 def test_the_target_names_mailbox_and_calendar_and_no_secret(world: World, settings: CalendarSettings) -> None:
-    assert settings.graph is not None
-    assert world.calendar.target == f"graph {OWNER} {settings.graph.url} {NAME}"
+    assert world.calendar.target == f"graph {OWNER} {said_to(CalendarByGraph, settings).login.url} {NAME}"

@@ -12,14 +12,16 @@ from tests.contract.test_organizer import Own
 from tests.contract.test_reconcile import KARIM, NOOR, QUIET, SANNE, Town
 
 from beklijf import config
+from beklijf.backends.exchange.settings import CalendarByExchange, ExchangeLogin
 from beklijf.backends.folder.calendar import FolderCalendar
 from beklijf.backends.folder.mailer import FolderMailer
+from beklijf.backends.graph.settings import CalendarByGraph, GraphLogin
 from beklijf.backends.per_person.calendar import Owners
 from beklijf.backends.per_person.hybrid import Houses
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.people import safe_name
-from beklijf.contracts.settings import CalendarSettings, ExchangeLogin, GraphLogin
+from beklijf.contracts.settings import CalendarSettings
 from beklijf.ledger import Ledger
 from beklijf.letters import Letters
 from beklijf.model.domain import Contact
@@ -204,16 +206,17 @@ def test_what_was_read_in_the_one_system_is_not_written_in_the_other(town: Movin
 
 def test_both_logins_make_one_calendar_of_both_systems() -> None:
     settings = CalendarSettings(
-        kind="exchange",
+        maker=CalendarByExchange(
+            login=ExchangeLogin(url="https://mail.voorbeeld.example/EWS/Exchange.asmx", user="svc", password=Secret("env", "PATH"))
+        ),
+        beside=CalendarByGraph(login=GraphLogin(tenant="t", client="c", secret=Secret("env", "PATH"))),
         organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
         organized_by="mentee",
         invitations="server",
-        exchange=ExchangeLogin(url="https://mail.voorbeeld.example/EWS/Exchange.asmx", user="svc", password=Secret("env", "PATH")),
-        graph=GraphLogin(tenant="t", client="c", secret=Secret("env", "PATH")),
     )
 
     calendar = open_calendar(settings, "mentor@voorbeeld.example")
-    alone = open_calendar(replace(settings, graph=None), "mentor@voorbeeld.example")
+    alone = open_calendar(replace(settings, beside=None), "mentor@voorbeeld.example")
 
     assert calendar.target == alone.target  # a second login is no move
     houses = open_calendar(replace(settings, organized_by="service"), "mentor@voorbeeld.example")

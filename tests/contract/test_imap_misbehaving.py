@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +12,11 @@ import pytest
 from tests.contract.test_inbox import everything, reading, subjects
 from tests.contract.test_mailers import certificates, password
 from tests.fakes.scripted import CUT, HANG, IMAP_HEALTHY, IMAP_MAILS, TLS, Answer, Drip, Flood, Script, Think, following, imap
+from tests.fakes.settings import with_maker
 
 from beklijf.backends.smtp_imap import imap_wire
 from beklijf.backends.smtp_imap.inbox import SEARCHES
+from beklijf.backends.smtp_imap.settings import InboxByImap
 from beklijf.contracts.settings import InboxSettings
 from beklijf.model.errors import BackendError, Down, Transient
 from beklijf.model.mailbox import LARGEST
@@ -61,14 +63,8 @@ def script(open_script: Callable[..., Script]) -> Script:
 @pytest.fixture
 def settings(certificates: Certificates, password: Secret, script: Script) -> InboxSettings:
     return InboxSettings(
-        kind="imap",
+        maker=InboxByImap(host="127.0.0.1", port=script.port, security="tls", user="beklijf", password=password, ca=certificates.ca),
         address="mentor@voorbeeld.example",
-        host="127.0.0.1",
-        port=script.port,
-        security="tls",
-        user="beklijf",
-        password=password,
-        ca=certificates.ca,
     )
 
 
@@ -311,7 +307,7 @@ def test_what_is_said_in_clear_after_starttls_is_not_heard(open_script: Callable
     script = open_script(implicit=False)
     offered = b"* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN\r\nTAG OK done\r\n"
     script.answers = {"CAPABILITY": (offered,), "STARTTLS": (b"TAG OK done\r\n* CAPABILITY IMAP4rev1 AUTH=LOGIN\r\n", TLS)}
-    with reading(replace(settings, port=script.port, security="starttls")) as inbox:
+    with reading(with_maker(settings, port=script.port, security="starttls")) as inbox:
         assert subjects(read(inbox)) == WHOLE
 
     assert [heard.split()[2] for heard in script.lines[0].heard if b"AUTHENTICATE" in heard] == [b"PLAIN"]

@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
 from tests.contract.test_mailers import PASSWORD, certificates, password
+from tests.fakes.settings import said_to, with_maker
 
 from beklijf.backends.folder.inbox import FolderInbox
+from beklijf.backends.folder.settings import InboxInFolder
 from beklijf.backends.registry import INBOXES, open_inbox
 from beklijf.backends.smtp_imap.inbox import ImapInbox
+from beklijf.backends.smtp_imap.settings import InboxByImap
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import InboxSettings
 from beklijf.model.errors import ConfigError, Down, Transient
@@ -460,8 +463,7 @@ class Maildir:
 
     @property
     def path(self) -> Path:
-        assert self.settings.path is not None
-        return self.settings.path
+        return said_to(InboxInFolder, self.settings).path
 
     def put(self, *mails: bytes, at: datetime = NOON, filed: bool = False, flags: str = "") -> None:
         folder = self.path / (".beklijf" if filed else ".")
@@ -492,7 +494,7 @@ class Maildir:
 
 @pytest.fixture
 def maildir(tmp_path: Path) -> Maildir:
-    return Maildir(InboxSettings(kind="folder", address="mentor@voorbeeld.example", path=tmp_path / "var" / "inbox"))
+    return Maildir(InboxSettings(maker=InboxInFolder(path=tmp_path / "var" / "inbox"), address="mentor@voorbeeld.example"))
 
 
 class TestFolder(InboxContract):
@@ -781,14 +783,8 @@ def account(pymap: int, certificates: Certificates, password: Secret) -> Iterato
 
     with listening(pymap, tls=certificates.server) as wire:
         settings = InboxSettings(
-            kind="imap",
+            maker=InboxByImap(host="127.0.0.1", port=wire.port, security="tls", user="beklijf", password=password, ca=certificates.ca),
             address="mentor@voorbeeld.example",
-            host="127.0.0.1",
-            port=wire.port,
-            security="tls",
-            user="beklijf",
-            password=password,
-            ca=certificates.ca,
         )
         made = Mailbox(settings, wire, log_in)
         made.clear()
@@ -970,7 +966,7 @@ class TestWire(WireContract):
 
 def test_starttls_reads_as_well(account: Mailbox, pymap: int) -> None:
     account.put(mail("Re: a"))
-    with reading(replace(account.settings, security="starttls", port=pymap)) as imap:
+    with reading(with_maker(account.settings, security="starttls", port=pymap)) as imap:
         news = imap.news("", everything, since=SINCE)
         imap.file([one.id for one in news.mails])
 
@@ -993,7 +989,7 @@ def test_opening_costs_nothing_and_neither_does_filing_nothing(account: Mailbox)
     inbox.close()
 
     assert account.wire.commands == []
-    assert INBOXES["imap"] == f"{ImapInbox.__module__}:{ImapInbox.__qualname__}"
+    assert INBOXES["imap"].kind.opens == f"{ImapInbox.__module__}:{ImapInbox.__qualname__}"
 
 
 def test_where_all_folders_are_beneath_the_inbox_so_is_ours(account: Mailbox) -> None:
@@ -1033,9 +1029,9 @@ def trouble(settings: InboxSettings, *, timeout: float = 10) -> Exception:
 
 
 def test_an_unknown_authority_or_another_host_gets_no_login(account: Mailbox, pymap: int, certificates: Certificates) -> None:
-    unknown = trouble(replace(account.settings, ca=None))
+    unknown = trouble(with_maker(account.settings, ca=None))
     with listening(pymap, tls=certificates.stranger) as wire:
-        stranger = trouble(replace(account.settings, port=wire.port))
+        stranger = trouble(with_maker(account.settings, port=wire.port))
         asked = wire.commands
 
     for error in (unknown, stranger):
@@ -1048,7 +1044,7 @@ def test_an_unknown_authority_or_another_host_gets_no_login(account: Mailbox, py
 def test_starttls_that_is_not_offered_is_down_before_any_login(account: Mailbox, pymap: int) -> None:
     with listening(pymap, tls=None) as wire:
         wire.spoil.append((rb" STARTTLS", b""))
-        error = trouble(replace(account.settings, port=wire.port, security="starttls"))
+        error = trouble(with_maker(account.settings, port=wire.port, security="starttls"))
         asked = wire.words
 
     assert isinstance(error, Down)
@@ -1058,14 +1054,14 @@ def test_starttls_that_is_not_offered_is_down_before_any_login(account: Mailbox,
 
 
 def test_what_speaks_no_tls_is_down(account: Mailbox, pymap: int) -> None:
-    error = trouble(replace(account.settings, port=pymap))
+    error = trouble(with_maker(account.settings, port=pymap))
 
     assert isinstance(error, Down)
     assert "no TLS" in str(error)
 
 
 def test_a_missing_authority_file_is_down_and_named(account: Mailbox, tmp_path: Path) -> None:
-    error = trouble(replace(account.settings, ca=tmp_path / "none.pem"))
+    error = trouble(with_maker(account.settings, ca=tmp_path / "none.pem"))
 
     assert isinstance(error, Down)
     assert "none.pem" in str(error)
@@ -1074,7 +1070,7 @@ def test_a_missing_authority_file_is_down_and_named(account: Mailbox, tmp_path: 
 def test_a_wrong_password_is_down_and_not_repeated(account: Mailbox, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("zomer2026", encoding="utf-8")
 
-    error = trouble(replace(account.settings, password=Secret("file", str(tmp_path / "wrong"))))
+    error = trouble(with_maker(account.settings, password=Secret("file", str(tmp_path / "wrong"))))
 
     assert isinstance(error, Down)
     assert "refused the login" in str(error)
@@ -1083,7 +1079,7 @@ def test_a_wrong_password_is_down_and_not_repeated(account: Mailbox, tmp_path: P
 
 
 def test_a_password_that_is_not_there_is_the_configs_trouble(account: Mailbox, tmp_path: Path) -> None:
-    settings = replace(account.settings, password=Secret("file", str(tmp_path / "none")))
+    settings = with_maker(account.settings, password=Secret("file", str(tmp_path / "none")))
 
     with reading(settings) as imap, pytest.raises(ConfigError, match="none"):
         imap.news("", everything, since=SINCE)
@@ -1111,7 +1107,7 @@ def test_a_plain_login_is_never_repeated_in_an_error(account: Mailbox, tmp_path:
     account.wire.spoil.append((rb"AUTH=PLAIN AUTH=LOGIN", b"X-NONE"))
     account.wire.instead.append(("LOGIN ", b"TAG BAD zomer2026 is wrong for beklijf\r\n"))
 
-    error = trouble(replace(account.settings, password=Secret("file", str(tmp_path / "ascii"))))
+    error = trouble(with_maker(account.settings, password=Secret("file", str(tmp_path / "ascii"))))
 
     assert isinstance(error, Down)
     assert "*** is wrong for beklijf" in str(error)
@@ -1122,7 +1118,7 @@ def test_a_login_that_a_server_repeats_in_base64_is_not_in_the_error(account: Ma
     account.wire.spoil.append((rb"AUTH=PLAIN AUTH=LOGIN", b"X-NONE"))
     account.wire.instead.append(("LOGIN ", b"TAG BAD what is " + b64encode(b"\0beklijf\0zomer2026") + b"\r\n"))
 
-    error = trouble(replace(account.settings, password=Secret("file", str(tmp_path / "ascii"))))
+    error = trouble(with_maker(account.settings, password=Secret("file", str(tmp_path / "ascii"))))
 
     assert "what is ***" in str(error)
 
@@ -1173,7 +1169,7 @@ def test_what_may_pass_is_transient_and_the_next_call_is_as_if_nothing_was(accou
 def test_a_server_that_is_not_there_is_transient(account: Mailbox) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        error = trouble(replace(account.settings, port=probe.getsockname()[1]))
+        error = trouble(with_maker(account.settings, port=probe.getsockname()[1]))
 
     assert isinstance(error, Transient)
     assert "[inbox] host" in error.hint

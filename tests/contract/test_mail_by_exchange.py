@@ -18,8 +18,9 @@ from tests.fakes.ews.soap import Fault, Refusal
 
 from beklijf.backends.exchange.inbox import ExchangeInbox
 from beklijf.backends.exchange.mailer import ExchangeMailer
+from beklijf.backends.exchange.settings import ExchangeLogin, InboxByExchange, MailByExchange
 from beklijf.boundary.credentials import Secret
-from beklijf.contracts.settings import ExchangeLogin, InboxSettings, MailSettings
+from beklijf.contracts.settings import InboxSettings, MailSettings
 from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
 from beklijf.model.mailbox import LARGEST, News
 from beklijf.replies import reader
@@ -72,7 +73,7 @@ def login(server: EwsServer, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 @pytest.fixture
 def mailer(login: ExchangeLogin) -> Iterator[ExchangeMailer]:
-    made = ExchangeMailer(MailSettings(kind="exchange", sender=SENDER, exchange=login), clock=lambda: 0.0, sleep=lambda _: None)
+    made = ExchangeMailer(MailSettings(maker=MailByExchange(login=login), sender=SENDER), clock=lambda: 0.0, sleep=lambda _: None)
     yield made
     made.close()
 
@@ -139,7 +140,7 @@ def test_an_answer_that_is_lost_is_passing_and_said_to_be_ambiguous(server: EwsS
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "nowhere.invalid"], ids=["nobody listens", "no such name"])
 def test_a_server_that_is_not_there_got_no_message(login: ExchangeLogin, host: str) -> None:
-    mailer = ExchangeMailer(MailSettings(kind="exchange", sender=SENDER, exchange=replace(login, url=f"http://{host}/EWS/Exchange.asmx")))
+    mailer = ExchangeMailer(MailSettings(maker=MailByExchange(login=replace(login, url=f"http://{host}/EWS/Exchange.asmx")), sender=SENDER))
 
     with pytest.raises(Transient) as caught:
         mailer.send(letter(), recipient=SANNE)
@@ -189,7 +190,7 @@ class Mailbox:
 
 @pytest.fixture
 def box(server: EwsServer, login: ExchangeLogin) -> Mailbox:
-    return Mailbox(server, InboxSettings(kind="exchange", address=MAILBOX, exchange=login))
+    return Mailbox(server, InboxSettings(maker=InboxByExchange(login=login), address=MAILBOX))
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ class TestInbox(InboxContract):
 
     @pytest.fixture
     def box(self, server: EwsServer, login: ExchangeLogin) -> Box:
-        return Mailbox(server, InboxSettings(kind="exchange", address=MAILBOX, exchange=login))
+        return Mailbox(server, InboxSettings(maker=InboxByExchange(login=login), address=MAILBOX))
 
     def test_the_envelope_says_who_what_and_how_large(self, inbox: Inbox, box: Box) -> None:
         watching = Watching()
@@ -320,7 +321,7 @@ def test_a_no_to_the_mailbox_is_down_and_what_may_pass_is_passing(
 def test_a_folder_of_another_name_is_read_and_one_below_the_inbox_is_filed_into(company: Company, login: ExchangeLogin) -> None:
     company.mailboxes[MAILBOX].mail_folders["m1"] = "Mentor"
     company.deliver(MAILBOX, mail("Re: a"), folder="m1")
-    inbox = ExchangeInbox(InboxSettings(kind="exchange", address=MAILBOX, exchange=login, folder="Mentor", filed="INBOX/Beklijf/Filed"))
+    inbox = ExchangeInbox(InboxSettings(maker=InboxByExchange(login=login), address=MAILBOX, folder="Mentor", filed="INBOX/Beklijf/Filed"))
 
     inbox.file([one.id for one in inbox.news("", everything, since=SINCE).mails])
     inbox.close()
@@ -330,7 +331,7 @@ def test_a_folder_of_another_name_is_read_and_one_below_the_inbox_is_filed_into(
 
 
 def test_a_folder_that_is_not_there_is_down(login: ExchangeLogin) -> None:
-    inbox = ExchangeInbox(InboxSettings(kind="exchange", address=MAILBOX, exchange=login, folder="Nowhere"))
+    inbox = ExchangeInbox(InboxSettings(maker=InboxByExchange(login=login), address=MAILBOX, folder="Nowhere"))
 
     with pytest.raises(Down, match="Nowhere"):
         inbox.check()

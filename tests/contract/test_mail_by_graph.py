@@ -16,6 +16,7 @@ from tests.fakes.tokens import Pair, TokenServer, token_server
 
 from beklijf.backends.graph.inbox import GraphInbox
 from beklijf.backends.graph.mailer import GraphMailer
+from beklijf.backends.graph.settings import InboxByGraph, MailByGraph
 from beklijf.contracts.settings import InboxSettings, MailSettings
 from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
 from beklijf.model.mailbox import LARGEST, News
@@ -65,7 +66,7 @@ def graph(company: Company, desk: TokenServer) -> Iterator[Graph]:
 
 @pytest.fixture
 def mailer(graph: Graph, desk: TokenServer) -> Iterator[GraphMailer]:
-    settings = MailSettings(kind="graph", sender=SENDER, graph=desk.graph(graph.url), per_minute=30)
+    settings = MailSettings(maker=MailByGraph(login=desk.graph(graph.url)), sender=SENDER, per_minute=30)
     made = GraphMailer(settings, clock=lambda: 0.0, sleep=lambda _: None)
     yield made
     made.close()
@@ -135,7 +136,7 @@ def test_an_answer_that_is_lost_is_passing_and_said_to_be_ambiguous(graph: Graph
 
 
 def test_a_server_that_is_not_there_got_no_message(desk: TokenServer) -> None:
-    mailer = GraphMailer(MailSettings(kind="graph", sender=SENDER, graph=desk.graph("http://127.0.0.1:9/v1.0")))
+    mailer = GraphMailer(MailSettings(maker=MailByGraph(login=desk.graph("http://127.0.0.1:9/v1.0")), sender=SENDER))
 
     with pytest.raises(Transient) as caught:
         mailer.send(letter(), recipient=SANNE)
@@ -190,7 +191,7 @@ def test_messages_go_out_at_an_even_pace(graph: Graph, desk: TokenServer) -> Non
         now += seconds
         slept.append(seconds)
 
-    settings = MailSettings(kind="graph", sender=SENDER, graph=desk.graph(graph.url), per_minute=30)
+    settings = MailSettings(maker=MailByGraph(login=desk.graph(graph.url)), sender=SENDER, per_minute=30)
     mailer = GraphMailer(settings, clock=lambda: now, sleep=sleep)
     for row in ("1", "2"):
         mailer.send(letter(row=row), recipient=SANNE)
@@ -232,7 +233,7 @@ class Mailbox:
 
 @pytest.fixture
 def box(company: Company, graph: Graph, desk: TokenServer) -> Mailbox:
-    return Mailbox(company, graph, InboxSettings(kind="graph", address=MAILBOX, graph=desk.graph(graph.url)))
+    return Mailbox(company, graph, InboxSettings(maker=InboxByGraph(login=desk.graph(graph.url)), address=MAILBOX))
 
 
 @pytest.fixture
@@ -260,7 +261,7 @@ class TestInbox(InboxContract):
 
     @pytest.fixture
     def box(self, company: Company, graph: Graph, desk: TokenServer) -> Box:
-        return Mailbox(company, graph, InboxSettings(kind="graph", address=MAILBOX, graph=desk.graph(graph.url)))
+        return Mailbox(company, graph, InboxSettings(maker=InboxByGraph(login=desk.graph(graph.url)), address=MAILBOX))
 
     def test_the_envelope_says_who_what_and_how_large(self, inbox: Inbox, box: Box) -> None:
         watching = Watching()
@@ -381,7 +382,7 @@ def test_a_folder_of_another_name_is_read_and_one_below_the_inbox_is_filed_into(
     company.mailboxes[MAILBOX].mail_folders["m1"] = "Mentor"
     company.deliver(MAILBOX, mail("Re: a"), folder="m1")
     inbox = GraphInbox(
-        InboxSettings(kind="graph", address=MAILBOX, graph=desk.graph(graph.url), folder="Mentor", filed="INBOX/Beklijf/Filed")
+        InboxSettings(maker=InboxByGraph(login=desk.graph(graph.url)), address=MAILBOX, folder="Mentor", filed="INBOX/Beklijf/Filed")
     )
 
     inbox.file([one.id for one in inbox.news("", everything, since=SINCE).mails])
@@ -394,7 +395,7 @@ def test_a_folder_of_another_name_is_read_and_one_below_the_inbox_is_filed_into(
 
 
 def test_a_folder_that_is_not_there_is_down(graph: Graph, desk: TokenServer) -> None:
-    inbox = GraphInbox(InboxSettings(kind="graph", address=MAILBOX, graph=desk.graph(graph.url), folder="Nowhere"))
+    inbox = GraphInbox(InboxSettings(maker=InboxByGraph(login=desk.graph(graph.url)), address=MAILBOX, folder="Nowhere"))
 
     with pytest.raises(Down, match="Nowhere"):
         inbox.check()

@@ -25,10 +25,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.fakes.settings import with_maker
 
 from beklijf.backends.folder.mailer import FolderMailer
+from beklijf.backends.folder.settings import MailInFolder
 from beklijf.backends.registry import open_mailer
 from beklijf.backends.smtp_imap.mailer import SmtpMailer
+from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import MailSettings
 from beklijf.mime.messages import Rendered, build, message_id, parse
@@ -278,14 +281,15 @@ def open_desk(certificates: Certificates, password: Secret) -> Iterator[Callable
         offices.append(office)
         post.connections.clear()  # the controller has called itself to see whether it runs
         settings = MailSettings(
-            kind="smtp",
+            maker=MailBySmtp(
+                host="127.0.0.1",
+                port=office.port,
+                security="tls" if implicit else "starttls",
+                user="beklijf",
+                password=password,
+                ca=certificates.ca,
+            ),
             sender=SENDER,
-            host="127.0.0.1",
-            port=office.port,
-            security="tls" if implicit else "starttls",
-            user="beklijf",
-            password=password,
-            ca=certificates.ca,
             per_minute=60_000,
         )
         return Desk(post, office, settings)
@@ -390,14 +394,14 @@ class MailerContract:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> MailSettings:
-    return MailSettings(kind="folder", sender=SENDER, path=tmp_path / "var" / "outbox")
+    return MailSettings(maker=MailInFolder(path=tmp_path / "var" / "outbox"), sender=SENDER)
 
 
 def maildir(settings: MailSettings) -> list[bytes]:
-    assert settings.path is not None
-    if not settings.path.exists():
+    assert settings.maker.path is not None
+    if not settings.maker.path.exists():
         return []
-    box = mailbox.Maildir(str(settings.path), create=False)
+    box = mailbox.Maildir(str(settings.maker.path), create=False)
     return [box.get_bytes(key).replace(b"\n", b"\r\n") for key in box.keys()]  # noqa: SIM118  # iterating a mailbox gives messages
 
 
@@ -421,47 +425,47 @@ def test_the_same_message_again_is_the_same_file(folder: MailSettings) -> None:
 
 
 def test_a_mail_that_somebody_has_read_does_not_come_back_as_new(folder: MailSettings) -> None:
-    assert folder.path is not None
+    assert folder.maker.path is not None
     mailer = FolderMailer(folder)
     mailer.send(letter(), recipient="sanne@voorbeeld.example")
-    (file,) = (folder.path / "new").iterdir()
-    file.rename(folder.path / "cur" / f"{file.name}:2,S")
+    (file,) = (folder.maker.path / "new").iterdir()
+    file.rename(folder.maker.path / "cur" / f"{file.name}:2,S")
 
     mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
-    assert list((folder.path / "new").iterdir()) == []
+    assert list((folder.maker.path / "new").iterdir()) == []
     assert len(maildir(folder)) == 1
 
 
 def test_half_a_file_that_a_crash_left_is_no_mail_and_goes_with_the_next_one(folder: MailSettings) -> None:
-    assert folder.path is not None
+    assert folder.maker.path is not None
     made = (
         "import os, sys, signal; from pathlib import Path; from beklijf.boundary import maildir; box = Path(sys.argv[1]); maildir.make(box)"
     )
     killed = "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL); maildir.deliver(box, 'a', b'half', at=0)"
-    assert subprocess.run([sys.executable, "-c", f"{made}; {killed}", str(folder.path)], check=False).returncode == -signal.SIGKILL
-    assert len([*(folder.path / "tmp").iterdir()]) == 1
+    assert subprocess.run([sys.executable, "-c", f"{made}; {killed}", str(folder.maker.path)], check=False).returncode == -signal.SIGKILL
+    assert len([*(folder.maker.path / "tmp").iterdir()]) == 1
     assert maildir(folder) == []
 
     FolderMailer(folder).send(letter(), recipient="sanne@voorbeeld.example")
 
     assert maildir(folder) == [letter().as_bytes()]
-    assert list((folder.path / "tmp").iterdir()) == []
+    assert list((folder.maker.path / "tmp").iterdir()) == []
 
 
 def test_no_mail_is_written_through_a_link(folder: MailSettings, tmp_path: Path) -> None:
-    assert folder.path is not None
+    assert folder.maker.path is not None
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     FolderMailer(folder).send(letter(row="1"), recipient="sanne@voorbeeld.example")
-    (file,) = (folder.path / "new").iterdir()
+    (file,) = (folder.maker.path / "new").iterdir()
     file.unlink()
     file.symlink_to(elsewhere / "mail")
 
     FolderMailer(folder).send(letter(row="1"), recipient="sanne@voorbeeld.example")
     assert not file.is_symlink()
-    (folder.path / "new").rename(folder.path / "old")
-    (folder.path / "new").symlink_to(elsewhere)
+    (folder.maker.path / "new").rename(folder.maker.path / "old")
+    (folder.maker.path / "new").symlink_to(elsewhere)
     with pytest.raises(Down):
         FolderMailer(folder).send(letter(row="2"), recipient="sanne@voorbeeld.example")
 
@@ -469,41 +473,41 @@ def test_no_mail_is_written_through_a_link(folder: MailSettings, tmp_path: Path)
 
 
 def test_a_file_carries_the_time_of_its_letter_also_in_a_rehearsal_of_next_year(folder: MailSettings) -> None:
-    assert folder.path is not None
+    assert folder.maker.path is not None
 
     FolderMailer(folder).send(letter(), recipient="sanne@voorbeeld.example")
 
-    (file,) = (folder.path / "new").iterdir()
+    (file,) = (folder.maker.path / "new").iterdir()
     assert file.stat().st_mtime == DAY.timestamp()
 
 
 def test_letters_are_nobody_elses_business(folder: MailSettings) -> None:
-    assert folder.path is not None
+    assert folder.maker.path is not None
 
     FolderMailer(folder).send(letter(), recipient="sanne@voorbeeld.example")
 
-    assert folder.path.stat().st_mode & 0o077 == 0
+    assert folder.maker.path.stat().st_mode & 0o077 == 0
 
 
 def test_a_check_of_a_folder_that_is_there_says_so(folder: MailSettings) -> None:
     FolderMailer(folder).send(letter(), recipient="sanne@voorbeeld.example")
 
-    assert FolderMailer(folder).check() == f"Maildir {folder.path}: writable"
+    assert FolderMailer(folder).check() == f"Maildir {folder.maker.path}: writable"
 
 
 def test_a_check_of_a_folder_makes_nothing(folder: MailSettings) -> None:
-    assert folder.path is not None
+    assert folder.maker.path is not None
 
     found = FolderMailer(folder).check()
 
-    assert found == f"Maildir {folder.path}: will be made"
-    assert not folder.path.parent.exists()
+    assert found == f"Maildir {folder.maker.path}: will be made"
+    assert not folder.maker.path.parent.exists()
 
 
 def test_a_folder_that_cannot_be_one_is_down(folder: MailSettings) -> None:
-    assert folder.path is not None
-    folder.path.parent.mkdir()
-    folder.path.write_text("a file")
+    assert folder.maker.path is not None
+    folder.maker.path.parent.mkdir()
+    folder.maker.path.write_text("a file")
     mailer = FolderMailer(folder)
 
     with pytest.raises(Down, match="outbox") as sending:
@@ -652,7 +656,7 @@ def test_a_wrong_password_is_named_nowhere(open_desk: Callable[..., Desk], login
     (tmp_path / "wrong").write_text(wrong, encoding="utf-8")
     desk.post.replies["AUTH", ""] = f"535 5.7.8 no account with password {wrong}"
 
-    with mailing(replace(desk.settings, password=Secret("file", str(tmp_path / "wrong")))) as mailer, pytest.raises(Down) as caught:
+    with mailing(with_maker(desk.settings, password=Secret("file", str(tmp_path / "wrong")))) as mailer, pytest.raises(Down) as caught:
         mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
     told = f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r} {caught.value.__context__!r} {mailer!r} {desk.settings!r}"
@@ -671,7 +675,7 @@ def test_a_server_that_repeats_a_login_puts_neither_password_nor_user_into_the_e
     repeated = [b64encode(each.encode()).decode() for each in (f"\0beklijf\0{wrong}", "beklijf", wrong)]
     desk.post.replies["AUTH", ""] = f"535 5.5.1 Command unrecognized: AUTH PLAIN {repeated[0]}, AUTH LOGIN {repeated[1]} {repeated[2]}"
 
-    with mailing(replace(desk.settings, password=Secret("file", str(tmp_path / "wrong")))) as mailer, pytest.raises(Down) as caught:
+    with mailing(with_maker(desk.settings, password=Secret("file", str(tmp_path / "wrong")))) as mailer, pytest.raises(Down) as caught:
         mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
     assert str(caught.value).endswith("refused the login of beklijf: 535 5.5.1 Command unrecognized: AUTH PLAIN ***, AUTH LOGIN *** ***")
@@ -691,7 +695,7 @@ def test_a_server_without_starttls_hears_neither_name_nor_mail(open_desk: Callab
 def test_a_certificate_of_an_unknown_authority_is_not_trusted(open_desk: Callable[..., Desk], *, implicit: bool) -> None:
     desk = open_desk(implicit=implicit)
 
-    with mailing(replace(desk.settings, ca=None)) as mailer, pytest.raises(Down, match="can't be trusted") as caught:
+    with mailing(with_maker(desk.settings, ca=None)) as mailer, pytest.raises(Down, match="can't be trusted") as caught:
         mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
     assert "[mail] ca" in caught.value.hint
@@ -708,14 +712,14 @@ def test_a_certificate_for_another_host_is_not_trusted(open_desk: Callable[..., 
 
 
 def test_implicit_tls_on_a_port_that_speaks_plainly_is_down_with_a_hint(desk: Desk) -> None:
-    with mailing(replace(desk.settings, security="tls")) as mailer, pytest.raises(Down, match="no TLS") as caught:
+    with mailing(with_maker(desk.settings, security="tls")) as mailer, pytest.raises(Down, match="no TLS") as caught:
         mailer.check()
 
     assert '"starttls"' in caught.value.hint
 
 
 def test_an_authority_that_is_not_there_is_down(desk: Desk, tmp_path: Path) -> None:
-    with mailing(replace(desk.settings, ca=tmp_path / "none.pem")) as mailer, pytest.raises(Down, match=r"none\.pem"):
+    with mailing(with_maker(desk.settings, ca=tmp_path / "none.pem")) as mailer, pytest.raises(Down, match=r"none\.pem"):
         mailer.check()
 
 
@@ -741,7 +745,7 @@ def test_a_connection_lost_in_data_is_passing_and_said_to_be_ambiguous(desk: Des
 
 def test_a_server_that_thinks_too_long_about_the_content_is_passing_and_ambiguous_too(desk: Desk) -> None:
     desk.post.replies["CONTENT", ""] = "think"
-    settings = replace(desk.settings, final_deadline=timedelta(seconds=0.1))
+    settings = with_maker(desk.settings, final_deadline=timedelta(seconds=0.1))
 
     with mailing(settings) as mailer, pytest.raises(Unanswered, match="may have arrived all the same"):
         mailer.send(letter(), recipient="sanne@voorbeeld.example")
@@ -749,7 +753,7 @@ def test_a_server_that_thinks_too_long_about_the_content_is_passing_and_ambiguou
 
 def test_a_server_that_says_nothing_at_all_is_passing(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings = replace(desk.settings, port=silent.getsockname()[1], deadline=timedelta(seconds=0.1))
+        settings = replace(with_maker(desk.settings, port=silent.getsockname()[1]), deadline=timedelta(seconds=0.1))
 
         with mailing(settings) as mailer, pytest.raises(Transient, match=r"connecting and logging in: not done within 0\.1 seconds"):
             mailer.send(letter(), recipient="sanne@voorbeeld.example")
@@ -763,7 +767,7 @@ def test_what_a_server_greets_with_means_what_the_table_says(
     desk: Desk, greeting: str, means: type[Exception], security: Literal["tls", "starttls"]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = replace(desk.settings, port=server.getsockname()[1], security=security)
+        settings = with_maker(desk.settings, port=server.getsockname()[1], security=security)
         greeter = Thread(target=_greet, args=(server, f"{greeting}\r\n".encode() if greeting else b""))
         greeter.start()
 
@@ -783,7 +787,7 @@ def _greet(server: socket.socket, greeting: bytes) -> None:
 
 @pytest.mark.parametrize("host", ["smtp..example", "s" * 64 + ".example"])
 def test_a_host_that_can_be_none_is_down(desk: Desk, host: str) -> None:
-    with mailing(replace(desk.settings, host=host)) as mailer, pytest.raises(Down, match="no host name"):
+    with mailing(with_maker(desk.settings, host=host)) as mailer, pytest.raises(Down, match="no host name"):
         mailer.check()
 
 
@@ -795,7 +799,7 @@ def test_a_policy_number_in_an_address_is_no_policy(desk: Desk) -> None:
 
 
 def test_a_server_that_is_not_there_is_passing(desk: Desk) -> None:
-    with mailing(replace(desk.settings, port=_free_port())) as mailer, pytest.raises(Transient, match="refused"):
+    with mailing(with_maker(desk.settings, port=_free_port())) as mailer, pytest.raises(Transient, match="refused"):
         mailer.send(letter(), recipient="sanne@voorbeeld.example")
 
 

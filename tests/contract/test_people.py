@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.fakes.settings import with_maker
 
 from beklijf.backends.caldav.schedule import Scheduling
+from beklijf.backends.caldav.settings import CalendarByCaldav
+from beklijf.backends.folder.settings import CalendarInFolder
 from beklijf.backends.per_person.calendar import Owners, Token
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
@@ -364,7 +367,7 @@ class TestFolder(OwnersContract, BusyContract):
 
     def broken(self, village: Village) -> set[str]:
         """Nobody's: a folder that isn't there is made."""
-        assert village.settings.path
+        assert village.settings.kind.on_disk
         return set()
 
     def test_a_pattern_leads_to_another_place(self, tmp_path: Path) -> None:
@@ -411,7 +414,7 @@ class TestFolder(OwnersContract, BusyContract):
 
 class ServerContract(OwnersContract, BusyContract):
     def test_a_server_that_is_gone_is_everybodys_and_not_theirs(self, village: Village) -> None:
-        calendar = open_calendar(replace(village.settings, url="http://127.0.0.1:1/"), ORGANIZER.email, (village.sanne,))
+        calendar = open_calendar(with_maker(village.settings, url="http://127.0.0.1:1/"), ORGANIZER.email, (village.sanne,))
 
         with pytest.raises(Exception, match=r"127\.0\.0\.1:1"):
             calendar.changes(None)
@@ -432,7 +435,7 @@ class ServerContract(OwnersContract, BusyContract):
         assert calendar.busy((stranger,), START, END) == {}
 
     def test_nothing_is_asked_where_nothing_says_whom(self, village: Village) -> None:
-        settings = replace(village.settings, people="", organized_by="service")
+        settings = replace(with_maker(village.settings, people=""), organized_by="service")
         calendar = open_calendar(settings, ORGANIZER.email)
 
         assert calendar.busy((village.sanne,), START, END) == {}
@@ -478,8 +481,8 @@ class TestRadicale(ServerContract):
     def test_an_inbox_that_cannot_be_read_is_as_none_and_is_asked_once(self, village: Village) -> None:
         calendar = village.open()
         service: CaldavCalendar = calendar._service  # type: ignore[assignment]  # what is behind it, on this server
-        place = replace(service._place(), inbox=f"{village.settings.url}nothing/here/")
-        scheduling = Scheduling(service.connection, place, village.settings)
+        place = replace(service._place(), inbox=f"{service.maker.url}nothing/here/")
+        scheduling = Scheduling(service.connection, place, service.maker)
         before = village.requests(calendar)
 
         assert (scheduling.waiting(), scheduling.waiting()) == ((), ())
@@ -606,7 +609,9 @@ def password(tmp_path: Path) -> Path:
 
 
 def _in_folders(path: Path, people: str) -> Village:
-    settings = CalendarSettings(kind="folder", organizer=ORGANIZER, organized_by="mentee", invitations="auto", path=path, people=people)
+    settings = CalendarSettings(
+        maker=CalendarInFolder(path=path, people=people), organizer=ORGANIZER, organized_by="mentee", invitations="auto"
+    )
 
     def opened(*persons: Person) -> Owners:
         calendar = open_calendar(settings, ORGANIZER.email, persons)
@@ -675,16 +680,11 @@ def _on_server(server: Server, password: Path, accounts: list[str], pattern: str
 
 def _caldav(server: Server, password: Path, account: str, pattern: str) -> CalendarSettings:
     return CalendarSettings(
-        kind="caldav",
+        maker=CalendarByCaldav(url=server.url, user=account, password=Secret("file", str(password)), ca=server.ca, people=pattern),
         organizer=ORGANIZER,
         organized_by="mentee",
         invitations="auto",
-        url=server.url,
-        user=account,
-        password=Secret("file", str(password)),
-        ca=server.ca,
         name="Mentor & meer",
-        people=pattern,
     )
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from tests.contract.test_mailers import SENDER, certificates, letter, mailing, password
 from tests.fakes.scripted import CUT, HANG, SMTP_HEALTHY, TLS, Answer, Drip, Flood, Script, Think, following, smtp
+from tests.fakes.settings import with_maker
 
 from beklijf.backends.smtp_imap import smtp_wire
+from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.contracts.settings import MailSettings
 from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
 
@@ -114,16 +116,10 @@ def open_script(certificates: Certificates) -> Iterator[Callable[..., Script]]:
 @pytest.fixture
 def settings(certificates: Certificates, password: Secret) -> MailSettings:
     return MailSettings(
-        kind="smtp",
+        maker=MailBySmtp(host="127.0.0.1", security="tls", user="beklijf", password=password, ca=certificates.ca, final_deadline=FINAL),
         sender=SENDER,
-        host="127.0.0.1",
-        security="tls",
-        user="beklijf",
-        password=password,
-        ca=certificates.ca,
         per_minute=60_000,
         deadline=SHORT,
-        final_deadline=FINAL,
     )
 
 
@@ -135,7 +131,7 @@ def test_whatever_a_server_does_a_message_ends_in_time_and_the_next_one_goes_out
     script.answers = dict(case.says)
     message = letter(text=case.text)
 
-    with mailing(replace(settings, port=script.port, security=case.security)) as mailer:
+    with mailing(with_maker(settings, port=script.port, security=case.security)) as mailer:
         began = time.monotonic()
         with pytest.raises(BackendError) as caught:
             mailer.send(message, recipient=SANNE)
@@ -158,7 +154,7 @@ def test_the_content_counts_as_handed_over_just_before_it_may_arrive(open_script
             script.answers = dict(case.says)
             handed_over: list[str] = []
 
-            hasty = replace(settings, port=script.port, deadline=timedelta(seconds=0.2), final_deadline=timedelta(seconds=0.2))
+            hasty = replace(with_maker(settings, port=script.port, final_deadline=timedelta(seconds=0.2)), deadline=timedelta(seconds=0.2))
             with mailing(hasty) as mailer, pytest.raises(BackendError):
                 mailer.send(letter(), recipient=SANNE, handing_over=lambda: handed_over.append("yes"))  # noqa: B023  # called at once
 
@@ -167,7 +163,7 @@ def test_the_content_counts_as_handed_over_just_before_it_may_arrive(open_script
 
 def test_a_connection_that_says_nothing_any_more_is_left_for_a_new_one(open_script: Callable[..., Script], settings: MailSettings) -> None:
     script = open_script()
-    with mailing(replace(settings, port=script.port)) as mailer:
+    with mailing(with_maker(settings, port=script.port)) as mailer:
         mailer.send(letter(row="1"), recipient=SANNE)
         script.answers["RSET"] = (HANG,)
 
@@ -180,7 +176,7 @@ def test_a_connection_that_says_nothing_any_more_is_left_for_a_new_one(open_scri
 def test_nobody_waits_for_a_goodbye(open_script: Callable[..., Script], settings: MailSettings, answer: Answer) -> None:
     script = open_script()
     script.answers["QUIT"] = answer
-    with mailing(replace(settings, port=script.port)) as mailer:
+    with mailing(with_maker(settings, port=script.port)) as mailer:
         mailer.send(letter(), recipient=SANNE)
         began = time.monotonic()
 
@@ -193,7 +189,7 @@ def test_nobody_waits_for_a_goodbye(open_script: Callable[..., Script], settings
 def test_what_is_said_in_clear_after_starttls_is_not_heard(open_script: Callable[..., Script], settings: MailSettings) -> None:
     script = open_script(implicit=False)
     script.answers = {"EHLO": (EHLO,), "STARTTLS": (b"220 go ahead\r\n250-post.example\r\n250 AUTH LOGIN\r\n", TLS)}
-    with mailing(replace(settings, port=script.port, security="starttls")) as mailer:
+    with mailing(with_maker(settings, port=script.port, security="starttls")) as mailer:
         mailer.send(letter(), recipient=SANNE)
 
     assert [heard.split()[1] for heard in script.lines[0].heard if heard.startswith(b"AUTH")] == [b"PLAIN"]
@@ -202,7 +198,9 @@ def test_what_is_said_in_clear_after_starttls_is_not_heard(open_script: Callable
 def test_the_final_deadline_is_the_messages_alone(open_script: Callable[..., Script], settings: MailSettings) -> None:
     script = open_script()
     script.answers["."] = (Think(0.4), *SMTP_HEALTHY["."])
-    with mailing(replace(settings, port=script.port, deadline=timedelta(seconds=0.2), final_deadline=timedelta(seconds=30))) as mailer:
+    with mailing(
+        replace(with_maker(settings, port=script.port, final_deadline=timedelta(seconds=30)), deadline=timedelta(seconds=0.2))
+    ) as mailer:
         mailer.send(letter(), recipient=SANNE)
 
     assert script.lines[0].words[-1] == "QUIT"
@@ -212,7 +210,7 @@ def test_as_many_extensions_as_any_server_has_are_read(open_script: Callable[...
     lines = [b"250-X-%d %s\r\n" % (n, b"x" * 400) for n in range(smtp_wire.LARGEST_REPLY // 512)]
     script = open_script()
     script.answers["EHLO"] = (b"250-post.example\r\n" + b"".join(lines) + b"250 AUTH PLAIN\r\n",)
-    with mailing(replace(settings, port=script.port)) as mailer:
+    with mailing(with_maker(settings, port=script.port)) as mailer:
         mailer.send(letter(), recipient=SANNE)
 
 
@@ -220,7 +218,7 @@ def test_a_line_that_begins_with_a_dot_arrives_as_it_was_and_ends_nothing(
     open_script: Callable[..., Script], settings: MailSettings
 ) -> None:
     script = open_script()
-    with mailing(replace(settings, port=script.port)) as mailer:
+    with mailing(with_maker(settings, port=script.port)) as mailer:
         mailer.send(letter(text="eerst\n.\n..en dan\n"), recipient=SANNE)
 
     heard = script.lines[0].heard

@@ -11,7 +11,7 @@ import json
 import sys
 from base64 import b64decode, b64encode
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from subprocess import run
 from typing import TYPE_CHECKING, Literal
 
@@ -20,8 +20,10 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
 from tests.contract.test_inbox import SINCE, Mailbox, Wire, answers, mail, pymap, reading
 from tests.contract.test_mailers import PASSWORD, Office, Post, certificates, letter, mailing
+from tests.fakes.settings import with_maker
 from tests.fakes.tokens import Pair, TokenServer, token_server
 
+from beklijf.backends.smtp_imap.settings import InboxByImap, MailBySmtp
 from beklijf.contracts.settings import InboxSettings, MailSettings
 from beklijf.model.domain import Contact
 from beklijf.model.errors import Down, Transient
@@ -127,16 +129,15 @@ def open_desk(certificates: Certificates, desk: TokenServer) -> Iterator[Callabl
         offices.append(office)
         post.connections.clear()
         settings = MailSettings(
-            kind="smtp",
+            maker=MailBySmtp(
+                host="127.0.0.1",
+                port=office.port,
+                security="tls" if implicit else "starttls",
+                user=MENTOR,
+                login=desk.graph() if vendor == "graph" else desk.google(),
+                ca=certificates.ca,
+            ),
             sender=Contact("Mentorprogramma", MENTOR),
-            host="127.0.0.1",
-            port=office.port,
-            security="tls" if implicit else "starttls",
-            user=MENTOR,
-            auth=vendor,
-            graph=desk.graph() if vendor == "graph" else None,
-            google=desk.google() if vendor == "google" else None,
-            ca=certificates.ca,
             per_minute=60_000,
         )
         return Desk(post, office, settings, post.doorman)
@@ -276,7 +277,7 @@ def test_no_token_just_now_is_no_mail_just_now(open_desk: Callable[..., Desk], d
 
 def test_a_login_that_is_refused_where_tokens_come_from_is_told_as_such(open_desk: Callable[..., Desk], desk: TokenServer) -> None:
     smtp = open_desk("graph")
-    settings = replace(smtp.settings, graph=desk.graph(secret="fout"))
+    settings = with_maker(smtp.settings, login=desk.graph(secret="fout"))
 
     with mailing(settings) as mailer, pytest.raises(Down, match="AADSTS7000215"):
         mailer.check()
@@ -289,7 +290,7 @@ def test_a_server_that_takes_no_tokens_is_told_before_one_is_shown(certificates:
     office = Office(Post(), tls=certificates.server, implicit=False, excluded=frozenset())
     office.start()
     try:
-        with mailing(replace(smtp.settings, port=office.port)) as mailer, pytest.raises(Down, match="offers no AUTH XOAUTH2"):
+        with mailing(with_maker(smtp.settings, port=office.port)) as mailer, pytest.raises(Down, match="offers no AUTH XOAUTH2"):
             mailer.check()
     finally:
         office.stop()
@@ -350,15 +351,14 @@ def _gated(vendor: Vendor, port: int, desk: TokenServer, certificates: Certifica
     gate.start()
     try:
         settings = InboxSettings(
-            kind="imap",
+            maker=InboxByImap(
+                host="127.0.0.1",
+                port=gate.port,
+                user=MENTOR,
+                login=desk.graph() if vendor == "graph" else desk.google(),
+                ca=certificates.ca,
+            ),
             address=MENTOR,
-            host="127.0.0.1",
-            port=gate.port,
-            user=MENTOR,
-            auth=vendor,
-            graph=desk.graph() if vendor == "graph" else None,
-            google=desk.google() if vendor == "google" else None,
-            ca=certificates.ca,
         )
         yield settings, gate
     finally:

@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from beklijf.backends.google.settings import GoogleLogin
+from beklijf.backends.graph.settings import GraphLogin
 from beklijf.boundary.credentials import Secret
-from beklijf.contracts.settings import GoogleLogin, GraphLogin
 
 if TYPE_CHECKING:
     import ssl

@@ -17,7 +17,9 @@ import pytest
 from tests.contract.test_calendars import MEETING, SERIES, STAMP, CaldavContract, World, opened
 from tests.contract.test_calendars import _world as world_on  # what is shown there of every server is shown here of one more
 from tests.contract.test_reconcile import INVITED, KARIM, QUIET, SANNE, WELCOME, Town, _calendar_part
+from tests.fakes.settings import said_to, with_maker
 
+from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import CalendarSettings
 from beklijf.model.stored import Agent
@@ -136,13 +138,10 @@ class CyrusContract(CaldavContract):
     def settings(self, cyrus: Cyrus, tmp_path: Path) -> CalendarSettings:
         (tmp_path / "password").write_text(PASSWORD, encoding="utf-8")
         return CalendarSettings(
-            kind="caldav",
+            maker=CalendarByCaldav(url=f"{cyrus.url}/", user="mentor", password=Secret("file", str(tmp_path / "password"))),
             organizer=MEETING.organizer,
             organized_by="service",
             invitations="auto",
-            url=f"{cyrus.url}/",
-            user="mentor",
-            password=Secret("file", str(tmp_path / "password")),
             name="Mentor & meer",
         )
 
@@ -159,7 +158,9 @@ class CyrusContract(CaldavContract):
             ("dav/principals/user/mentor/", settings.name),
             (itself.removeprefix("/"), ""),
         ]:
-            [read] = opened(replace(settings, url=settings.url + path, name=name)).changes(None).changed
+            [read] = (
+                opened(replace(with_maker(settings, url=said_to(CalendarByCaldav, settings).url + path), name=name)).changes(None).changed
+            )
             assert read == created
 
     def test_creating_takes_one_request_an_event(self, world: World) -> None:

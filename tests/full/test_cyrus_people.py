@@ -30,6 +30,7 @@ from tests.contract.test_people import (
 )
 from tests.full.test_cyrus import PACKAGES, PASSWORD, Cyrus, Serve
 
+from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.backends.per_person.calendar import Owners
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
@@ -71,15 +72,16 @@ def share(cyrus: Cyrus, owner: str, rights: str) -> None:
 def _settings(cyrus: Cyrus, tmp_path: Path, organizer: Contact) -> CalendarSettings:
     (tmp_path / "password").write_text(PASSWORD, encoding="utf-8")
     return CalendarSettings(
-        kind="caldav",
+        maker=CalendarByCaldav(
+            url=f"{cyrus.url}/",
+            user="dienst",
+            password=Secret("file", str(tmp_path / "password")),
+            people=f"{cyrus.url}/dav/calendars/user/{{local}}/Default/",
+        ),
         organizer=organizer,
         organized_by="mentee",
         invitations="auto",
-        url=f"{cyrus.url}/",
-        user="dienst",
-        password=Secret("file", str(tmp_path / "password")),
         name="Mentor & meer",
-        people=f"{cyrus.url}/dav/calendars/user/{{local}}/Default/",
     )
 
 

@@ -10,6 +10,7 @@ from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotat
 from tests.contract.test_inbox import InboxContract, Mailbox, WireContract, listening
 from tests.contract.test_mailers import certificates
 
+from beklijf.backends.smtp_imap.settings import InboxByImap
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import InboxSettings
 
@@ -57,14 +58,15 @@ def account(
 
     with listening(ports[2], tls=certificates.server, beyond=trust) as wire:
         settings = InboxSettings(
-            kind="imap",
+            maker=InboxByImap(
+                host="127.0.0.1",
+                port=wire.port,
+                security="tls",
+                user="mentor@voorbeeld.example",
+                password=Secret("file", str(tmp_path / "password")),
+                ca=certificates.ca,
+            ),
             address="mentor@voorbeeld.example",
-            host="127.0.0.1",
-            port=wire.port,
-            security="tls",
-            user="mentor@voorbeeld.example",
-            password=Secret("file", str(tmp_path / "password")),
-            ca=certificates.ca,
         )
         yield Mailbox(settings, wire, log_in)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import imaplib
 import ssl
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 from tests.contract.test_mailers import certificates, letter, mailing
 from tests.contract.test_reconcile import INVITED, KARIM, SANNE, WELCOME, Town, Wording
+from tests.fakes.settings import said_to, with_maker
 
+from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import MailSettings
 from beklijf.mime.messages import WIRE, parse
@@ -63,7 +65,7 @@ class Post:
             time.sleep(0.1)
 
     def _fetch(self, user: str) -> list[bytes]:
-        trust = ssl.create_default_context(cafile=self.settings.ca)
+        trust = ssl.create_default_context(cafile=said_to(MailBySmtp, self.settings).ca)
         with imaplib.IMAP4_SSL("127.0.0.1", self.imaps, ssl_context=trust, timeout=60) as box:
             box.authenticate("PLAIN", lambda _: f"\0{user}\0{PASSWORD}".encode())
             box.select("INBOX", readonly=True)
@@ -95,14 +97,15 @@ def post(
     users = [f"{name}:{PASSWORD}" for name in ACCOUNTS]
     files = serve("mail.sh", debian("mail", PACKAGES), [*map(str, ports), str(folder), *users], ports)
     settings = MailSettings(
-        kind="smtp",
+        maker=MailBySmtp(
+            host="127.0.0.1",
+            port=ports[0],
+            security="starttls",
+            user=SENDER,
+            password=Secret("file", str(tmp_path / "password")),
+            ca=certificates.ca,
+        ),
         sender=Contact("Mentorprogramma", SENDER),
-        host="127.0.0.1",
-        port=ports[0],
-        security="starttls",
-        user=SENDER,
-        password=Secret("file", str(tmp_path / "password")),
-        ca=certificates.ca,
         per_minute=60_000,
     )
     return Post(settings, ports[1], ports[2], files)
@@ -113,7 +116,7 @@ def post(
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_message_arrives_once_with_the_bytes_that_it_was_given_as(post: Post, security: Literal["starttls", "tls"]) -> None:
-    settings = post.settings if security == "starttls" else replace(post.settings, security="tls", port=post.smtps)
+    settings = post.settings if security == "starttls" else with_maker(post.settings, security="tls", port=post.smtps)
     message = letter(text="Een regel met één é.\n\n.een regel met een punt vooraan\n" + "lang " * 400)
 
     with mailing(settings) as mailer:
@@ -127,7 +130,7 @@ def test_a_message_arrives_once_with_the_bytes_that_it_was_given_as(post: Post, 
 
 
 def test_an_authority_that_is_not_ours_gets_neither_password_nor_mail(post: Post) -> None:
-    with mailing(replace(post.settings, ca=None)) as mailer, pytest.raises(Down, match="certificate"):
+    with mailing(with_maker(post.settings, ca=None)) as mailer, pytest.raises(Down, match="certificate"):
         mailer.send(letter(), recipient=SANNE)
 
     assert "sasl" not in (post.files / "var/log/mail.log").read_text(encoding="utf-8")
@@ -135,7 +138,7 @@ def test_an_authority_that_is_not_ours_gets_neither_password_nor_mail(post: Post
 
 def test_a_wrong_password_takes_the_mailer_down_and_is_not_repeated_in_words(post: Post, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("zomer2026", encoding="utf-8")
-    settings = replace(post.settings, password=Secret("file", str(tmp_path / "wrong")))
+    settings = with_maker(post.settings, password=Secret("file", str(tmp_path / "wrong")))
 
     with mailing(settings) as mailer, pytest.raises(Down, match="535") as caught:
         mailer.send(letter(), recipient=SANNE)
@@ -188,7 +191,7 @@ class Posted(Wording):
     password: str = "password"
 
     def toml(self, calendar: str) -> str:
-        settings = self.post.settings
+        settings = said_to(MailBySmtp, self.post.settings)
         lines = ['kind = "smtp"', f'host = "{settings.host}"', f"port = {settings.port}", 'security = "starttls"', f'user = "{SENDER}"']
         lines += [f'password = {{ file = "{self.password}" }}', f'ca = "{settings.ca}"', "per_minute = 6000"]
         return super().toml(calendar).replace('kind = "folder"\npath = "outbox"', "\n".join(lines))

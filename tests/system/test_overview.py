@@ -44,7 +44,7 @@ def test_on_a_working_day_letters_and_invitations_are_written_at_once(example: C
 def test_it_says_where_everything_is(example: Config) -> None:
     screen = screen_at(datetime(2026, 11, 30, 10, 15, tzinfo=AMSTERDAM), example)
 
-    for path in (example.calendar.path, example.mail.path, example.service.state):
+    for path in (example.calendar.maker.path, example.mail.maker.path, example.service.state):
         assert f"  {path}\n" in screen
 
 

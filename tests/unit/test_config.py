@@ -12,7 +12,10 @@ import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fakes.settings import said_to
 
+from beklijf.backends.caldav.settings import CalendarByCaldav
+from beklijf.backends.smtp_imap.settings import InboxByImap, MailBySmtp
 from beklijf.boundary.credentials import Secret
 from beklijf.config import load
 from beklijf.contracts.settings import AnswersSettings
@@ -312,10 +315,11 @@ def test_a_caldav_calendar_and_an_smtp_server_are_read_with_their_secrets_as_ref
 
     config = read(tmp_path, text)
 
-    assert config.calendar.password == Secret("file", str(tmp_path / "secrets/dav"))
-    assert config.calendar.ca == tmp_path / "ca.pem"
-    assert config.mail.password == Secret("credential", "smtp")
-    assert config.mail.port == 465
+    server, mail = said_to(CalendarByCaldav, config.calendar), said_to(MailBySmtp, config.mail)
+    assert server.password == Secret("file", str(tmp_path / "secrets/dav"))
+    assert server.ca == tmp_path / "ca.pem"
+    assert mail.password == Secret("credential", "smtp")
+    assert mail.port == 465
 
 
 @pytest.mark.parametrize(("url", "warned"), [("http://cloud.example/", True), ("http://127.0.0.1:5232/", False), ("cloud.example", False)])
@@ -330,7 +334,7 @@ def test_a_password_without_tls_is_a_warning_unless_it_stays_on_this_machine(tmp
 def test_paths_count_from_the_folder_of_the_config(tmp_path: Path) -> None:
     config = read(tmp_path, GOOD, '[service]\nstate = "../state/ledger.sqlite3"\n')
 
-    assert config.calendar.path == tmp_path / "var" / "calendars"
+    assert config.calendar.maker.path == tmp_path / "var" / "calendars"
     assert config.service.state == tmp_path / "../state/ledger.sqlite3"
 
 
@@ -391,9 +395,10 @@ def test_an_imap_mailbox_needs_a_login_and_knows_its_port(tmp_path: Path, said: 
     config = read(tmp_path, GOOD, READ, IMAP, said)
 
     assert config.inbox is not None
-    assert (config.inbox.host, config.inbox.port, config.inbox.user) == ("imap.voorbeeld.example", port, "mentor")
-    assert config.inbox.password == Secret("credential", "inbox")
-    assert (config.inbox.folder, config.inbox.filed, config.inbox.path) == ("INBOX", "beklijf", None)
+    server = said_to(InboxByImap, config.inbox)
+    assert (server.host, server.port, server.user) == ("imap.voorbeeld.example", port, "mentor")
+    assert server.password == Secret("credential", "inbox")
+    assert (config.inbox.folder, config.inbox.filed, server.path) == ("INBOX", "beklijf", None)
     assert config.inbox.address == "Mentor@voorbeeld.example"
     assert config.warnings == ()
 
@@ -416,7 +421,7 @@ def test_a_mailbox_in_a_folder_counts_from_the_config(tmp_path: Path) -> None:
     config = read(tmp_path, GOOD, READ, '[inbox]\nkind = "folder"\n')
 
     assert config.inbox is not None
-    assert config.inbox.path == tmp_path / "var" / "inbox"
+    assert config.inbox.maker.path == tmp_path / "var" / "inbox"
 
 
 def warnings_of(folder: Path, *parts: str) -> list[tuple[str, str]]:
@@ -469,7 +474,7 @@ def test_a_pattern_leads_to_everybodys_calendar_whoever_organizes(tmp_path: Path
 
     config = read(tmp_path, calendar, TRAINING + 'state = "live"\n', PAIR)
 
-    assert (config.calendar.organized_by, config.calendar.people) == (organized_by, people)
+    assert (config.calendar.organized_by, config.calendar.maker.people) == (organized_by, people)
     assert config.warnings == ()
 
 
@@ -485,8 +490,8 @@ def test_a_calendar_of_ones_own_goes_before_the_pattern(tmp_path: Path) -> None:
 def test_folders_need_no_pattern_and_may_have_one(tmp_path: Path) -> None:
     calendar = GOOD.replace("[mail]", 'organized_by = "mentee"\n[mail]')
 
-    assert read(tmp_path, calendar, TRAINING + 'state = "live"\n', PAIR).calendar.people == ""
-    assert read(tmp_path, calendar.replace("[mail]", 'people = "agendas/{email}"\n[mail]')).calendar.people == str(
+    assert read(tmp_path, calendar, TRAINING + 'state = "live"\n', PAIR).calendar.maker.people == ""
+    assert read(tmp_path, calendar.replace("[mail]", 'people = "agendas/{email}"\n[mail]')).calendar.maker.people == str(
         tmp_path / "agendas" / "{email}"
     )
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.fakes.settings import said_to
 
 from beklijf.backends.exchange import online
+from beklijf.backends.exchange.settings import CalendarByExchange, ExchangeLogin, InboxByExchange, MailByExchange
+from beklijf.backends.google.settings import CalendarByGoogle, GoogleLogin
+from beklijf.backends.graph.settings import CalendarByGraph, GraphLogin, InboxByGraph, MailByGraph
+from beklijf.backends.smtp_imap.settings import InboxByImap, MailBySmtp
 from beklijf.boundary.credentials import Secret
 from beklijf.config import load
-from beklijf.contracts.settings import ExchangeLogin, GoogleLogin, GraphLogin
 from beklijf.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ password = { file = "exchange.password" }
 """
 GOOGLE = 'key = { credential = "google-key" }\n'
 BY_SECRET = GraphLogin(tenant="voorbeeld.example", client="99999999-8888-7777-6666-555555555555", secret=Secret("env", "GRAPH"))
+BY_KEY = GoogleLogin(key=Secret("credential", "google-key"))
 
 
 def read(folder: Path, *parts: str) -> Config:
@@ -59,15 +64,14 @@ def warned(config: Config) -> list[str]:
 def test_an_exchange_server_is_logged_in_at_by_its_own_table(tmp_path: Path) -> None:
     config = read(tmp_path, calendar("exchange", EXCHANGE, 'name = "Mentorgesprekken"'), MAIL)
 
-    assert config.calendar.exchange == ExchangeLogin(
+    assert said_to(CalendarByExchange, config.calendar).login == ExchangeLogin(
         url="https://mail.voorbeeld.example/EWS/Exchange.asmx",
         user="VOORBEELD\\beklijf",
         password=Secret("file", str(tmp_path / "exchange.password")),
         auth="ntlm",
         access="impersonation",
     )
-    assert (config.calendar.kind, config.calendar.name) == ("exchange", "Mentorgesprekken")
-    assert (config.calendar.graph, config.calendar.google) == (None, None)
+    assert (config.calendar.kind.name, config.calendar.name, config.calendar.beside) == ("exchange", "Mentorgesprekken", None)
     assert config.warnings == ()
 
 
@@ -76,8 +80,8 @@ def test_an_exchange_server_without_an_address_is_left_to_autodiscover(tmp_path:
 
     config = read(tmp_path, calendar("exchange", login), MAIL)
 
-    assert config.calendar.exchange is not None
-    assert (config.calendar.exchange.url, config.calendar.exchange.auth, config.calendar.exchange.access) == ("", "basic", "delegate")
+    found = said_to(CalendarByExchange, config.calendar).login
+    assert (found.url, found.auth, found.access) == ("", "basic", "delegate")
 
 
 def test_autodiscover_may_lead_to_the_hosts_that_are_listed(tmp_path: Path) -> None:
@@ -85,39 +89,37 @@ def test_autodiscover_may_lead_to_the_hosts_that_are_listed(tmp_path: Path) -> N
 
     config = read(tmp_path, calendar("exchange", f'{keys}hosts = ["Mail.Provider.example", "mail.provider.example:8443"]\n'), MAIL)
 
-    assert config.calendar.exchange is not None
-    assert config.calendar.exchange.hosts == ("mail.provider.example", "mail.provider.example:8443")
+    assert said_to(CalendarByExchange, config.calendar).login.hosts == ("mail.provider.example", "mail.provider.example:8443")
 
 
 def test_oauth_at_exchange_takes_its_tokens_from_a_directory_or_from_ad_fs(tmp_path: Path) -> None:
     for place in ('tenant = "voorbeeld.example"', 'authority = "https://adfs.voorbeeld.example/adfs"'):
         config = read(tmp_path, calendar("exchange", EXCHANGE + f'auth = "oauth"\n{place}\n'), MAIL)
-        assert config.calendar.exchange is not None
-        assert config.calendar.exchange.auth == "oauth"
+        assert said_to(CalendarByExchange, config.calendar).login.auth == "oauth"
 
 
 def test_exchange_online_is_logged_in_at_with_a_secret_or_a_certificate(tmp_path: Path) -> None:
     by_certificate = GRAPH.replace("secret = { env", "certificate = { env")
 
-    secret = read(tmp_path, calendar("graph", GRAPH), MAIL).calendar.graph
-    certificate = read(tmp_path, calendar("graph", by_certificate), MAIL).calendar.graph
+    secret = said_to(CalendarByGraph, read(tmp_path, calendar("graph", GRAPH), MAIL).calendar).login
+    certificate = said_to(CalendarByGraph, read(tmp_path, calendar("graph", by_certificate), MAIL).calendar).login
 
     assert secret == BY_SECRET
-    assert certificate is not None
     assert (certificate.secret, certificate.certificate) == (None, Secret("env", "GRAPH"))
 
 
 def test_a_national_cloud_is_reached_by_its_own_addresses(tmp_path: Path) -> None:
     cloud = 'url = "https://graph.microsoft.us/v1.0"\nauthority = "https://login.microsoftonline.us"\n'
 
-    login = read(tmp_path, calendar("graph", GRAPH + cloud), MAIL).calendar.graph
+    login = said_to(CalendarByGraph, read(tmp_path, calendar("graph", GRAPH + cloud), MAIL).calendar).login
 
-    assert login is not None
     assert (login.url, login.authority) == ("https://graph.microsoft.us/v1.0", "https://login.microsoftonline.us")
 
 
 def test_google_is_logged_in_at_with_a_service_accounts_key(tmp_path: Path) -> None:
-    assert read(tmp_path, calendar("google", GOOGLE), MAIL).calendar.google == GoogleLogin(key=Secret("credential", "google-key"))
+    settings = read(tmp_path, calendar("google", GOOGLE), MAIL).calendar
+
+    assert settings.maker == CalendarByGoogle(login=BY_KEY)
 
 
 @pytest.mark.parametrize(("kind", "login"), [("exchange", EXCHANGE), ("graph", GRAPH), ("google", GOOGLE)])
@@ -148,7 +150,7 @@ mentor = "karim@voorbeeld.example"
 
     config = read(tmp_path, calendar(kind, login, 'organized_by = "mentee"'), MAIL, people)
 
-    assert (config.calendar.organized_by, config.calendar.people) == ("mentee", "")
+    assert (config.calendar.organized_by, config.calendar.maker.people) == ("mentee", "")
 
 
 @pytest.mark.parametrize("kind", ["exchange", "graph"])
@@ -157,9 +159,10 @@ def test_logins_at_exchange_and_at_exchange_online_may_stand_side_by_side(tmp_pa
 
     settings = read(tmp_path, both, MAIL).calendar
 
-    assert settings.kind == kind
-    assert settings.graph == BY_SECRET
-    assert settings.exchange is not None
+    assert settings.beside is not None
+    assert settings.kind.name == kind
+    assert {settings.kind.name, settings.beside.kind.name} == {"exchange", "graph"}
+    assert CalendarByGraph(login=BY_SECRET) in {settings.maker, settings.beside}
 
 
 def test_mail_and_inbox_use_the_calendars_login(tmp_path: Path) -> None:
@@ -171,7 +174,9 @@ def test_mail_and_inbox_use_the_calendars_login(tmp_path: Path) -> None:
     )
 
     assert config.inbox is not None
-    assert config.mail.graph == config.inbox.graph == config.calendar.graph == BY_SECRET
+    assert config.calendar.maker == CalendarByGraph(login=BY_SECRET)
+    assert config.mail.maker == MailByGraph(login=BY_SECRET)
+    assert config.inbox.maker == InboxByGraph(login=BY_SECRET)
     assert (config.mail.per_minute, config.inbox.folder, config.inbox.address) == (20, "Antwoorden", "mentor@voorbeeld.example")
     assert config.inbox.authserv_id == "mx.microsoft.com"
     assert config.warnings == ()
@@ -182,9 +187,8 @@ def test_a_login_of_mail_itself_goes_before_the_calendars(tmp_path: Path) -> Non
 
     config = read(tmp_path, calendar("graph", GRAPH), f'[mail]\nkind = "graph"\n[mail.graph]\n{other}')
 
-    assert config.calendar.graph == BY_SECRET
-    assert config.mail.graph is not None
-    assert config.mail.graph.secret == Secret("env", "MAIL")
+    assert said_to(CalendarByGraph, config.calendar).login == BY_SECRET
+    assert said_to(MailByGraph, config.mail).login.secret == Secret("env", "MAIL")
 
 
 def test_an_inbox_uses_the_login_of_mail_where_the_calendar_has_none(tmp_path: Path) -> None:
@@ -192,15 +196,13 @@ def test_an_inbox_uses_the_login_of_mail_where_the_calendar_has_none(tmp_path: P
 
     config = read(tmp_path, FOLDER, f'[mail]\nkind = "exchange"\n[mail.exchange]\n{EXCHANGE}', inbox)
 
-    assert config.inbox is not None
-    assert config.inbox.exchange is not None
-    assert config.inbox.exchange == config.mail.exchange
+    assert said_to(InboxByExchange, config.inbox).login == said_to(MailByExchange, config.mail).login
 
 
 def test_nothing_that_needs_no_login_is_given_one(tmp_path: Path) -> None:
     config = read(tmp_path, calendar("graph", GRAPH), '[mail]\nkind = "smtp"\nhost = "mail.voorbeeld.example"\n')
 
-    assert (config.mail.auth, config.mail.graph) == ("password", None)
+    assert said_to(MailBySmtp, config.mail).login is None
 
 
 @pytest.mark.parametrize(("auth", "login"), [("graph", GRAPH), ("google", GOOGLE)])
@@ -214,11 +216,10 @@ def test_smtp_and_imap_log_in_by_a_token_of_such_a_login(tmp_path: Path, auth: s
         f'[inbox]\nkind = "imap"\n{keys}[inbox.{auth}]\n{login}[answers]\nread = true\n',
     )
 
-    assert config.inbox is not None
-    assert (config.mail.auth, config.mail.user, config.mail.password) == (auth, "mentor@voorbeeld.example", None)
-    assert (config.inbox.auth, config.inbox.user, config.inbox.password) == (auth, "mentor@voorbeeld.example", None)
-    assert (config.mail.graph, config.mail.google) == (config.calendar.graph, config.calendar.google)
-    assert (config.inbox.graph, config.inbox.google) == (config.calendar.graph, config.calendar.google)
+    smtp, imap = said_to(MailBySmtp, config.mail), said_to(InboxByImap, config.inbox)
+    assert (smtp.user, smtp.password) == ("mentor@voorbeeld.example", None)
+    assert (imap.user, imap.password) == ("mentor@voorbeeld.example", None)
+    assert smtp.login == imap.login == (BY_SECRET if auth == "graph" else BY_KEY)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.folder.settings import CalendarInFolder
 from beklijf.boundary import files
 from beklijf.contracts.settings import CalendarSettings
 from beklijf.ledger.locks import locked
@@ -202,8 +203,7 @@ def test_a_rehearsal_may_be_in_the_working_folder_by_its_short_name(tmp_path: Pa
 
 def test_a_calendar_of_files_is_a_link_if_the_administrator_wants_and_its_files_are_not_followed(tmp_path: Path, victim: Path) -> None:
     settings = CalendarSettings(
-        kind="folder",
-        path=tmp_path / "calendars",
+        maker=CalendarInFolder(path=tmp_path / "calendars"),
         organizer=Contact("M", "m@voorbeeld.example"),
         organized_by="service",
         invitations="none",

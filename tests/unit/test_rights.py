@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beklijf import config as configuration
+from beklijf.backends.graph.settings import CalendarByGraph, GraphLogin
+from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.boundary.credentials import Secret
 from beklijf.commands import rights
 from beklijf.config.init import write_example
-from beklijf.contracts.settings import GraphLogin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beklijf.contracts.settings import Config
+    from beklijf.contracts.settings import Config, MailSettings
 
 DAEMON = 1
 """An account that is on every Debian, with a group of its own."""
@@ -58,11 +59,15 @@ def account(number: int) -> Iterator[None]:
         os.setgroups(groups)
 
 
+def by_smtp(config: Config, password: Secret) -> MailSettings:
+    return replace(config.mail, maker=MailBySmtp(host="mail.voorbeeld.example", user="mentor", password=password))
+
+
 def with_password(config: Config, place: Path, mode: int) -> Config:
     path = place / "password"
     path.write_text("tulpen", encoding="utf-8")
     path.chmod(mode)
-    return replace(config, mail=replace(config.mail, password=Secret("file", str(path))))
+    return replace(config, mail=by_smtp(config, Secret("file", str(path))))
 
 
 @pytest.mark.parametrize(
@@ -99,14 +104,16 @@ def test_a_group_of_many_may_not_read_a_secret(config: Config, place: Path) -> N
 def test_the_secret_of_a_login_is_found_too_and_each_file_is_named_once(config: Config, place: Path) -> None:
     config = with_password(config, place, 0o644)
     secret = Secret("file", str(place / "password"))
-    config = replace(config, calendar=replace(config.calendar, graph=GraphLogin(tenant="t", client="c", secret=secret)))
+    config = replace(
+        config, calendar=replace(config.calendar, maker=CalendarByGraph(login=GraphLogin(tenant="t", client="c", secret=secret)))
+    )
 
     assert [problem.where for problem in rights.exposed(config)] == ["calendar.graph.secret"]
 
 
 def test_what_systemd_hands_over_and_what_is_not_there_is_no_exposed_file(config: Config, place: Path) -> None:
     for secret in (Secret("credential", "mail"), Secret("env", "HOME"), Secret("file", str(place / "nothing"))):
-        assert list(rights.exposed(replace(config, mail=replace(config.mail, password=secret)))) == []
+        assert list(rights.exposed(replace(config, mail=by_smtp(config, secret)))) == []
 
 
 @as_root

@@ -1,28 +1,37 @@
-"""Which makers there are for calendar, mail and inbox: imported on first use, so that a missing extra hurts only who asked for it."""
+"""Which makers there are, a line each. What a maker needs is imported on first use, so that a missing extra hurts only who asked for it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from beklijf.backends.caldav.settings import CALDAV
+from beklijf.backends.exchange.settings import EXCHANGE
 from beklijf.backends.extras import named, needed
+from beklijf.backends.folder.settings import FOLDER
+from beklijf.backends.google.settings import GOOGLE
+from beklijf.backends.graph.settings import GRAPH
+from beklijf.backends.smtp_imap.settings import SMTP_IMAP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from beklijf.backends.maker import CalendarPart, InboxPart, LoginPart, MailPart
     from beklijf.contracts.calendar import Calendar
     from beklijf.contracts.inbox import Inbox
     from beklijf.contracts.mailer import Mailer
+    from beklijf.contracts.maker import Login
     from beklijf.contracts.settings import CalendarSettings, InboxSettings, MailSettings
     from beklijf.model.domain import Person
 
-CALENDARS = {
-    "folder": "beklijf.backends.folder.calendar:FolderCalendar",
-    "caldav": "beklijf.backends.caldav.calendar:CaldavCalendar",
-    "exchange": "beklijf.backends.exchange.calendar:ExchangeCalendar",
-    "graph": "beklijf.backends.graph.calendar:GraphCalendar",
-    "google": "beklijf.backends.google.calendar:GoogleCalendar",
-}
-"""By ``[calendar] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
+MAKERS = (FOLDER, CALDAV, SMTP_IMAP, EXCHANGE, GRAPH, GOOGLE)
+
+CALENDARS: Mapping[str, CalendarPart] = {made.calendar.kind.name: made.calendar for made in MAKERS if made.calendar}
+MAILERS: Mapping[str, MailPart] = {made.mail.kind.name: made.mail for made in MAKERS if made.mail}
+INBOXES: Mapping[str, InboxPart] = {made.inbox.kind.name: made.inbox for made in MAKERS if made.inbox}
+LOGINS: Mapping[str, LoginPart[Login]] = {made.login.type.kind.name: made.login for made in MAKERS if made.login}
+TOKENS: Mapping[str, LoginPart[Login]] = {name: login for name, login in LOGINS.items() if login.type.kind.tokens}
+"""Logins whose token logs in at SMTP and IMAP, by ``auth`` in [mail] and [inbox]."""
 
 _OWNERS = "beklijf.backends.per_person.calendar:Owners"
 _HOUSES = "beklijf.backends.per_person.hybrid:Houses"
@@ -36,53 +45,30 @@ def open_calendar(settings: CalendarSettings, owner: str, people: Sequence[Perso
     Raises ConfigError with the pip line when the backend's extra is not installed.
     """
     systems = {}
-    for kind in (settings.kind, *_beside(settings)):
-        with needed(kind, where="calendar.kind" if kind == settings.kind else f"calendar.{kind}"):
-            systems[kind] = named(CALENDARS[kind])(settings, owner)
-    service = systems[settings.kind] if len(systems) == 1 else named(_HOUSES)(systems)
+    for maker in (settings.maker, settings.beside):
+        if maker is not None:
+            kind = maker.kind
+            with needed(kind.name, where="calendar.kind" if maker is settings.maker else f"calendar.{kind.name}"):
+                systems[kind.name] = named(kind.opens)(replace(settings, maker=maker, beside=None), owner)
+    service = systems[settings.kind.name] if len(systems) == 1 else named(_HOUSES)(systems)
     calendar: Calendar = service if settings.organized_by == "service" and not others else named(_OWNERS)(service, owner, people)
     return calendar
 
 
-def _beside(settings: CalendarSettings) -> list[str]:
-    """Return the other system that people's mailboxes may be in while they move in batches: both have a login then."""
-    logins = {"exchange": settings.exchange, "graph": settings.graph}
-    return [kind for kind, login in logins.items() if login is not None and kind != settings.kind and settings.kind in logins]
-
-
-MAILERS = {
-    "folder": "beklijf.backends.folder.mailer:FolderMailer",
-    "smtp": "beklijf.backends.smtp_imap.mailer:SmtpMailer",
-    "exchange": "beklijf.backends.exchange.mailer:ExchangeMailer",
-    "graph": "beklijf.backends.graph.mailer:GraphMailer",
-}
+def is_on_disk(kind: str) -> bool:
+    """Say it of a kind of calendar that a ledger remembers, perhaps of a maker that is gone."""
+    return kind in CALENDARS and CALENDARS[kind].kind.on_disk
 
 
 def open_mailer(settings: MailSettings) -> Mailer:
     """Return the mailer that ``[mail] kind`` names; raises ConfigError with the pip line when its extra is not installed."""
-    with needed(settings.kind, where="mail.kind"):
-        mailer: Mailer = named(MAILERS[settings.kind])(settings)
+    with needed(settings.kind.name, where="mail.kind"):
+        mailer: Mailer = named(settings.kind.opens)(settings)
     return mailer
-
-
-INBOXES = {
-    "folder": "beklijf.backends.folder.inbox:FolderInbox",
-    "imap": "beklijf.backends.smtp_imap.inbox:ImapInbox",
-    "exchange": "beklijf.backends.exchange.inbox:ExchangeInbox",
-    "graph": "beklijf.backends.graph.inbox:GraphInbox",
-}
-"""By ``[inbox] kind``; imported on first use, so that a missing extra hurts only who asked for it."""
 
 
 def open_inbox(settings: InboxSettings) -> Inbox:
     """Return the mailbox; raises ConfigError with the pip line when the backend's extra is not installed."""
-    with needed(settings.kind, where="inbox.kind"):
-        inbox: Inbox = named(INBOXES[settings.kind])(settings)
+    with needed(settings.kind.name, where="inbox.kind"):
+        inbox: Inbox = named(settings.kind.opens)(settings)
     return inbox
-
-
-TOKENS = {
-    "graph": "beklijf.backends.graph.account:mail_token",
-    "google": "beklijf.backends.google.account:mail_token",
-}
-"""By ``auth`` in [mail] and [inbox], whose token logs in there instead of a password."""

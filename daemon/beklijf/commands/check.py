@@ -123,14 +123,14 @@ def _calendar(config: Config, now: datetime) -> Looked:
     with closing(open_calendar(settings, settings.organizer.email, organizers(config))) as calendar:
         lines = (f"calendar: {calendar.check()}", *_busy(config, calendar, now))
         wrong = calendar.check_people() if isinstance(calendar, Owners) else {}
-    hint = "" if settings.reaches_everybody else _THEIRS
+    hint = "" if settings.kind.finds_everybody else _THEIRS
     problems = [Problem(where=address, what=f"their calendar can't be used: {said}", hint=hint) for address, said in wrong.items()]
     return Looked(lines=lines, problems=tuple(problems), exit_code=Refused.exit_code if problems else 0)
 
 
 def _busy(config: Config, calendar: Calendar, now: datetime) -> tuple[str, ...]:
     """Say of whom the server tells when they can't; of the others, times are chosen as if they always could."""
-    if not config.calendar.reaches_everybody:
+    if not config.calendar.kind.finds_everybody:
         return ()
     told = calendar.busy(config.persons, now, now + timedelta(days=1))
     hidden = [person.email for person in config.persons if person.key not in told]

@@ -7,10 +7,12 @@ import os
 import pwd
 import stat
 from dataclasses import fields, is_dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beklijf.boundary.credentials import Secret
+from beklijf.contracts.maker import Login, OfMaker
 from beklijf.model.errors import Problem
 
 if TYPE_CHECKING:
@@ -43,9 +45,9 @@ def unwritable(config: Config) -> Iterator[Problem]:
         yield _cannot("service.state", state)
     places = {
         "service.state": state.parent,
-        "calendar.path": config.calendar.path if config.calendar.kind == "folder" else None,
-        "mail.path": config.mail.path if config.mail.kind == "folder" else None,
-        "inbox.path": config.inbox.path if config.inbox and config.inbox.kind == "folder" and config.answers.read else None,
+        "calendar.path": config.calendar.maker.path,
+        "mail.path": config.mail.maker.path,
+        "inbox.path": config.inbox.maker.path if config.inbox and config.answers.read else None,
     }
     for where, path in places.items():
         if path is None:
@@ -61,7 +63,7 @@ def _cannot(where: str, path: Path) -> Problem:
 
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
     for section in ("calendar", "mail", "inbox"):
-        yield from _within(section, getattr(config, section))
+        yield from sorted(_within(section, getattr(config, section)), key=itemgetter(0))
 
 
 def _within(where: str, settings: object) -> Iterator[tuple[str, Secret]]:
@@ -70,7 +72,13 @@ def _within(where: str, settings: object) -> Iterator[tuple[str, Secret]]:
         yield where, settings
     elif is_dataclass(settings):
         for field in fields(settings):
-            yield from _within(f"{where}.{field.name}", getattr(settings, field.name))
+            match value := getattr(settings, field.name):
+                case OfMaker():
+                    yield from _within(where, value)
+                case Login():
+                    yield from _within(f"{where}.{value.kind.name}", value)
+                case _:
+                    yield from _within(f"{where}.{field.name}", value)
 
 
 def _others(path: Path) -> str:

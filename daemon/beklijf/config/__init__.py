@@ -25,6 +25,7 @@ from beklijf.toml.values import Wrong, choice, clock, day, optional_text, span, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from beklijf.contracts.maker import Login
     from beklijf.model.errors import Problem
     from beklijf.toml.reader import Document, Table
 
@@ -38,11 +39,12 @@ def load(path: Path) -> Config:
     folder = path.parent
     root = main.root
     organisation = _organisation(root.table("organisation"))
-    calendar = read_calendar(root.table("calendar"), folder)
-    mail = read_mail(root.table("mail"), folder, calendar)
+    logins: dict[str, Login] = {}
+    calendar = read_calendar(root.table("calendar"), folder, logins)
+    mail = read_mail(root.table("mail"), folder, calendar.organizer, logins)
     answers = read_answers(root.table("answers", needed=False))
     table = root.table("inbox", needed=False)
-    inbox = read_inbox(table, folder, calendar, mail) if "inbox" in root else None
+    inbox = read_inbox(table, folder, calendar, mail, logins) if "inbox" in root else None
     check_hearing(root, calendar, inbox, answers)
     service = read_service(root.table("service", needed=False), folder, calendar.organizer)
     guard = read_guard(root.table("guard", needed=False))
@@ -51,7 +53,7 @@ def load(path: Path) -> Config:
     methods = Methods(folder)
     people = read_people(root, organisation, calendar)
     check_mailbox(root, inbox, calendar.organizer, people)
-    trainings = read_trainings(documents, organisation, people, methods, teams=calendar.kind == "graph")
+    trainings = read_trainings(documents, organisation, people, methods, teams=calendar.kind.makes_meetings_online)
     check_organizers(root, calendar, trainings)
     check_letter_hour(root, organisation, people, trainings)
     problems = [*(problem for document in documents for problem in document.problems()), *problems, *methods.problems]

@@ -6,24 +6,23 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from beklijf.backends.maker import Section
+from beklijf.backends.registry import INBOXES, TOKENS
 from beklijf.config.addresses import address
-from beklijf.config.logins import TOKEN_LOGINS, VENDORS, Logins, check_token_login, logins_for, refuse_direct
-from beklijf.contracts.settings import DEADLINE, EXCHANGE_ONLINE, AnswersSettings, InboxSettings
-from beklijf.toml.locations import REFERENCES, existing_file, only_with, path_from, secret
-from beklijf.toml.values import Wrong, amount, choice, deadline, flag, text, whole
+from beklijf.config.sections import part_of, refuse_others
+from beklijf.contracts.settings import DEADLINE, AnswersSettings, InboxSettings
+from beklijf.toml.values import Wrong, amount, choice, deadline, flag, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from beklijf.config.people import People
+    from beklijf.contracts.maker import Login
     from beklijf.contracts.settings import CalendarSettings, MailSettings
     from beklijf.model.domain import Contact
     from beklijf.toml.reader import Table
 
-_INBOXES: Sequence[Literal["folder", "imap", "exchange", "graph"]] = ("folder", "imap", "exchange", "graph")
-_SECURITY: Sequence[Literal["tls", "starttls"]] = ("tls", "starttls")
-_PORTS = {"tls": 993, "starttls": 143}
 _PROPOSAL: Sequence[Literal["apply", "ask"]] = ("apply", "ask")
 _KEEP = amount({"day": 1, "week": 7}, 1, 366)
 _FILED = "beklijf"
@@ -41,58 +40,26 @@ def read_answers(table: Table) -> AnswersSettings:
     )
 
 
-def read_inbox(table: Table, folder: Path, calendar: CalendarSettings, mail: MailSettings) -> InboxSettings:
-    kind: Literal["folder", "imap", "exchange", "graph"] = table.need("kind", choice(*_INBOXES), "folder")
-    auth: Literal["password", "graph", "google"] = table.get("auth", choice(*TOKEN_LOGINS), "password")
+def read_inbox(table: Table, folder: Path, calendar: CalendarSettings, mail: MailSettings, logins: dict[str, Login]) -> InboxSettings:
+    part = part_of(table, INBOXES)
     mailbox = table.get("address", address, calendar.organizer.email)
-    logins = logins_for(table, kind, auth if kind == "imap" else "", folder, (Logins.of(calendar), Logins.of(mail)), mailbox)
-    security: Literal["tls", "starttls"] = table.get("security", choice(*_SECURITY), "tls")
-    path = table.get("path", path_from(folder), folder / "var" / "inbox")
+    section = Section(table=table, folder=folder, mailbox=mailbox, logins=logins, tokens=TOKENS)
     settings = InboxSettings(
-        kind=kind,
+        maker=part.read(section),
         address=mailbox,
-        path=path if kind == "folder" else None,
-        host=table.get("host", text, ""),
-        port=table.get("port", whole(1, 65535), _PORTS[security]),
-        security=security,
-        user=table.get("user", text, ""),
-        password=table.get("password", secret(folder), None),
-        ca=table.get("ca", existing_file(folder), None),
         folder=table.get("folder", text, "INBOX"),
-        authserv_id=table.get("authserv_id", _server_name, EXCHANGE_ONLINE if kind == "graph" else ""),
-        filed=table.get("filed", _one_folder if kind == "folder" else text, _FILED),
-        auth=auth,
+        authserv_id=table.get("authserv_id", _server_name, part.kind.authserv_id),
+        filed=table.get("filed", _one_folder if part.kind.on_disk else text, _FILED),
         deadline=table.get("deadline", deadline, DEADLINE),
-        exchange=logins.exchange,
-        graph=logins.graph,
-        google=logins.google,
     )
-    if kind == "folder":
-        only_with("imap", table, ("host", "port", "security", "user", "password", "auth", "ca", "folder"))
-        if settings.path == mail.path:
+    refuse_others(section, part, INBOXES)
+    if part.kind.on_disk:
+        if settings.maker.path == mail.maker.path:
             table.wrong("path" if "path" in table else None, "is the folder that letters go out to", "answers come in somewhere else")
-        return settings
-    only_with("folder", table, ("path",))
-    if kind in VENDORS:
-        refuse_direct(table, kind, ("host", "port", "security", "user", "password", "auth", "ca"))
-    else:
-        _check_imap(table, auth)
-    if _known_as(settings.filed) == _known_as(settings.folder):
+    elif _known_as(settings.filed) == _known_as(settings.folder):
         place = "filed" if "filed" in table else "folder"
         table.wrong(place, "handled mail would stay in the folder that is read", "filed needs a folder of its own")
     return settings
-
-
-def _check_imap(table: Table, auth: str) -> None:
-    if "host" not in table:
-        table.wrong(None, "host is missing", "the name of the IMAP server")
-    if auth != "password":
-        check_token_login(table, auth)
-        return
-    if "user" not in table:
-        table.wrong(None, "user is missing")
-    if "password" not in table:
-        table.wrong(None, "password is missing", REFERENCES)
 
 
 def _server_name(value: object) -> str:
@@ -137,7 +104,7 @@ def check_hearing(root: Table, calendar: CalendarSettings, inbox: InboxSettings 
         root.document.found(("inbox", "address"), f"answers to invitations go to {organizer}", hint, warning=True)
     if inbox is not None and answers.read and not inbox.authserv_id:
         root.warn("inbox", _UNTRUSTED, "authserv_id = what stands first in the Authentication-Results that your mail server writes")
-    if inbox is None and answers.read and we_organize and calendar.kind == "caldav" and calendar.invitations in _BY_MAIL:
+    if inbox is None and answers.read and we_organize and not calendar.kind.on_disk and calendar.invitations in _BY_MAIL:
         what, hint = _BY_MAIL[calendar.invitations]
         root.document.found(("answers", "read"), what, hint, warning=True)
 

@@ -6,11 +6,13 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from beklijf.backends.registry import CALENDARS
 from beklijf.config.addresses import address
-from beklijf.config.logins import VENDORS, refuse_places
+from beklijf.config.installation import refuse_address
+from beklijf.contracts.people import filled
 from beklijf.model.domain import Person
 from beklijf.model.words import LANGUAGES
-from beklijf.toml.locations import calendar_address, check_server, filled, only_with
+from beklijf.toml.locations import calendar_address
 from beklijf.toml.reader import span_table
 from beklijf.toml.values import Wrong, choice, span, text, weekdays, zone
 
@@ -107,16 +109,18 @@ def _claim(table: Table, person: Person, people: People, said: Mapping[str, Iter
 def _check_calendar(table: Table, person: Person, settings: CalendarSettings, calendars: dict[str, Person]) -> None:
     """Refuse two persons with one calendar: what is written into it would stand in somebody else's agenda."""
     if person.calendar:
-        if settings.kind == "folder":
-            only_with("caldav", table, ("calendar",))
+        if settings.kind.finds_everybody:
+            refuse_address(table, settings.kind, "calendar")
             return
-        if settings.kind in VENDORS:
-            refuse_places(table, settings.kind, "calendar")
+        check_address = CALENDARS[settings.kind.name].check_address
+        if check_address is None:
+            kinds = [f'kind = "{name}"' for name, part in CALENDARS.items() if part.check_address]
+            table.wrong("calendar", f"only goes with {' or '.join(kinds) or 'calendars that have a URL'}")
             return
-        check_server(table, "calendar", person.calendar, settings.url, settings.hosts)
+        check_address(table, settings.maker, person.calendar)
     if not person.email:
         return
-    place = person.calendar or filled(settings.people, person.email)
+    place = person.calendar or filled(settings.maker.people, person.email, str)
     if not place:
         return
     other = calendars.setdefault(place.rstrip("/"), person)
@@ -127,7 +131,8 @@ def _check_calendar(table: Table, person: Person, settings: CalendarSettings, ca
 
 def check_organizers(root: Table, settings: CalendarSettings, trainings: Iterable[Training]) -> None:
     """Refuse mentees who should hold their meetings in a calendar of their own that nothing leads to."""
-    if settings.organized_by == "service" or settings.kind != "caldav" or settings.people:
+    wants_addresses = CALENDARS[settings.kind.name].check_address is not None
+    if settings.organized_by == "service" or settings.maker.people or not wants_addresses:
         return
     mentees = {pair.mentee.key: pair.mentee for training in trainings if training.live for pair in training.mentorships}
     names = [mentee.name for mentee in mentees.values() if not mentee.calendar]

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
+from beklijf.backends.folder.settings import CalendarInFolder, InboxInFolder
 from beklijf.boundary import files, maildir
 from beklijf.commands.names import called
-from beklijf.contracts.people import folder_of, safe_name
+from beklijf.contracts.people import safe_name
 from beklijf.model import canonical, words
 from beklijf.model.conversation import TokenKind
 from beklijf.model.errors import Problem
@@ -79,11 +80,14 @@ class People:
     """Everybody, at work in the folders of one rehearsal."""
 
     def __init__(self, engine: Engine, words: Words) -> None:
-        assert engine.config.inbox is not None
-        assert engine.config.inbox.path is not None
+        config = engine.config
+        assert config.inbox is not None
+        assert isinstance(config.inbox.maker, InboxInFolder)
+        assert isinstance(config.calendar.maker, CalendarInFolder)
         self._engine = engine
         self._words = words
-        self._inbox = engine.config.inbox.path
+        self._inbox = config.inbox.maker.path
+        self._calendars = config.calendar.maker
         self._number = count(1)
 
     def do(self, act: Act) -> Deed | Problem:
@@ -275,10 +279,8 @@ class People:
         maildir.deliver(self._inbox, f"{int(at)}.{number}.rehearsal", made(envelope), at=at, durable=False)
 
     def _folder(self, found: _Found) -> Path:
-        settings = self._engine.config.calendar
         owner, theirs, _ = found.row.href.rpartition("|")
-        assert settings.path is not None
-        return folder_of(settings, owner) if theirs else settings.path / safe_name(settings.organizer.email)
+        return self._calendars.folder_of(owner) if theirs else self._calendars.path / safe_name(self._organizer)
 
     def _name(self, found: _Found) -> str:
         return found.row.href.rpartition("|")[2]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from beklijf.backends.folder.calendar import FolderCalendar
+from beklijf.backends.folder.settings import CalendarInFolder, InboxInFolder, MailInFolder
 from beklijf.backends.per_person.calendar import Owners
 from beklijf.boundary import files
-from beklijf.contracts.people import folder_of
 from beklijf.contracts.settings import InboxSettings
 from beklijf.model.errors import UsageError
 from beklijf.model.stored import NOTHING, Changes
@@ -32,25 +32,15 @@ def on_folders(config: Config, into: Path, *, answered: bool = False) -> Config:
     *answered*: answers are read, whatever the config says about that, from a Maildir in *into*.
     """
     invitations: Literal["none", "mail"] = "none" if config.calendar.invitations == "none" else "mail"
-    calendar = replace(
-        config.calendar,
-        kind="folder",
-        path=into / "calendars",
-        invitations=invitations,
-        url="",
-        user="",
-        password=None,
-        ca=None,
-        people="",
-    )
+    calendar = replace(config.calendar, maker=CalendarInFolder(path=into / "calendars"), beside=None, invitations=invitations)
     inbox = None
     if config.inbox or answered:
         address = config.inbox.address if config.inbox else config.calendar.organizer.email
-        inbox = InboxSettings(kind="folder", path=into / "inbox", address=address, authserv_id=client_mail.RECEIVER)
+        inbox = InboxSettings(maker=InboxInFolder(path=into / "inbox"), address=address, authserv_id=client_mail.RECEIVER)
     return replace(
         config,
         calendar=calendar,
-        mail=replace(config.mail, kind="folder", path=into / "outbox", host="", user="", password=None, ca=None),
+        mail=replace(config.mail, maker=MailInFolder(path=into / "outbox")),
         inbox=inbox,
         answers=replace(config.answers, read=True) if answered else config.answers,
     )
@@ -60,7 +50,7 @@ class Undisturbed(FolderCalendar):
     """A folder that nobody else writes to while the rehearsal lasts: there is never anything new in it."""
 
     def of(self, email: str, _calendar: str = "") -> Undisturbed:
-        return Undisturbed(self._settings, email, durable=False, folder=folder_of(self._settings, email))
+        return Undisturbed(self._settings, email, durable=False, folder=self._maker.folder_of(email))
 
     def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:  # noqa: ARG002  # the contract's
         return Changes(token=token or "rehearsal", full=False, changed=())

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from beklijf.model.domain import Event, Ref
     from beklijf.model.stored import Stored
 
-OWN_UIDS = frozenset({"graph", "google"})
-"""Kinds of calendar whose server invites under UIDs of its own (`Stored.known_as`)."""
-
 
 class How(StrEnum):
     ADOPTED = "adopted"

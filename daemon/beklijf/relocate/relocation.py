@@ -18,7 +18,7 @@ from beklijf.model.errors import Held, Problem, Refused, UsageError
 from beklijf.planning import events
 from beklijf.relocate import decide
 from beklijf.relocate.carry_out import Mover
-from beklijf.relocate.decide import OWN_UIDS, Sides
+from beklijf.relocate.decide import Sides
 from beklijf.tick.record import record
 from beklijf.tick.target import described, house_of, is_same
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from beklijf.model.stored import Changes, Stored
     from beklijf.relocate.decide import Step
     from beklijf.tick.engine import Engine
-
-_INVITING = frozenset({"exchange", "graph", "google"})
-"""Kinds whose server always invites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +92,7 @@ class Removal:
     """
 
     def __init__(self, engine: Engine, old: Engine | None, origin: House, *, renames: bool | None = None) -> None:
-        self._renames = engine.config.calendar.kind in OWN_UIDS if renames is None else renames
+        self._renames = engine.config.calendar.kind.own_uids if renames is None else renames
         self._engine = engine
         self.old = old
         self._origin = origin
@@ -218,7 +215,7 @@ class Removal:
             old, settled = (ledger.get("sender") or "") if explicit == "auto" else explicit, None
         new: str | None = settings.invitations
         if new == "auto":
-            new = settled or ("server" if settings.kind in _INVITING else None if calendar.may_schedule else "mail")
+            new = settled or ("server" if settings.kind.invites else None if calendar.may_schedule else "mail")
         return Sides(old=old, new=new, renames=self._renames, reach=self.old is not None)
 
     def _desired(self, now: datetime) -> Mapping[Ref, Event]:

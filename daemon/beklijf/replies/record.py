@@ -262,7 +262,7 @@ class Heeding:
         Where a mailbox's own server works every answer into its event, the calendar says it if it is so: nobody is asked.
         """
         row = self.ledger.row(asked.uid)
-        if isinstance(asked, Answered) and self.config.calendar.reaches_everybody:
+        if isinstance(asked, Answered) and self.config.calendar.kind.tells_answers:
             return
         if isinstance(asked, Proposed) and row is not None and from_calendar.is_told(row, asked):
             return

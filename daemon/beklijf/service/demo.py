@@ -62,7 +62,7 @@ def start_clock(config: Config, now: datetime) -> None:
 
 
 def _on_folders(config: Config) -> bool:
-    return config.calendar.kind == config.mail.kind == "folder"
+    return config.calendar.kind.on_disk and config.mail.kind.on_disk
 
 
 def _where_it_stopped(engine: Engine, now: datetime) -> datetime:

@@ -195,7 +195,7 @@ class Listener:
         if self.config.inbox is None:
             return NOBODY
         authserv_id = self.config.inbox.authserv_id
-        return Receiver(authserv_id, exchange=self.config.inbox.kind in {"exchange", "graph"} or authserv_id == EXCHANGE_ONLINE)
+        return Receiver(authserv_id, exchange=self.config.inbox.kind.is_exchange or authserv_id == EXCHANGE_ONLINE)
 
     def _persons(self) -> dict[str, str]:
         return {address: person.key for person in self.config.persons for address in person.addresses}

@@ -159,7 +159,7 @@ class Taker:
         return (
             self.ladder
             and bool(config.answers.read)
-            and (config.inbox is not None or config.calendar.kind == "folder" or self.sender == "server")
+            and (config.inbox is not None or config.calendar.kind.on_disk or self.sender == "server")
         )
 
     def addresses(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from beklijf.backends.registry import open_calendar
+from beklijf.backends.registry import is_on_disk, open_calendar
 from beklijf.ledger.moves import House, Moves
 from beklijf.model.errors import Down, StateError
 
@@ -59,7 +59,7 @@ class Whereabouts:
         before = self._elsewhere()
         if before is None:
             return None
-        if self.moves.is_trial() and before.kind == "folder" and self.here.kind != "folder":
+        if self.moves.is_trial() and is_on_disk(before.kind) and not is_on_disk(self.here.kind):
             raise StateError(f"{ELSEWHERE}, and {FRESH}", hint=BEGIN_AFRESH)
         said = f"{ELSEWHERE}: they are in {described(before)}, and it says {described(self.here)}"
         return Down(said, hint="beklijf move-calendar moves them, if that is meant; else put [calendar] back as it was")
@@ -90,7 +90,7 @@ class Whereabouts:
 
         A folder may well be somebody's real calendar, read by other programs; what tells is whether anybody got mail about it.
         """
-        return self._config.calendar.kind == "folder" and self._config.mail.kind == "folder" and self.moves.has_sent()
+        return self._config.calendar.kind.on_disk and self._config.mail.kind.on_disk and self.moves.has_sent()
 
 
 def is_same(one: House, other: House, *, people: bool) -> bool:
@@ -103,13 +103,14 @@ def is_same(one: House, other: House, *, people: bool) -> bool:
 def house_of(settings: CalendarSettings, state: Path | None) -> House:
     """Return the calendar that *settings* lead to; opens and asks nothing."""
     target = open_calendar(replace(settings, organized_by="service"), settings.organizer.email).target
-    if settings.kind != "folder":
-        named = spelt(target.removeprefix(f"{settings.kind} "))
-        return House(kind=settings.kind, target=named, people=spelt(settings.people), invitations=settings.invitations)
-    path = os.path.realpath(target.removeprefix("folder "))
-    people = settings.people and os.path.realpath(settings.people)
+    kind, people = settings.kind, settings.maker.people
+    target = target.removeprefix(f"{kind.name} ")
+    if not kind.on_disk:
+        return House(kind=kind.name, target=spelt(target), people=spelt(people), invitations=settings.invitations)
+    path = os.path.realpath(target)
+    people = people and os.path.realpath(people)
     beside = "" if state is None else os.path.relpath(path, os.path.realpath(state.parent))
-    return House(kind="folder", target=path, people=people, beside=beside, invitations=settings.invitations)
+    return House(kind=kind.name, target=path, people=people, beside=beside, invitations=settings.invitations)
 
 
 def spelt(target: str) -> str:

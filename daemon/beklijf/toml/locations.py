@@ -1,4 +1,4 @@
-"""Takes out of a config where things are: files and folders, web addresses, secrets by reference, backends by their kind.
+"""Takes out of a config where things are: files and folders, web addresses, secrets by reference.
 
 Opens nothing and reveals no secret: a password in the config is a reference, and a literal one is refused without being shown.
 """
@@ -35,16 +35,6 @@ _PLACEHOLDERS = ("email", "local", "domain")
 _THREE = "there are {email}, {local} and {domain}: a person's address, what stands before its @, and what stands behind it"
 
 
-# -- backends ----------------------------------------------------------------------------------------------------------
-
-
-def only_with(kind: str, table: Table, keys: Sequence[str]) -> None:
-    """Refuse keys that mean something to another kind of backend only."""
-    for key in keys:
-        if key in table:
-            table.wrong(key, f'only goes with kind = "{kind}"')
-
-
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
@@ -59,6 +49,13 @@ def secret(folder: Path, key: str = "password") -> Callable[[object], Secret]:
         raise Wrong("must be one reference", references(key))
 
     return parse
+
+
+def needed_secret(table: Table, key: str, folder: Path) -> Secret | None:
+    found = table.get(key, secret(folder, key), None)
+    if key not in table:
+        table.wrong(None, f"{key} is missing", references(key))
+    return found
 
 
 # -- web addresses -----------------------------------------------------------------------------------------------------
@@ -131,12 +128,6 @@ def path_pattern(folder: Path) -> Callable[[object], Path]:
         return path_from(folder)(given)
 
     return parse
-
-
-def filled(people: str, email: str) -> str:
-    """Return where a pattern leads, to compare with others: nothing is encoded for a server."""
-    local, _, domain = email.casefold().rpartition("@")
-    return people.replace("{email}", f"{local}@{domain}").replace("{local}", local).replace("{domain}", domain)
 
 
 def host_name(value: object) -> str:

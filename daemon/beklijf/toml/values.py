@@ -123,8 +123,8 @@ def choice(*words: W) -> Callable[[object], W]:
         for word in words:
             if word == given:
                 return word
-        known = ", ".join(f'"{word}"' for word in words[:-1])
-        raise Wrong(f'must be {known} or "{words[-1]}", not "{given}"')
+        *others, last = (f'"{word}"' for word in words)
+        raise Wrong(f'must be {", ".join(others)}{" or " if others else ""}{last}, not "{given}"')
 
     return parse
 

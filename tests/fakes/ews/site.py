@@ -16,10 +16,12 @@ from tests.fakes import programs
 from tests.fakes.company import Company, Entry, Guest
 from tests.fakes.ews import items
 from tests.fakes.ews.server import EwsServer, running
+from tests.fakes.settings import said_to, with_maker
 
 from beklijf.backends.exchange.calendar import ExchangeCalendar
+from beklijf.backends.exchange.settings import CalendarByExchange, ExchangeLogin
 from beklijf.backends.registry import open_calendar
-from beklijf.contracts.settings import CalendarSettings, ExchangeLogin
+from beklijf.contracts.settings import CalendarSettings
 from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
@@ -45,11 +47,10 @@ class Site:
 
     @property
     def login(self) -> ExchangeLogin:
-        assert self.settings.exchange is not None
-        return self.settings.exchange
+        return said_to(CalendarByExchange, self.settings).login
 
     def open(self, **login: Any) -> ExchangeCalendar:  # noqa: ANN401  # whatever the login has
-        settings = replace(self.settings, exchange=replace(self.login, **login))
+        settings = with_maker(self.settings, login=replace(self.login, **login))
         calendar = open_calendar(settings, OWNER)
         assert isinstance(calendar, ExchangeCalendar)
         self._opened.append(calendar)
@@ -95,7 +96,7 @@ def served(company: Company) -> EwsServer:
 
 def login(server: EwsServer, password: Secret, **other: Any) -> CalendarSettings:  # noqa: ANN401  # the same
     account = ExchangeLogin(**{"url": server.url, "user": OWNER, "password": password, "auth": "basic", **other})
-    return CalendarSettings(kind="exchange", organizer=ORGANIZER, organized_by="service", invitations="auto", exchange=account)
+    return CalendarSettings(maker=CalendarByExchange(login=account), organizer=ORGANIZER, organized_by="service", invitations="auto")
 
 
 def entry_of(href: str) -> str:

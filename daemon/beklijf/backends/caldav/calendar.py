@@ -19,7 +19,7 @@ from beklijf.backends.caldav.dav import Answer, Connection, path_of
 from beklijf.backends.caldav.discovery import Place, find, make, personal, schedules
 from beklijf.backends.caldav.multistatus import GONE
 from beklijf.backends.caldav.schedule import Scheduling
-from beklijf.contracts.people import url_of
+from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.ical import ics
 from beklijf.ical.parts import mailto
 from beklijf.model.errors import Conflict, Down, Exists, Refused, Transient
@@ -60,7 +60,9 @@ class CaldavCalendar:
     """One calendar, found by URL and display name; made on the first `create` when it isn't there."""
 
     def __init__(self, settings: CalendarSettings, owner: str) -> None:
+        assert isinstance(settings.maker, CalendarByCaldav)
         self.settings = settings
+        self.maker = settings.maker
         self._owner = owner
         self._connected: Connection | None = None
         self._found: Place | None = None
@@ -69,9 +71,9 @@ class CaldavCalendar:
         self._syncs = True
         self._headers: dict[str, str] = {}
         """What goes with each write."""
-        parts = urlsplit(settings.url)
+        parts = urlsplit(self.maker.url)
         url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        self.target = f"caldav {settings.user or owner} {url} {settings.name}".rstrip()
+        self.target = f"caldav {self.maker.user or owner} {url} {settings.name}".rstrip()
         self.may_schedule: bool | None = None
 
     def check(self) -> str:
@@ -157,7 +159,7 @@ class CaldavCalendar:
 
     def of(self, email: str, url: str = "") -> PersonalCalendar:
         """Return somebody else's calendar, through the same login and connection."""
-        return PersonalCalendar(self, email, url_of(self.settings, email, url))
+        return PersonalCalendar(self, email, self.maker.url_of(email, url))
 
     @property
     def sends(self) -> bool:
@@ -170,13 +172,13 @@ class CaldavCalendar:
     @property
     def scheduling(self) -> Scheduling:
         if self._scheduling is None:
-            self._scheduling = Scheduling(self.connection, self._place(), self.settings)
+            self._scheduling = Scheduling(self.connection, self._place(), self.maker)
         return self._scheduling
 
     @property
     def connection(self) -> Connection:
         if self._connected is None:
-            self._connected = Connection(self.settings)
+            self._connected = Connection(self.maker, self.settings.deadline)
         return self._connected
 
     def _place(self) -> Place:

@@ -29,12 +29,13 @@ from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import timedelta
 
     from caldav.response import DAVResponse
     from lxml.etree import _Element
 
     from beklijf.backends.caldav.multistatus import Resource
-    from beklijf.contracts.settings import CalendarSettings
+    from beklijf.backends.caldav.settings import CalendarByCaldav
 
 TIMEOUT = 60
 """Seconds; a first REPORT over a large calendar takes some servers half a minute."""
@@ -71,19 +72,20 @@ class Answer:
 class Connection:
     """Opened by the first request, to the host of the settings and where that says that its things are."""
 
-    def __init__(self, settings: CalendarSettings) -> None:
-        self._settings = settings
-        place = urlsplit(settings.url)
-        self.server = f"{place.hostname}:{place.port}" if place.port else place.hostname or settings.url
-        self.url = settings.url if "://" in settings.url else self._located()
-        self._origins = Origins(origin_of(self.url), settings.hosts)
+    def __init__(self, maker: CalendarByCaldav, limit: timedelta) -> None:
+        self._maker = maker
+        self._limit = limit
+        place = urlsplit(maker.url)
+        self.server = f"{place.hostname}:{place.port}" if place.port else place.hostname or maker.url
+        self.url = maker.url if "://" in maker.url else self._located()
+        self._origins = Origins(origin_of(self.url), maker.hosts)
         with self._translated():
             self._client = DAVClient(
                 url=self.url,
-                username=settings.user or None,
-                password=settings.password.reveal() if settings.password else None,
-                auth_type=settings.auth if settings.password else None,
-                ssl_verify_cert=str(settings.ca) if settings.ca else True,
+                username=maker.user or None,
+                password=maker.password.reveal() if maker.password else None,
+                auth_type=maker.auth if maker.password else None,
+                ssl_verify_cert=str(maker.ca) if maker.ca else True,
                 timeout=TIMEOUT,
                 enable_rfc6764=False,  # it trusts more than `dns` does, and reads without an end
             )
@@ -93,8 +95,8 @@ class Connection:
         """Return the URL of the server of a mail domain."""
         from beklijf.backends.caldav.dns import located  # noqa: PLC0415  # what asks DNS is wanted by few
 
-        with deadline.within(self._settings.deadline, f"{self.server}: looking in DNS for its calendar server"):
-            return located(self._settings.url, self._settings.hosts)
+        with deadline.within(self._limit, f"{self.server}: looking in DNS for its calendar server"):
+            return located(self._maker.url, self._maker.hosts)
 
     def request(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the server's answer, whatever its status but for those that are the same everywhere (401, 429, 5xx)."""
@@ -106,7 +108,7 @@ class Connection:
     def tried(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Return the answer also when that is a 500 or 501: to what a server need not know, some say no in this way."""
         place, before = self.follow(url), set[str]()
-        with deadline.within(self._settings.deadline, f"{self.server}: {method}") as running:
+        with deadline.within(self._limit, f"{self.server}: {method}") as running:
             while place not in before and len(before) < _MOST_REDIRECTS:
                 before.add(place)
                 answer = self._once(method, place, body, headers, running.received)
@@ -224,7 +226,7 @@ class Connection:
             hint = "check calendar.url; for a certificate of your own authority set calendar.ca to its PEM file"
             return Down(f"{self.server}: no trusted TLS connection", hint=hint)
         if isinstance(error, _NO_URL):
-            return Down(f"{self._settings.url}: is not a URL of a calendar server", hint="check calendar.url")
+            return Down(f"{self._maker.url}: is not a URL of a calendar server", hint="check calendar.url")
         if isinstance(error, niquests.exceptions.Timeout):
             return Transient(f"{self.server}: no answer in time", hint=_AWAY)
         return Transient(f"{self.server}: no connection ({type(error).__name__})", hint=_AWAY)

@@ -12,7 +12,6 @@ from urllib.parse import urljoin
 
 from beklijf.backends.caldav.dav import OK, XMLNS, asking, getting, path_of
 from beklijf.backends.caldav.multistatus import GONE, NAMES
-from beklijf.contracts import people
 from beklijf.ical import free_busy, ics, itip
 from beklijf.ical.reader import address_of
 from beklijf.model.conversation import Waiting
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from beklijf.backends.caldav.dav import Answer, Connection
     from beklijf.backends.caldav.discovery import Place
-    from beklijf.contracts.settings import CalendarSettings
+    from beklijf.backends.caldav.settings import CalendarByCaldav
     from beklijf.model.conversation import Busy, Itip
     from beklijf.model.domain import Person
 
@@ -36,9 +35,9 @@ _MOST = 1_000
 class Scheduling:
     """The schedule inbox and outbox of one account, as long as its connection lasts."""
 
-    def __init__(self, connection: Connection, place: Place, settings: CalendarSettings) -> None:
+    def __init__(self, connection: Connection, place: Place, maker: CalendarByCaldav) -> None:
         self._connection = connection
-        self._settings = settings
+        self._maker = maker
         self._inbox, self._outbox, self._address = place.inbox, place.outbox, place.address
         self._left: dict[str, str] = {}
         """ETags of messages that are not for us, which are not read again."""
@@ -80,7 +79,7 @@ class Scheduling:
             if self._outbox:
                 found |= self._asked(persons[n : n + _BATCH], start, end)
         for person in persons:
-            url = people.url_of(self._settings, person.email, person.calendar)
+            url = self._maker.url_of(person.email, person.calendar)
             if person.key not in found and url and (times := self._queried(url, start, end)) is not None:
                 found[person.key] = times
         return found

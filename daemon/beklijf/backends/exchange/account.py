@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from exchangelib.protocol import Protocol  # type: ignore[import-untyped]
 
-    from beklijf.contracts.settings import ExchangeLogin
+    from beklijf.backends.exchange.settings import ExchangeLogin
 
 AT_LEAST = Version(build=Build(15, 0, 847))
 """Exchange 2013 SP1, which began to tell of proposed times. Without a version the library asks for one before anything else."""

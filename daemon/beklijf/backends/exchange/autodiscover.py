@@ -27,8 +27,8 @@ from beklijf.boundary.credentials import quoted
 from beklijf.model.errors import Down, Transient
 
 if TYPE_CHECKING:
+    from beklijf.backends.exchange.settings import ExchangeLogin
     from beklijf.backends.exchange.wire import Wire
-    from beklijf.contracts.settings import ExchangeLogin
 
 _PLAIN = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")
 """A host as programs of all kinds read it alike: whom we judge is whom the library asks."""

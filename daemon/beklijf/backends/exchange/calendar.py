@@ -15,6 +15,7 @@ from beklijf.backends.exchange.errors import RIGHTS
 from beklijf.backends.exchange.folder import EventFolder
 from beklijf.backends.exchange.free_busy import busy
 from beklijf.backends.exchange.replies import Answers
+from beklijf.backends.exchange.settings import CalendarByExchange
 from beklijf.contracts.unforeseen import by_itself
 from beklijf.model.errors import Conflict, Down, Exists, Missing, Refused
 from beklijf.model.stored import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored
@@ -42,8 +43,8 @@ class ExchangeCalendar:
     may_schedule = True
 
     def __init__(self, settings: CalendarSettings, owner: str) -> None:
-        assert settings.exchange is not None
-        connection = Connection(settings.exchange, owner, settings.deadline)
+        assert isinstance(settings.maker, CalendarByExchange)
+        connection = Connection(settings.maker.login, owner, settings.deadline)
         self._open(connection, owner, settings.name)
 
     def _open(self, connection: Connection, mailbox: str, name: str = "") -> None:

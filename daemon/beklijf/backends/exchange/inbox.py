@@ -27,6 +27,7 @@ from exchangelib.services import (  # type: ignore[import-untyped]
 from exchangelib.services.sync_folder_hierarchy import SyncFolder  # type: ignore[import-untyped]
 
 from beklijf.backends.exchange.account import Connection, Service
+from beklijf.backends.exchange.settings import InboxByExchange
 from beklijf.backends.rest import synced
 from beklijf.backends.rest.synced import PAGE, Page, Told
 from beklijf.boundary.pages import Pages
@@ -117,10 +118,10 @@ class ExchangeInbox:
 
     def __init__(self, settings: InboxSettings) -> None:
         """Open nothing yet."""
-        assert settings.exchange is not None, "config gives the kind its login"
+        assert isinstance(settings.maker, InboxByExchange)
         self._settings = settings
         self._mailbox = ascii_address(settings.address)
-        self._connection = Connection(settings.exchange, self._mailbox, settings.deadline)
+        self._connection = Connection(settings.maker.login, self._mailbox, settings.deadline)
         self.target = f"exchange {self._connection.target} mailbox {self._mailbox}"
         self._named = f"{self._connection.target} {self._mailbox} {settings.folder}"
         self._folder_id = ""

@@ -22,6 +22,7 @@ from exchangelib.items import ID_ONLY, SEND_ONLY, SEND_TO_NONE  # type: ignore[i
 from exchangelib.services import CreateItem, GetFolder  # type: ignore[import-untyped]
 
 from beklijf.backends.exchange.account import Connection, Service
+from beklijf.backends.exchange.settings import MailByExchange
 from beklijf.boundary.pace import Pace
 from beklijf.contracts.mailer import nothing
 from beklijf.mime.by_header import GATEWAY, MAY_HAVE_ARRIVED, content_for, sender_of
@@ -63,9 +64,9 @@ class ExchangeMailer:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Open nothing yet; ``sleep`` waits for our turn by the pace."""
-        assert settings.exchange is not None, "config gives the kind its login"
+        assert isinstance(settings.maker, MailByExchange)
         self._sender = ascii_address(settings.sender.email)
-        self._connection = Connection(settings.exchange, self._sender, settings.deadline)
+        self._connection = Connection(settings.maker.login, self._sender, settings.deadline)
         self.target = f"exchange {self._connection.target} as {self._sender}"
         self._pace = Pace(settings.per_minute, clock=clock, sleep=sleep)
 

@@ -15,8 +15,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
+from beklijf.backends.folder.settings import CalendarInFolder
 from beklijf.boundary import contents, files
-from beklijf.contracts.people import folder_of, safe_name
+from beklijf.contracts.people import safe_name
 from beklijf.contracts.unforeseen import by_itself
 from beklijf.ical import free_busy, ics
 from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
@@ -64,9 +65,10 @@ class FolderCalendar:
 
     def __init__(self, settings: CalendarSettings, owner: str, *, durable: bool = True, folder: Path | None = None) -> None:
         """Take *durable* away only where the files may be lost in a power cut: a rehearsal. *folder* is another place than usual."""
-        assert settings.path is not None
+        assert isinstance(settings.maker, CalendarInFolder)
         self._settings = settings
-        self._folder = folder or settings.path / safe_name(owner)
+        self._maker = settings.maker
+        self._folder = folder or self._maker.path / safe_name(owner)
         self._title = owner if folder else settings.organizer.name
         self._personal = folder is not None
         self._durable = durable
@@ -75,7 +77,7 @@ class FolderCalendar:
 
     def of(self, email: str, _calendar: str = "") -> FolderCalendar:
         """Return the calendar of a person, which this programme makes if it isn't there."""
-        return FolderCalendar(self._settings, email, durable=self._durable, folder=folder_of(self._settings, email))
+        return FolderCalendar(self._settings, email, durable=self._durable, folder=self._maker.folder_of(email))
 
     def check(self) -> str:
         with self._translated():
@@ -177,7 +179,7 @@ class FolderCalendar:
         """
         found = {}
         for person in people:
-            folder = folder_of(self._settings, person.email)
+            folder = self._maker.folder_of(person.email)
             if folder != self._folder:
                 found[person.key] = _busy(folder, person, start, end)
         return {key: times for key, times in found.items() if times is not None}

@@ -19,6 +19,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beklijf.backends.folder.settings import InboxInFolder
 from beklijf.boundary import contents, files, maildir
 from beklijf.mime.envelopes import HEADER, content_has_calendar, envelope
 from beklijf.model.errors import Down
@@ -70,8 +71,8 @@ class FolderInbox:
 
     def __init__(self, settings: InboxSettings) -> None:
         """Open nothing yet."""
-        assert settings.path is not None, "config gives a folder its path"
-        self.path = settings.path
+        assert isinstance(settings.maker, InboxInFolder)
+        self.path = settings.maker.path
         self.target = f"folder {self.path}"
         self._filed = self.path / f".{settings.filed.replace('/', '.')}"
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
+from beklijf.backends.folder.settings import MailInFolder
 from beklijf.boundary import maildir
 from beklijf.contracts.mailer import nothing
 from beklijf.mime.messages import WIRE, ascii_address
@@ -31,8 +32,8 @@ class FolderMailer:
 
     def __init__(self, settings: MailSettings, *, durable: bool = True) -> None:
         """Take the folder from the settings; without ``durable`` a power cut may lose mail (rehearsals are quicker so)."""
-        assert settings.path is not None, "config gives a folder mailer its path"
-        self.path = settings.path
+        assert isinstance(settings.maker, MailInFolder)
+        self.path = settings.maker.path
         self.target = f"folder {self.path}"
         self._durable = durable
         self._ready = False

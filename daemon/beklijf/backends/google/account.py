@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from beklijf.contracts.settings import GoogleLogin, InboxSettings, MailSettings
+    from beklijf.backends.google.settings import GoogleLogin
     from beklijf.contracts.token import Token
     from beklijf.model.errors import BackendError
 
@@ -43,10 +43,9 @@ def tokens(login: GoogleLogin, subject: str, scopes: Sequence[str], *, limit: ti
     return ServiceAccount(login, keep=False, limit=limit).tokens(subject, scopes)
 
 
-def mail_token(settings: MailSettings | InboxSettings) -> Token:
+def mail_token(login: GoogleLogin, user: str, *, limit: timedelta) -> Token:
     """Return where tokens for SMTP or IMAP come from."""
-    assert settings.google is not None, "config gives the kind its login"
-    return tokens(settings.google, settings.user, MAIL, limit=settings.deadline)
+    return tokens(login, user, MAIL, limit=limit)
 
 
 class ServiceAccount:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from beklijf.backends.google.from_json import Item
+    from beklijf.backends.google.settings import GoogleLogin
     from beklijf.backends.rest.service import Reply
-    from beklijf.contracts.settings import GoogleLogin
 
 Send: TypeAlias = Literal["all", "none"]
 Params: TypeAlias = "Mapping[str, str | int | bool]"

@@ -26,6 +26,7 @@ from beklijf.backends.google import from_json, to_json
 from beklijf.backends.google.api import Account, Api
 from beklijf.backends.google.free_busy import ask_busy
 from beklijf.backends.google.from_json import BRIEF, FIELDS, UID, Held, event_id, is_own, uid_of
+from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.contracts.unforeseen import by_itself
 from beklijf.model.domain import Contact
 from beklijf.model.errors import Conflict, Exists, Missing, Refused
@@ -63,8 +64,8 @@ class GoogleCalendar:
     """All of an event is read right away: in the service's own calendar nearly everything is ours."""
 
     def __init__(self, settings: CalendarSettings, owner: str) -> None:
-        assert settings.google is not None
-        self.account = Account(settings.google, settings.deadline)
+        assert isinstance(settings.maker, CalendarByGoogle)
+        self.account = Account(settings.maker.login, settings.deadline)
         self._begin(Api(self.account, owner, name=settings.name), Contact(settings.organizer.name, owner.casefold()))
         self.target = f"google {owner} {settings.name}".rstrip()
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
+    from beklijf.backends.graph.settings import GraphLogin
     from beklijf.boundary.credentials import Secret
-    from beklijf.contracts.settings import GraphLogin, InboxSettings, MailSettings
     from beklijf.contracts.token import Token
     from beklijf.model.errors import BackendError
 
@@ -73,10 +73,9 @@ def tokens(login: GraphLogin, scope: str = "", *, limit: timedelta = DEADLINE) -
     return _Tokens(login, scope or _scope(login.url), limit)
 
 
-def mail_token(settings: MailSettings | InboxSettings) -> Token:
+def mail_token(login: GraphLogin, _user: str, *, limit: timedelta) -> Token:
     """Return where tokens for SMTP or IMAP come from."""
-    assert settings.graph is not None, "config gives the kind its login"
-    return tokens(settings.graph, mail_scope(settings.graph), limit=settings.deadline)
+    return tokens(login, mail_scope(login), limit=limit)
 
 
 def mail_scope(login: GraphLogin) -> str:

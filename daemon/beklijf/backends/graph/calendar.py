@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from beklijf.backends.graph import free_busy, from_json, to_json
 from beklijf.backends.graph.account import open_rest
 from beklijf.backends.graph.contents import READ, RIGHTS, Contents
+from beklijf.backends.graph.settings import CalendarByGraph
 from beklijf.backends.graph.to_json import Step
 from beklijf.backends.graph.wire import Wire, query
 from beklijf.model.errors import Conflict, Down, Exists, Missing, Refused, Transient
@@ -58,12 +59,12 @@ class GraphCalendar:
 
     def __init__(self, settings: CalendarSettings, owner: str, rest: Rest | None = None) -> None:
         """With *rest* it is a person's own calendar, behind the service's login: always their first one, never made."""
-        assert settings.graph is not None
+        assert isinstance(settings.maker, CalendarByGraph)
         self._settings = settings
         self._personal = rest is not None
-        self._wire = Wire(rest or open_rest(settings.graph, settings.deadline), owner)
+        self._wire = Wire(rest or open_rest(settings.maker.login, settings.deadline), owner)
         self._contents = Contents(self._wire, "" if self._personal else settings.name, personal=self._personal)
-        self.target = f"graph {owner} {settings.graph.url} {self._contents.name}".rstrip()
+        self.target = f"graph {owner} {settings.maker.login.url} {self._contents.name}".rstrip()
 
     may_schedule: bool | None = True
     """Exchange sends every invitation."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from beklijf.backends.graph.account import open_rest
+from beklijf.backends.graph.settings import InboxByGraph
 from beklijf.backends.rest import synced
 from beklijf.backends.rest.service import Reply, part_of, reply_of
 from beklijf.backends.rest.synced import PAGE, Page, Told
@@ -47,9 +48,9 @@ class GraphInbox:
 
     def __init__(self, settings: InboxSettings) -> None:
         """Open nothing yet."""
-        assert settings.graph is not None, "config gives the kind its login"
+        assert isinstance(settings.maker, InboxByGraph)
         self._settings = settings
-        self._rest = open_rest(settings.graph, settings.deadline)
+        self._rest = open_rest(settings.maker.login, settings.deadline)
         mailbox = ascii_address(settings.address)
         self._root = f"/users/{quote(mailbox, safe='@')}"
         self.target = f"{self._rest.called} mailbox {mailbox}"

@@ -21,6 +21,7 @@ from urllib.parse import quote
 import httpx
 
 from beklijf.backends.graph.account import open_rest
+from beklijf.backends.graph.settings import MailByGraph
 from beklijf.backends.rest.service import reply_of
 from beklijf.boundary.pace import Pace
 from beklijf.contracts.mailer import nothing
@@ -63,9 +64,9 @@ class GraphMailer:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Open nothing yet; ``sleep`` waits for our turn by the pace."""
-        assert settings.graph is not None, "config gives the kind its login"
+        assert isinstance(settings.maker, MailByGraph)
         self._sender = ascii_address(settings.sender.email)
-        self._rest = open_rest(settings.graph, settings.deadline)
+        self._rest = open_rest(settings.maker.login, settings.deadline)
         self.target = f"{self._rest.called} as {self._sender}"
         self._pace = Pace(settings.per_minute, clock=clock, sleep=sleep)
 

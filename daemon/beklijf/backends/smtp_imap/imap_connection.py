@@ -28,6 +28,7 @@ from imapclient.exceptions import (  # type: ignore[import-untyped]  # has annot
 )
 
 from beklijf.backends.smtp_imap.imap_wire import LARGEST_NUMBER, Client
+from beklijf.backends.smtp_imap.settings import InboxByImap
 from beklijf.backends.smtp_imap.xoauth2 import TokenLogin
 from beklijf.boundary import deadline
 from beklijf.boundary.credentials import quoted
@@ -74,8 +75,10 @@ class Connection:
     """Opened by the first `select`, and again by the next one after an error."""
 
     def __init__(self, settings: InboxSettings) -> None:
-        self.target = f"imap {settings.user} {settings.host}:{settings.port}"
-        self._settings = settings
+        assert isinstance(settings.maker, InboxByImap)
+        self._maker = maker = settings.maker
+        self.target = f"imap {maker.user} {maker.host}:{maker.port}"
+        self._limit = settings.deadline
         self._client: Client | None = None
         self._tokens: TokenLogin | None = None
 
@@ -93,7 +96,7 @@ class Connection:
     @contextmanager
     def _within(self, limit: timedelta | None, what: str) -> Iterator[None]:
         try:
-            with deadline.within(limit or self._settings.deadline, f"{self.target}: {what}"):
+            with deadline.within(limit or self._limit, f"{self.target}: {what}"):
                 yield
         except Transient:
             self.drop()
@@ -151,17 +154,17 @@ class Connection:
         """Say goodbye; a server that is gone already, or thinks about it, needs none."""
         if self._client is not None:
             with suppress(IMAPClientError, OSError, Transient):
-                self.ask("logout", limit=min(GOODBYE, self._settings.deadline))
+                self.ask("logout", limit=min(GOODBYE, self._limit))
         self.drop()
 
     def _open(self) -> None:
-        settings = self._settings
-        if settings.auth != "password" and self._tokens is None:
-            self._tokens = TokenLogin(settings, "inbox")
-        trust, host, implicit = trusting(settings.ca, "inbox"), host_name(ascii_domain(settings.host), "inbox"), settings.security == "tls"
-        net = settings.deadline.total_seconds()  # where no deadline reaches: in another thread
+        maker = self._maker
+        if maker.login is not None and self._tokens is None:
+            self._tokens = TokenLogin(maker.login, maker.user, "inbox", self._limit)
+        trust, host, implicit = trusting(maker.ca, "inbox"), host_name(ascii_domain(maker.host), "inbox"), maker.security == "tls"
+        net = self._limit.total_seconds()  # where no deadline reaches: in another thread
         with _readable():
-            client = Client(host, settings.port, ssl=implicit, ssl_context=trust if implicit else None, timeout=net)
+            client = Client(host, maker.port, ssl=implicit, ssl_context=trust if implicit else None, timeout=net)
         self._client = client  # what goes wrong from here on leaves a connection to close
         client.normalise_times = False
         if not implicit:
@@ -175,7 +178,7 @@ class Connection:
 
     def _log_in(self) -> None:
         """Log in by a mechanism that takes UTF-8; the plain LOGIN takes ASCII, and the library puts the user in it unquoted."""
-        user, password = self._settings.user, self._settings.password.reveal(user=self._settings.user) if self._settings.password else ""
+        user, password = self._maker.user, self._maker.password.reveal(user=self._maker.user) if self._maker.password else ""
         hint = "check [inbox] user and password; login by password may be switched off for this account"
         try:
             if self.ask("has_capability", "AUTH=PLAIN"):

@@ -33,6 +33,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.backends.smtp_imap.smtp_wire import Smtp, SmtpOverTls
 from beklijf.backends.smtp_imap.xoauth2 import SWITCHED_OFF, TokenLogin, is_switched_off
 from beklijf.boundary import deadline
@@ -77,8 +78,10 @@ class SmtpMailer:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Open nothing yet; ``sleep`` waits for our turn by the pace."""
-        self.target = f"smtp {settings.host}:{settings.port}"
-        self._settings = settings
+        assert isinstance(settings.maker, MailBySmtp)
+        self._maker = maker = settings.maker
+        self.target = f"smtp {maker.host}:{maker.port}"
+        self._limit = settings.deadline
         self._at_once = min(AT_ONCE, settings.deadline)
         self._pace = Pace(settings.per_minute, clock=clock, sleep=sleep)
         self._connection: Smtp | None = None
@@ -93,7 +96,7 @@ class SmtpMailer:
             self._expect(self._ask("NOOP", connection.noop), OK, "refused NOOP", Down)
             tls = connection.sock.version() if isinstance(connection.sock, ssl.SSLSocket) else None
         self.close()
-        return f"{self.target}: {tls}" + (f", logged in as {self._settings.user}" if self._settings.user else "")
+        return f"{self.target}: {tls}" + (f", logged in as {self._maker.user}" if self._maker.user else "")
 
     def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Send the message from its From address; returns when the server has answered the whole of it with 250."""
@@ -130,7 +133,7 @@ class SmtpMailer:
     def _ask(self, what: str, call: Callable[[], T], limit: timedelta | None = None) -> T:
         """Do one step within its time; when that is over, or the server is gone, so is the connection."""
         try:
-            with deadline.within(limit or self._settings.deadline, f"{self.target}: {what}"):
+            with deadline.within(limit or self._limit, f"{self.target}: {what}"):
                 return call()
         except (Transient, OSError):
             self._drop()
@@ -161,7 +164,7 @@ class SmtpMailer:
         arrived = f"; the message to {to} may have arrived all the same"
         try:
             with self._translated():
-                code, said = self._ask("the answer to the message", finish, self._settings.final_deadline)
+                code, said = self._ask("the answer to the message", finish, self._maker.final_deadline)
         except BackendError as error:
             raise Unanswered(f"{error}{arrived}", hint=error.hint) from error.__cause__
         if code // 10 != OK // 10 and code not in TEMPORARY and code not in PERMANENT:
@@ -171,27 +174,27 @@ class SmtpMailer:
 
     def _open(self) -> Smtp:
         """Connect, with TLS and logged in."""
-        settings = self._settings
-        if settings.auth != "password" and self._tokens is None:
-            self._tokens = TokenLogin(settings, "mail")
-        trust, host = trusting(settings.ca, "mail"), host_name(ascii_domain(settings.host), "mail")
+        maker = self._maker
+        if maker.login is not None and self._tokens is None:
+            self._tokens = TokenLogin(maker.login, maker.user, "mail", self._limit)
+        trust, host = trusting(maker.ca, "mail"), host_name(ascii_domain(maker.host), "mail")
         # a net where no deadline reaches: in another thread
-        timeout = max(settings.deadline, settings.final_deadline).total_seconds()
-        if settings.security == "tls":
-            connection: Smtp = SmtpOverTls(host, settings.port, timeout=timeout, context=trust)
+        timeout = max(self._limit, maker.final_deadline).total_seconds()
+        if maker.security == "tls":
+            connection: Smtp = SmtpOverTls(host, maker.port, timeout=timeout, context=trust)
         else:
-            connection = Smtp(host, settings.port, timeout=timeout)
+            connection = Smtp(host, maker.port, timeout=timeout)
         self._connection = connection
         self._expect(connection.ehlo(), OK, "refused EHLO", Down)
-        if settings.security == "starttls":
+        if maker.security == "starttls":
             if not connection.has_extn("starttls"):
                 raise Down(f"{self.target} offers no STARTTLS", hint='port 465 is for security = "tls", 587 for "starttls"')
             connection.starttls(context=trust)
             self._expect(connection.ehlo(), OK, "refused EHLO", Down)
         if self._tokens is not None:
             self._log_in_by_token(connection, self._tokens)
-        elif settings.user and settings.password:
-            self._log_in(connection, settings.user, settings.password.reveal(user=settings.user))
+        elif maker.user and maker.password:
+            self._log_in(connection, maker.user, maker.password.reveal(user=maker.user))
         return connection
 
     def _log_in(self, connection: Smtp, user: str, password: str) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.backends.extras import named, needed
-from beklijf.backends.registry import TOKENS
 from beklijf.boundary.credentials import remember
 
 if TYPE_CHECKING:
-    from beklijf.contracts.settings import InboxSettings, MailSettings
+    from datetime import timedelta
+
+    from beklijf.contracts.maker import Login
     from beklijf.contracts.token import Token
 
 SWITCHED_OFF = (
@@ -20,40 +21,28 @@ SWITCHED_OFF = (
     'or let mail go out by kind = "graph"'
 )
 
-_HINTS = {
-    ("graph", "mail"): "the application needs SMTP.SendAsApp with an administrator's consent",
-    ("graph", "inbox"): "the application needs IMAP.AccessAsApp with an administrator's consent",
-    ("google", "mail"): "user must be the address of a user of the Workspace, whom Gmail lets send by SMTP",
-    ("google", "inbox"): "user must be the address of a user of the Workspace, who has IMAP switched on in Gmail",
-}
-_AND_EXCHANGE = (
-    "a service principal in Exchange Online (New-ServicePrincipal, with the object id of the enterprise application), and the mailbox "
-    "(Add-MailboxPermission .. -AccessRights FullAccess)"
-)
-
 
 class TokenLogin:
     """One mailbox at one server; opening it costs nothing before the first token."""
 
-    def __init__(self, settings: MailSettings | InboxSettings, section: Literal["mail", "inbox"]) -> None:
-        """Take the login that ``auth`` names; raises ConfigError with the pip line when its extra is not installed."""
-        self.user = settings.user
-        self._vendor, self._section = settings.auth, section
-        with needed(settings.auth, where=f"{section}.auth"):
-            self._token: Token = named(TOKENS[settings.auth])(settings)
+    def __init__(self, login: Login, user: str, section: Literal["mail", "inbox"], limit: timedelta) -> None:
+        """Take whose login it is; raises ConfigError with the pip line when its extra is not installed."""
+        self.user = user
+        self._kind, self._section = login.kind, section
+        with needed(self._kind.name, where=f"{section}.auth"):
+            self._token: Token = named(self._kind.tokens)(login, user, limit=limit)
 
     def response(self, *, fresh: bool = False) -> bytes:
         """Return what is said to the server."""
         token = self._token(fresh=True) if fresh else self._token()
-        remember(f"token {self._vendor} {self.user}", token, user=self.user)
+        remember(f"token {self._kind.name} {self.user}", token, user=self.user)
         return f"user={self.user}\x01auth=Bearer {token}\x01\x01".encode()
 
     def hint(self, said: str) -> str:
         """Return what to do about a token that was taken nowhere, by the server's words."""
         if is_switched_off(said):
             return SWITCHED_OFF
-        right = _HINTS[self._vendor, self._section]
-        return f"{right}, {_AND_EXCHANGE}" if self._vendor == "graph" else right
+        return self._kind.rights_of_smtp if self._section == "mail" else self._kind.rights_of_imap
 
 
 def is_switched_off(said: str) -> bool:
