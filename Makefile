@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 MINUTES ?= 1
 
-.PHONY: run test test-full test-thorough check bench site clean
+.PHONY: run test test-full test-thorough house check bench site clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ test-full: $(VENV)/.developer      ## the same with servers from Debian packages
 test-thorough: $(VENV)/.developer  ## long searches, taken up where they were left: SEED=7 tries others, MINUTES=0.1 a tenth of the time
 	SEED=$(SEED) MINUTES=$(MINUTES) $(BIN)/python -m pytest -n 2 -m "thorough" tests/thorough
 	@sort -u -r var/thorough/report.txt
+
+house: $(VENV)/.developer          ## the unit tests without each maker in turn
+	PYTHONPATH=. $(BIN)/python tests/without.py
 
 check: $(VENV)/.developer          ## style, types, tests
 	$(BIN)/ruff check .

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.without import MAKERS, delete
 
 import beklijf
 
@@ -186,3 +189,27 @@ def test_a_folder_calendar_imports_no_vendor_backend() -> None:
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
     assert not {"caldav", "niquests", "exchangelib", "httpx", "msal", "google.auth", "requests", "smtplib"} & set(said.split())
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_maker_can_be_deleted_with_its_folder_and_its_name_in_the_registry(maker: str, tmp_path: Path) -> None:
+    """What is left imports, and a config of another kind loads; ``make house`` runs the tests that are left."""
+    shutil.copytree(PACKAGE, tmp_path / "daemon" / "beklijf", ignore=shutil.ignore_patterns("__pycache__"))
+    delete(maker, tmp_path)
+    left = sorted(f"beklijf.{name}" for name in MODULES if room(name) != f"backends.{maker}")
+    script = (
+        "import sys; from importlib import import_module; from pathlib import Path\n"
+        f"modules = [import_module(name) for name in {left}]\n"
+        "assert all(module.__file__.startswith(sys.argv[1]) for module in modules)\n"
+        f"from beklijf.config import load; print(load(Path({str(PACKAGE.parents[1] / 'config.example.toml')!r})).calendar.kind.name)"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "daemon")},
+    )
+
+    assert (said.stdout, said.stderr) == ("folder\n", "")
