@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 MINUTES ?= 1
+SIZES ?= 100 1000
+SHAPES ?= threes one
 
-.PHONY: run test test-full test-thorough house check bench site clean
+.PHONY: run test test-full test-thorough house check bench bench-ticks site clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +49,9 @@ check: $(VENV)/.developer          ## style, types, tests
 
 bench: $(VENV)/.developer          ## the measured claims of CONTRIBUTING
 	PYTHONPATH=. $(BIN)/python bench/run.py
+
+bench-ticks: $(VENV)/.developer    ## what a change costs, beside an older build: SIZES=10000 takes an hour a shape; SHAPES="sixes twice" are others
+	PYTHONPATH=. $(BIN)/python bench/run.py ticks --sizes $(SIZES) --shapes $(SHAPES)
 
 site: $(VENV)/.site                ## README and docs as HTML, in var/site; a link or an anchor that leads nowhere is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -25,7 +25,7 @@ class Cost:
         return Cost(self.wall + other.wall, self.cpu + other.cpu)
 
     def __str__(self) -> str:
-        return f"{_seconds(self.wall)} ({_seconds(self.cpu)} CPU)"
+        return f"{seconds(self.wall)} ({seconds(self.cpu)} CPU)"
 
 
 def timed(work: Callable[[], T]) -> tuple[T, Cost]:
@@ -41,8 +41,21 @@ def median_cost(costs: Iterable[Cost]) -> Cost:
 
 def peak_memory() -> int:
     """Return the most memory that this process ever had, in MB; ``ru_maxrss`` would count the parent's from before exec."""
+    return _memory("VmHWM")
+
+
+def resident_memory() -> int:
+    """Return how much memory this process has now, in MB."""
+    return _memory("VmRSS")
+
+
+def _memory(name: str) -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{name}:")) // 1024
+
+
+def seconds(value: float) -> str:
+    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
 def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]], *notes: str) -> None:
@@ -54,7 +67,3 @@ def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]
     for note in notes:
         print(f"\n{note}")
     print(flush=True)
-
-
-def _seconds(value: float) -> str:
-    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"

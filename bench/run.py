@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import commands
 import makers
 import scale
+import side_by_side
+import town
 import writing
 from measure import median_cost, print_table
 from tests.fakes.makers import MAKERS
@@ -26,18 +28,20 @@ if TYPE_CHECKING:
 
     from scale import Scale
 
-PARTS = ("scale", "writing", "makers", "commands")
+PARTS = ("scale", "writing", "makers", "commands", "whole")
+"""Of the default; ``ticks`` is run by its name, since it takes an hour for each shape at the largest size."""
 PATIENT = 1_000
 """Radicale reads a calendar that it doesn't know yet at some fifty events a second: beyond this size only Xandikos is asked."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"{', '.join(PARTS)}: these by default; or ticks")
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 1_000, 10_000], metavar="N", help="mentorships")
     parser.add_argument("--servers", nargs="*", default=["radicale", "xandikos"], help="default: both")
     parser.add_argument("--events", type=int, default=300, help="of a first write")
     parser.add_argument("--rounds", type=int, default=5, help="of a first write")
+    parser.add_argument("--shapes", nargs="+", default=list(town.SHAPES), choices=town.SHAPES, help="of ticks; default: all")
     chosen = parser.parse_args()
     machine = f"{platform.system()} {platform.release()}, {os.cpu_count()} CPUs"
     print(f"Python {platform.python_version()} on {machine}, load {os.getloadavg()[0]:.1f}", flush=True)
@@ -51,6 +55,10 @@ def main() -> None:
             _makers(folder, [size for size in chosen.sizes if size <= PATIENT])
         if "commands" in chosen.parts:
             _commands(folder / "example")
+        if "ticks" in chosen.parts:
+            side_by_side.ticks(folder / "ticks", chosen.sizes, chosen.shapes)
+        if "whole" in chosen.parts:
+            side_by_side.whole(folder / "whole", chosen.sizes)
 
 
 def _scale(folder: Path, sizes: Sequence[int], servers: Sequence[str]) -> None:
