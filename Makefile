@@ -6,6 +6,10 @@ SEED ?= 1
 MINUTES ?= 1
 SIZES ?= 100 1000
 SHAPES ?= threes one
+# Temporary files of the tests are in memory where there is room: what they wait for most is the disk.
+MEMORY := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 2>/dev/null && echo /dev/shm)
+TMPDIR ?= $(or $(MEMORY),/tmp)
+QUICK = TMPDIR=$(TMPDIR) $(BIN)/python -m pytest -n 2 -m "not full and not thorough"
 
 .PHONY: run test test-full test-thorough house check bench bench-ticks site clean
 
@@ -29,12 +33,13 @@ run: $(VENV)/.installed            ## the example, with dates near today, as a s
 	@exec $(BIN)/beklijf --config demo/config.toml run --demo
 
 test: $(VENV)/.developer           ## the tests, against real servers on loopback
-	$(BIN)/python -m pytest -n 2 -m "not full and not thorough"
+	$(QUICK)
 
 test-full: $(VENV)/.developer      ## the same with servers from Debian packages (root, mmdebstrap, systemd-container)
 	$(BIN)/python -m pytest -n 2 -m "not thorough"
 
 test-thorough: $(VENV)/.developer  ## long searches, taken up where they were left: SEED=7 tries others, MINUTES=0.1 a tenth of the time
+	$(BIN)/python -m pytest -n 2 -m "hypothesis" --hypothesis-profile=thorough
 	SEED=$(SEED) MINUTES=$(MINUTES) $(BIN)/python -m pytest -n 2 -m "thorough" tests/thorough
 	@sort -u -r var/thorough/report.txt
 
@@ -45,7 +50,7 @@ check: $(VENV)/.developer          ## style, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m "not full and not thorough"
+	$(QUICK)
 
 bench: $(VENV)/.developer          ## the measured claims of CONTRIBUTING
 	PYTHONPATH=. $(BIN)/python bench/run.py

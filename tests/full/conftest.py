@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.full.cyrus import ACCOUNTS, PACKAGES, PASSWORD, Cyrus, Serve
+from tests.full.machine import CONFIG, SYSTEMD, Machine, booted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 NEEDED = ("mmdebstrap", "unshare")
 
-sys.path.append(str(HERE.parents[1]))  # tests.contract: what is shown of every backend there is inherited here, for more servers
+sys.path.append(str(HERE.parents[1]))  # tests.backends: what is shown of every backend there is inherited here, for more servers
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +114,39 @@ def free_ports() -> Callable[[int], list[int]]:
             return [probe.getsockname()[1] for probe in probes]
 
     return find
+
+
+@pytest.fixture
+def cyrus(
+    debian: Callable[[str, str], Path],
+    serve: Serve,
+    free_ports: Callable[[int], list[int]],
+    tmp_path: Path,
+) -> Cyrus:
+    ports = free_ports(2)
+    users = [f"{name}:{PASSWORD}" for name in ACCOUNTS]
+    files = serve("cyrus.sh", debian("cyrus", PACKAGES), [*map(str, ports), *users], ports)
+    server = Cyrus(f"http://127.0.0.1:{ports[0]}", ports[1], files, tmp_path / "cyrus.log")
+    for name in ("mentor", "sanne", "karim", "dienst"):
+        server.join(name)
+    return server
+
+
+@pytest.fixture(scope="module")
+def machine(debian: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    root, lab = debian("systemd", SYSTEMD), tmp_path_factory.mktemp("machine")
+    with root.with_suffix(".busy").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one machine at a time runs on this root
+        yield from booted(root, lab)
+
+
+@pytest.fixture
+def running(machine: Machine) -> Machine:
+    """Start afresh on the good config, with a journal of its own."""
+    machine.run("systemctl", "stop", "beklijf")
+    machine.run("systemctl", "reset-failed", "beklijf", check=False)
+    machine.run("journalctl", "--rotate")
+    machine.run("journalctl", "--vacuum-time=1s")
+    machine.write("/etc/beklijf/config.toml", CONFIG)
+    machine.run("systemctl", "start", "beklijf")
+    return machine

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
-from tests.contract.test_answers import AMSTERDAM, press, propose
-from tests.contract.test_conversation_xandikos import (
+from tests.backends.people_contract import entry
+from tests.conversation import (
     ADDRESSES,
     BOTH,
     DAY,
@@ -33,9 +33,9 @@ from tests.contract.test_conversation_xandikos import (
     offers,
     on,
 )
-from tests.contract.test_people import entry
-from tests.contract.test_reconcile import KARIM, QUIET, SANNE
-from tests.full.test_cyrus import PASSWORD, Cyrus, _region, cyrus
+from tests.full.cyrus import PASSWORD, Cyrus, region_of
+from tests.mailroom import AMSTERDAM, press, propose
+from tests.town import KARIM, QUIET, SANNE
 
 from beklijf.model.conversation import Said
 from beklijf.rehearse import client_edits
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.full
-
-__all__ = ["cyrus"]  # a fixture
 
 
 @dataclass
@@ -78,7 +76,7 @@ class Account:
 
 @pytest.fixture
 def town(cyrus: Cyrus, tmp_path: Path) -> Iterator[Office]:
-    town = _region(cyrus, tmp_path, "mentor")
+    town = region_of(cyrus, tmp_path, "mentor")
     for name in ("cur", "new", "tmp"):
         (tmp_path / "inbox" / name).mkdir(parents=True)
     made = Office(
@@ -465,7 +463,7 @@ class Home(Office):
 @pytest.fixture
 def home(cyrus: Cyrus, tmp_path: Path) -> Iterator[Home]:
     let_in(cyrus, "sanne")
-    town = _region(cyrus, tmp_path, "mentor")
+    town = region_of(cyrus, tmp_path, "mentor")
     sanne = Account(cyrus, "sanne")
 
     def own(href: str) -> str:

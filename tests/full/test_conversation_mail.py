@@ -33,12 +33,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import icalendar
 import pytest
 import recurring_ical_events
-from tests.contract.conftest import radicale
-from tests.contract.test_answers import AMSTERDAM, COORDINATOR, ORGANIZER, _said, link, links, said
-from tests.contract.test_inbox import listening
-from tests.contract.test_mailers import certificates
-from tests.contract.test_reconcile import KARIM, QUIET, SANNE, Town, Wording, _caldav, _calendar_part
-from tests.full.test_postfix import PACKAGES
+from tests.backends.smtp_imap.wire import listening
+from tests.full.postfix import PACKAGES
+from tests.mailroom import AMSTERDAM, COORDINATOR, ORGANIZER, gist, link, links, said
+from tests.town import KARIM, QUIET, SANNE, Town, Wording, caldav_town, itip_part
 
 from beklijf.mime.messages import parse
 from beklijf.model import canonical
@@ -49,13 +47,13 @@ from beklijf.service import clock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.contract.test_mailers import Certificates
-    from tests.contract.test_reconcile import Server
-    from tests.full.test_postfix import Serve
+    from tests.caldav_servers import Server
+    from tests.certificates import Certificates
+    from tests.full.postfix import Serve
+
 
 pytestmark = pytest.mark.full
 
-__all__ = ["certificates", "radicale"]  # fixtures
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 PASSWORD, SERVICE_PASSWORD = "welkom in 2026", "gehéim wachtwoord"
@@ -185,13 +183,13 @@ class Account:
         return self._invitation(item)[1]
 
     def _invitation(self, item: str) -> tuple[EmailMessage, Any]:
-        requests = [(mail, text) for mail in self.kept if "METHOD:REQUEST" in (text := _calendar_part(mail))]
+        requests = [(mail, text) for mail in self.kept if "METHOD:REQUEST" in (text := itip_part(mail))]
         events = [(mail, event) for mail, text in requests for event in icalendar.Calendar.from_ical(text).walk("VEVENT")]
         return [each for each in events if "RECURRENCE-ID" not in each[1] and ("RRULE" in each[1]) is (item == "series")][-1]
 
     def letter(self) -> EmailMessage:
         """Return the last mail that is no invitation."""
-        return [mail for mail in self.kept if not _calendar_part(mail)][-1]
+        return [mail for mail in self.kept if not itip_part(mail)][-1]
 
     def write(self, subject: str, text: str, **headers: str) -> None:
         self.post.send(self.name, self.mail(subject, text, **headers))
@@ -317,7 +315,7 @@ class City(Town):
     def got(self) -> list[tuple[str, str]]:
         """Return who got what since the last look: a method of iTIP with its meeting, or the first words of a subject."""
         self.post.carried()
-        return sorted((account.name, _said(mail)) for account in self.people.values() for mail in account.news())
+        return sorted((account.name, gist(mail)) for account in self.people.values() for mail in account.news())
 
     def move(self, item: str, meeting: datetime | None, by: timedelta) -> None:
         """Move it in the service's calendar, as the program of somebody with access to it does."""
@@ -414,7 +412,7 @@ def post(
 
 @pytest.fixture
 def city(post: Posthouse, radicale: Server, tmp_path: Path) -> Iterator[City]:
-    town = _caldav(tmp_path, radicale)
+    town = caldav_town(tmp_path, radicale)
     made = City(
         folder=tmp_path,
         calendar=town.calendar,

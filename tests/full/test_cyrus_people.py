@@ -12,23 +12,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.test_calendars import declining
-from tests.contract.test_people import (
+from tests.backends.examples import declining
+from tests.backends.people_contract import (
     KARIM,
     ORGANIZER,
     STAMP,
     BusyContract,
     OwnersContract,
     Village,
-    _requests,
     at,
     create,
     meeting,
     person,
+    requests_sent,
     series,
     utc,
 )
-from tests.full.test_cyrus import PACKAGES, PASSWORD, Cyrus, Serve
+from tests.full.cyrus import PACKAGES, PASSWORD, Cyrus, Serve
 
 from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.backends.per_person.calendar import Owners
@@ -124,7 +124,7 @@ def village(cyrus: Cyrus, tmp_path: Path) -> Iterator[Village]:
         leave=lambda whose: share(cyrus, _name(whose), ""),
         come_back=come_back,
         place=lambda whose, name: own(whose, f"{name}.ics"),
-        requests=lambda calendar: _requests(calendar._service),
+        requests=lambda calendar: requests_sent(calendar._service),
     )
     for calendar in calendars:
         calendar.close()
@@ -272,7 +272,7 @@ def test_answers_wait_in_the_inbox_until_they_are_taken_out(cyrus: Cyrus, tmp_pa
         assert {each.message.uid for each in waiting} == {stored.event.uid}
         for each in waiting:
             calendar.take(each)
-        before = _requests(calendar)
+        before = requests_sent(calendar)
         assert calendar.waiting() == ()
-        assert _requests(calendar) - before == 1
+        assert requests_sent(calendar) - before == 1
         assert calendar.fetch(stored.href).single_answers[utc("2027-03-16")] == {KARIM.email: "DECLINED"}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
-from tests.contract.test_inbox import InboxContract, Mailbox, WireContract, listening
-from tests.contract.test_mailers import certificates
+from tests.backends.inbox_contract import InboxContract
+from tests.backends.smtp_imap.wire import Mailbox, WireContract, listening
 
 from beklijf.backends.smtp_imap.settings import InboxByImap
 from beklijf.boundary.credentials import Secret
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.contract.test_inbox import Box
-    from tests.contract.test_mailers import Certificates
+    from tests.backends.inbox_contract import Box
+    from tests.certificates import Certificates
+
 
 pytestmark = pytest.mark.full
 
-__all__ = ["certificates"]  # a fixture
 
 PACKAGES = "postfix,dovecot-imapd,dovecot-lmtpd"
 PASSWORD = "gehéim wachtwoord"

@@ -7,12 +7,14 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import pytest
-from tests.contract.test_mailers import certificates, letter, mailing
-from tests.contract.test_reconcile import INVITED, KARIM, SANNE, WELCOME, Town, Wording
+from tests.backends.mailer_contract import letter
+from tests.backends.smtp_imap.office import mailing
 from tests.fakes.settings import said_to, with_maker
+from tests.full.postfix import PACKAGES, Serve
+from tests.town import INVITED, KARIM, SANNE, WELCOME, Town, Wording
 
 from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.boundary.credentials import Secret
@@ -26,23 +28,16 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
-    from tests.contract.test_mailers import Certificates
+    from tests.certificates import Certificates
+
 
 pytestmark = pytest.mark.full
 
-__all__ = ["certificates"]  # a fixture
 
-PACKAGES = "postfix,dovecot-imapd,dovecot-lmtpd"
 PASSWORD = "gehéim wachtwoord"
 ACCOUNTS = ("mentor", "sanne", "karim")
 SENDER = "mentor@voorbeeld.example"
 LATER = "sanne@defer.test"
-
-
-class Serve(Protocol):
-    """What ``conftest`` gives to run a server."""
-
-    def __call__(self, script: str, root: Path, arguments: list[str], ports: list[int]) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)

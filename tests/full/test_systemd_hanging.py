@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.test_mailers import certificates
 from tests.full.hanging import caldav, hanging, imap, smtp
-from tests.full.test_systemd import CONFIG, Machine, machine, pytestmark, running, until
+from tests.full.machine import CONFIG, NEEDS, Machine, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.test_mailers import Certificates
+    from tests.certificates import Certificates
     from tests.full.hanging import Talk
 
-__all__ = ["certificates", "machine", "pytestmark", "running"]  # fixtures, and when they can be had
+
+pytestmark = NEEDS
 
 FOLDER_CALENDAR = 'kind = "folder"\npath = "/var/lib/beklijf/calendars"'
 FOLDER_MAIL = 'kind = "folder"\npath = "/var/lib/beklijf/outbox"'

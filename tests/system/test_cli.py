@@ -37,20 +37,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return tmp_path
 
 
-@pytest.fixture
-def running(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """Return the folder of an installation that has been at work for some days, so that there are events."""
-    tick_until_now(folder)
-    capsys.readouterr()
-    return folder
-
-
-def tick_until_now(folder: Path) -> None:
-    with opened(config.load(folder / "config.toml")) as engine:
-        for days in range(6, -1, -1):
-            engine.tick(service.clock() - timedelta(days=days))
-
-
 def due(folder: Path) -> None:
     """Let letters and invitations be due now, whatever day and hour this runs: everybody joined some days ago, and always works."""
     edit(folder, 'holidays = "NL"', 'holidays = ""')

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.system.test_holds import BEGIN, DAY, Town, Words
+from tests.system.town import BEGIN, DAY, Town, Words
 
 from beklijf.ledger import Ledger, Trouble, stamp
 from beklijf.ledger.holds import HoldKind
@@ -29,16 +31,25 @@ OVER = datetime(2027, 8, 1, 8, tzinfo=UTC)
 SAID = ("heard", "goal", "token", "pause")
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    """Return an installation in which things were said, and a mail was filed."""
-    made = Town(tmp_path, words=Words(more=LISTENING, people=1000))
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """Return an installation in which things were said, and a mail was filed; each test goes on with a copy."""
+    made = Town(tmp_path_factory.mktemp("lived"), words=Words(more=LISTENING, people=1000))
     with closing(made.stack):
         made.start()
         for _ in made.until(BEGIN + 14 * DAY):
             pass
         say_something(made)
         made.tick()
+    return made
+
+
+@pytest.fixture
+def town(tmp_path: Path, lived: Town) -> Iterator[Town]:
+    shutil.copytree(lived.folder, tmp_path, dirs_exist_ok=True)
+    made = Town(tmp_path, words=replace(lived.words), now=lived.now)
+    with closing(made.stack):
+        made.start()
         yield made
 
 

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
-from tests.system.test_machine import AMSTERDAM, CALENDAR_FAULTS, DAYS, MAIL_FAULTS, MENTEES, MENTORS, Faults, Machine, Post
+from tests.system.machine import AMSTERDAM, CALENDAR_FAULTS, DAYS, MAIL_FAULTS, MENTEES, MENTORS, Faults, Machine, Post
 
 from beklijf.backends.folder.inbox import FolderInbox
 from beklijf.decide import merge
@@ -426,11 +426,10 @@ def _place(place: str) -> str:
 
 TestAnswering = Answering.TestCase
 TestAnswering.settings = settings(
-    max_examples=15,
+    max_examples=settings().max_examples // 5,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize=True,
+    derandomize=settings.get_current_profile_name() == "quick",
     database=None,
 )
 

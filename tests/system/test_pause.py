@@ -11,7 +11,6 @@ from email.policy import default
 from typing import TYPE_CHECKING
 
 import icalendar
-import pytest
 import recurring_ical_events
 
 from beklijf import cli, config, service
@@ -20,21 +19,11 @@ from beklijf.tick.wiring import opened
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from beklijf.model.conversation import Pause
 
 KARIM, SANNE = "karim.bakker@voorbeeld.example", "sanne.devries@voorbeeld.example"
-
-
-@pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    """Return the folder of an installation that has been at work for some days, so that there are events."""
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["init"]) == 0
-    with opened(config.load(tmp_path / "config.toml")) as engine:
-        for days in range(6, -1, -1):
-            engine.tick(service.clock() - timedelta(days=days))
-    capsys.readouterr()
-    return tmp_path
 
 
 def pauses(folder: Path) -> list[Pause]:

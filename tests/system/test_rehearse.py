@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import mailbox
 import socket
+from contextlib import redirect_stdout
 from datetime import datetime
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import icalendar
@@ -29,6 +31,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the example was rehearsed once, with what was said of it as JSON."""
+    folder = tmp_path_factory.mktemp("rehearsed")
+    write(folder, TODAY)
+    said = StringIO()
+    with redirect_stdout(said):
+        assert cli.main(["--config", str(folder / "config.toml"), "rehearse", "--into", str(folder / "new"), "--json"]) == 0
+    (folder / "said.json").write_text(said.getvalue(), encoding="utf-8")
+    return folder
+
+
 def write(folder: Path, today: date) -> None:
     init.write_example(folder, today)
 
@@ -49,12 +63,9 @@ def test_a_rehearsal_leaves_calendars_and_a_maildir_and_nothing_else(folder: Pat
     assert not (folder / "var").exists()
 
 
-def test_the_json_of_a_rehearsal_has_steps_in_order_that_tell_a_whole_track(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    del folder
+def test_the_json_of_a_rehearsal_has_steps_in_order_that_tell_a_whole_track(rehearsed: Path) -> None:
+    found = json.loads((rehearsed / "said.json").read_text(encoding="utf-8"))
 
-    assert cli.main(["rehearse", "--into", "new", "--json"]) == 0
-
-    found = json.loads(capsys.readouterr().out)
     assert found.keys() == {"steps"}
     assert {frozenset(step) for step in found["steps"]} == {frozenset({"now", "heard", "changes"})}
     assert all(step["heard"] == [] for step in found["steps"])
@@ -69,17 +80,14 @@ def test_the_json_of_a_rehearsal_has_steps_in_order_that_tell_a_whole_track(fold
     assert {change["kind"] for change in changes} == {"letter", "meeting", "series", "reminder"}
 
 
-def test_a_rehearsal_is_the_same_each_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["rehearse", "--into", "one", "--json"])
-    first = capsys.readouterr().out
-    cli.main(["rehearse", "--into", "two", "--json"])
-    second = capsys.readouterr().out
+def test_a_rehearsal_is_the_same_each_time(folder: Path, rehearsed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["rehearse", "--into", "new", "--json"])
 
-    def contents(name: str) -> dict[str, bytes]:
-        return {str(path.relative_to(folder / name)): path.read_bytes() for path in (folder / name).rglob("*.ics")}
+    def contents(folder: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.ics")}
 
-    assert first == second
-    assert contents("one") == contents("two")
+    assert capsys.readouterr().out == (rehearsed / "said.json").read_text(encoding="utf-8")
+    assert contents(folder / "new") == contents(rehearsed / "new")
 
 
 def test_an_earlier_rehearsal_is_replaced_and_any_other_folder_is_left_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system.waiting import DEADLINE, until
 
 from beklijf.ledger.locks import locked
 from beklijf.service import pause
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-DEADLINE = 30.0
-"""Seconds until a test gives up; everything here takes far less."""
 
 WEDNESDAY = datetime(2026, 12, 2, 10, 30, tzinfo=UTC)
 """Thirteen days before the first session: the welcome letters are due, and the invitations the morning after."""
@@ -163,13 +162,6 @@ def start(place: Place) -> Iterator[Callable[..., Service]]:
         service.process.kill()
         service.process.wait()
         service.notified.close()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 # -- ready, work, stop -------------------------------------------------------------------------------------------------

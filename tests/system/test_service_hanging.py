@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.test_mailers import PASSWORD, certificates
 from tests.fakes.scripted import HANG, IMAP_HEALTHY, SMTP_HEALTHY, Answer, Script, following, imap, smtp
-from tests.system.test_service import until
+from tests.imap_server import PASSWORD
+from tests.system.waiting import until
 
 from beklijf.ledger import Ledger
 from beklijf.ledger.outbox import Outbox
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from tests.contract.test_mailers import Certificates
+    from tests.certificates import Certificates
 
-__all__ = ["certificates"]  # fixtures
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 

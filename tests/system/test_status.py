@@ -8,27 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import icalendar
-import pytest
 
-from beklijf import cli, config, service
+from beklijf import cli, config
 from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 MENTORSHIP = "coachend-leidinggeven/sanne.devries@voorbeeld.example"
-
-
-@pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    """Return the folder of an installation that has been at work for some days, so that there are events."""
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["init"]) == 0
-    with opened(config.load(tmp_path / "config.toml")) as engine:
-        for days in range(6, -1, -1):
-            engine.tick(service.clock() - timedelta(days=days))
-    capsys.readouterr()
-    return tmp_path
 
 
 def event_file(folder: Path, item: str) -> Path:

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,3 +63,7 @@ class Campaign:
         text = json.dumps({"counted": self.counted, "case": self.case, "found": self.found})
         self._path.with_suffix(".tmp").write_text(text, encoding="utf-8")
         self._path.with_suffix(".tmp").replace(self._path)
+
+
+class Begin(Protocol):
+    def __call__(self, name: str, *, wanted: int, minutes: float) -> Campaign: ...

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.thorough.campaign import Campaign
+from tests.caldav_servers import open_radicale
+from tests.system.office import opened_office
+from tests.thorough.campaign import Begin, Campaign
 from tests.thorough.children import Nursery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.system.office import Office
+
 ROOT = Path(__file__).parents[2]
-
-
-class Begin(Protocol):
-    def __call__(self, name: str, *, wanted: int, minutes: float) -> Campaign: ...
 
 
 @pytest.fixture
@@ -43,3 +43,13 @@ def nursery() -> Iterator[Nursery]:
     made = Nursery()
     yield made
     made.close()
+
+
+@pytest.fixture
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    yield from opened_office(tmp_path_factory.mktemp("office"))
+
+
+@pytest.fixture(scope="session")
+def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from open_radicale(tmp_path_factory.mktemp("radicale"))

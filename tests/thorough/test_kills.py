@@ -22,8 +22,7 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
-from tests.system.conftest import office, radicale
-from tests.system.test_kill import Town, Words, _read, _told, answers
+from tests.system.story import Town, Words, answers, itip_of, letter_of
 
 from beklijf import config
 from beklijf.mime.messages import parse
@@ -35,12 +34,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from tests.system.conftest import Office
-    from tests.thorough.conftest import Begin
+    from tests.system.office import Office
+    from tests.thorough.campaign import Begin
 
     from beklijf.ledger import Row
 
-__all__ = ["office", "radicale"]  # fixtures
 
 pytestmark = pytest.mark.thorough
 
@@ -259,7 +257,7 @@ def end_of(town: Town, office: Office) -> tuple[End, int]:
         pauses, waiting = engine.conversation.pauses(), tuple(mail.name for mail in engine.outbox.open_mails())
     assert {each.event.uid for each in stored} == {uid for uid, row in rows.items() if row.state == "live"}
     first = {taken.message_id: parse(taken.content) for taken in reversed(office.post.taken)}
-    mails = [_told(mail) or _read(mail) for mail in first.values()]
+    mails = [itip_of(mail) or letter_of(mail) for mail in first.values()]
     events = {each.event.uid: canonical.dump(each.event) for each in stored}
     return End(events, Counter(_without_plan_id(mails)), heard, pauses, waiting), len(office.post.taken) - len(first)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.system.test_kill import WELCOME, Town, maildir, story
+from tests.system.story import WELCOME, Town, maildir, story
 from tests.thorough.garbling import garbled_mail
 
 from beklijf import config
@@ -22,8 +22,8 @@ from beklijf.tick.wiring import opened
 if TYPE_CHECKING:
     from random import Random
 
+    from tests.thorough.campaign import Begin
     from tests.thorough.children import Nursery
-    from tests.thorough.conftest import Begin
 
 pytestmark = pytest.mark.thorough
 

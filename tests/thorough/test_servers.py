@@ -19,14 +19,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiosmtpd.controller import Controller
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # has annotations, but doesn't say so (no py.typed)
-from tests.contract.conftest import free_port
-from tests.contract.test_inbox import certificates, password, pymap
-from tests.contract.test_mailers import PASSWORD
+from tests.caldav_servers import free_port
 from tests.fakes.company import Company
 from tests.fakes.makers import MAKERS, ORGANIZER
-from tests.fakes.tokens import Pair
-from tests.system.conftest import radicale
-from tests.system.test_kill import Town, _read, _told, maildir, story
+from tests.imap_server import PASSWORD
+from tests.system.story import Town, itip_of, letter_of, maildir, story
 from tests.thorough.lines import http_line, text_line
 
 from beklijf import config
@@ -40,12 +37,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from tests.contract.test_mailers import Certificates
+    from tests.certificates import Certificates
+    from tests.fakes.tokens import Pair
+    from tests.thorough.campaign import Begin
     from tests.thorough.children import Nursery
-    from tests.thorough.conftest import Begin
     from tests.thorough.lines import Line
 
-__all__ = ["certificates", "password", "pymap", "radicale"]  # fixtures
 
 pytestmark = pytest.mark.thorough
 
@@ -127,7 +124,7 @@ def end_of(place: Place) -> End:
     events = [(rows[each.event.uid].ref if each.event.uid in rows else "", each.event) for each in stored]
     mails = dict(place.mails(town))
     twice = sum(Counter(name for name, _ in place.mails(town)).values()) - len(mails)
-    told = Counter(_told(mail) or _read(mail) for mail in mails.values() if str(mail["To"]).startswith(("mentee", "mentor")))
+    told = Counter(itip_of(mail) or letter_of(mail) for mail in mails.values() if str(mail["To"]).startswith(("mentee", "mentor")))
     log = town.log()
     return End(
         events={ref: (canonical.meetings(event), event.place, event.people, event.title) for ref, event in events},
@@ -315,8 +312,3 @@ def test_makers_servers(tmp_path: Path, nursery: Nursery, begin: Begin, kind: st
 @pytest.fixture(params=MAKERS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def pair() -> Pair:
-    return Pair.made()

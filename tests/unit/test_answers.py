@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from beklijf.mime import envelopes, leaves
@@ -589,7 +589,6 @@ def from_outside(content: bytes) -> bytes:
 
 
 @given(content=st.one_of(spoilt(), st.binary(max_size=2_000)), cut=st.booleans())
-@settings(max_examples=300, deadline=None)
 def test_no_mail_whatever_stops_a_tick(content: bytes, cut: bool) -> None:
     found = verdict(content, cut=cut)
 
@@ -598,7 +597,6 @@ def test_no_mail_whatever_stops_a_tick(content: bytes, cut: bool) -> None:
 
 
 @given(content=spoilt())
-@settings(max_examples=300, deadline=None)
 def test_nobody_outside_answers_proposes_or_asks_for_anybody(content: bytes) -> None:
     found = judge(reader.read(from_outside(content)), KNOWN)
 
@@ -606,7 +604,6 @@ def test_nobody_outside_answers_proposes_or_asks_for_anybody(content: bytes) -> 
 
 
 @given(content=spoilt())
-@settings(max_examples=200, deadline=None)
 def test_whoever_is_named_is_known_or_wrote_from_the_organisation(content: bytes) -> None:
     mail = reader.read(content)
 
@@ -630,7 +627,6 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_siz
 
 
 @given(words=WORDS, method=st.sampled_from(["REPLY", "COUNTER", "REFRESH", "REQUEST"]), who=st.sampled_from([KARIM, ALIAS, OUTSIDE]))
-@settings(deadline=None)
 def test_nothing_of_what_people_write_leaves_but_a_goal(words: str, method: str, who: str) -> None:
     lines = [f"{name}:{words}" for name in ("SUMMARY", "DESCRIPTION", "COMMENT", "LOCATION", "X-ALT-DESC", "CONTACT")]
     calendar = "\r\n".join(

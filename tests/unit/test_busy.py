@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.test_planning import (
+from tests.unit.programme import (
     AMSTERDAM,
     KARIM,
     KEY,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.test_planning import KARIM, KEY, ORGANISATION, SANNE, SOMEBODY, item, plan, training
+from tests.unit.programme import KARIM, KEY, ORGANISATION, SANNE, SOMEBODY, item, plan, training
 
 from beklijf.decide import merge
 from beklijf.model import canonical

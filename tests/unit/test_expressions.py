@@ -138,11 +138,12 @@ def all_uses() -> list[Use]:
 
 def judged(uses: list[Use]) -> list[str]:
     """Return recheck's word on each: linear, safe (no repetition that counts), or why not."""
+    spelt = sorted({tuple(use.spelt()) for use in uses})  # many a name stands for the same
     bundle = resources.files("redos_linter").joinpath("recheck.bundle.js")
     deno = Path(sysconfig.get_path("scripts"), "deno")
     run = subprocess.run(
         [deno, "run", "--no-remote", "--allow-read", "--allow-env", JUDGE, Path(str(bundle)).as_uri()],
-        input=json.dumps([use.spelt() for use in uses]),
+        input=json.dumps(spelt),
         capture_output=True,
         text=True,
         check=False,
@@ -150,8 +151,8 @@ def judged(uses: list[Use]) -> list[str]:
     )
     assert run.returncode == 0, run.stderr
     result: list[str] = json.loads(run.stdout)
-    assert len(result) == len(uses)
-    return result
+    words = dict(zip(spelt, result, strict=True))
+    return [words[tuple(use.spelt())] for use in uses]
 
 
 CANARIES = {

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.test_planning_properties import HOLIDAYS, busy_worlds, days, fed_back, worlds
+from tests.unit.random_programmes import HOLIDAYS, SLOW, busy_worlds, days, fed_back, worlds
 
 from beklijf.model.conversation import Heard, History, Pause, Said
 from beklijf.model.domain import Ref
@@ -16,9 +16,7 @@ from beklijf.planning import plan_tracks
 from beklijf.planning.groups import Planner, whose_group
 
 if TYPE_CHECKING:
-    from tests.unit.test_planning_properties import World
-
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    from tests.unit.random_programmes import World
 
 
 @st.composite

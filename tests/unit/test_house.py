@@ -22,8 +22,9 @@ import beklijf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parents[2]
 PACKAGE = Path(beklijf.__file__).parent
-TABLE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8").partition("| room |")[2].partition("\n\n")[0]
+TABLE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("| room |")[2].partition("\n\n")[0]
 ROOMS = {
     room: (may.split(), int(lines.replace(",", "")))
     for room, may, lines in re.findall(r"^\| `([\w.]+)` \|[^|]*\| ([^|]+?) \| ([\d,]+) \|$", TABLE, re.MULTILINE)
@@ -213,3 +214,12 @@ def test_a_maker_can_be_deleted_with_its_folder_and_its_name_in_the_registry(mak
     )
 
     assert (said.stdout, said.stderr) == ("folder\n", "")
+
+
+def test_no_module_imports_from_a_test() -> None:
+    """What tests share stands in modules of its own, and fixtures in ``conftest.py``: a test can be changed without the others."""
+    paths = [path for folder in ("tests", "bench") for path in (ROOT / folder).rglob("*.py")]
+
+    named = {path.relative_to(ROOT).as_posix(): {*_imported(ast.parse(path.read_text(encoding="utf-8")))} for path in paths}
+    taken = {path: sorted(name for name in names if re.search(r"(^|\.)(test_\w+|conftest)\b", name)) for path, names in named.items()}
+    assert {path: names for path, names in taken.items() if names} == {}

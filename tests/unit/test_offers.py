@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from tests.unit.test_planning import (
+from tests.unit.programme import (
     AMSTERDAM,
     FRI,
     KARIM,

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.test_planning import (
+from tests.unit.programme import (
     AMSTERDAM,
     GOALS,
     KARIM,

@@ -14,7 +14,7 @@ from itertools import count, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2 import BytecodeCache, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.ext import Extension
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -31,6 +31,9 @@ from beklijf.model.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+    from types import CodeType
+
+    from jinja2.bccache import Bucket
 
     from beklijf.letters.template_values import Value, Values
     from beklijf.model.conversation import Offer
@@ -77,6 +80,24 @@ class WholeLines(Extension):
         return "\n".join(line if ALONE.fullmatch(line) else AT_END.sub(r"+\1", line) for line in source.split("\n"))
 
 
+class Compiled(BytecodeCache):
+    """Templates as this process compiled them, by their file and text: who reads them again compiles only what changed."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, CodeType | None]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        checksum, code = self.kept.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.checksum, bucket.code
+
+
+COMPILED = Compiled()
+
+
 class Letters:
     """The texts of one installation; templates are read once, so that a half-saved edit waits for a reload."""
 
@@ -92,6 +113,7 @@ class Letters:
             lstrip_blocks=True,
             auto_reload=False,
             cache_size=-1,
+            bytecode_cache=COMPILED,
             autoescape=lambda name: bool(name and name.endswith(".html.j2")),
             extensions=[WholeLines],
         )

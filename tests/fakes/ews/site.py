@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.contract.test_calendars import KARIM, NOOR, ORGANIZER, OWNER, SANNE, STAMP, World
+from tests.backends.calendar_contract import World
+from tests.backends.examples import KARIM, NOOR, ORGANIZER, OWNER, SANNE, STAMP
 from tests.fakes import programs
 from tests.fakes.company import Company, Entry, Guest
 from tests.fakes.ews import items
