@@ -567,9 +567,11 @@ def test_an_error_of_the_system_that_names_no_file_is_not_the_outputs(folder: Pa
 
 
 def test_ctrl_c_ends_a_long_command_quietly(folder: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background of a shell have it ignored
     process = subprocess.Popen(
         [sys.executable, "-m", "beklijf", "rehearse", "--into", "new"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 30
     while not (folder / "new/outbox").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
