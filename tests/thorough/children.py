@@ -27,6 +27,7 @@ import dataclasses, json, logging, os, resource, signal, sys, traceback
 from datetime import datetime, timedelta
 from pathlib import Path
 from beklijf import config
+from beklijf.backends.smtp_imap.settings import MailBySmtp
 from beklijf.tick.wiring import opened
 import beklijf.backends.caldav.calendar, beklijf.backends.folder.calendar, beklijf.backends.folder.mailer
 import beklijf.backends.smtp_imap.inbox, beklijf.backends.smtp_imap.mailer
@@ -36,7 +37,10 @@ def tick(job):
     limit = timedelta(seconds=job["deadline"])
     read = config.load(Path(job["config"]))
     calendar = dataclasses.replace(read.calendar, deadline=limit)
-    mail = dataclasses.replace(read.mail, deadline=limit, final_deadline=limit)
+    maker = read.mail.maker
+    if isinstance(maker, MailBySmtp):
+        maker = dataclasses.replace(maker, final_deadline=limit)
+    mail = dataclasses.replace(read.mail, deadline=limit, maker=maker)
     inbox = None if read.inbox is None else dataclasses.replace(read.inbox, deadline=limit)
     with opened(dataclasses.replace(read, calendar=calendar, mail=mail, inbox=inbox)) as engine:
         outcome = engine.tick(datetime.fromisoformat(job["now"]), patient=job["patient"])
