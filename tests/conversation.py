@@ -202,7 +202,7 @@ class Office(Town):
     def heard(self) -> dict[tuple[str, str, str], Said]:
         """Return what the ledger holds of answers to what is live, by item, meeting and person."""
         live = {row.uid: _item(row.ref) for row in self.engine.ledger.rows().values() if row.state == "live"}
-        [history] = self.engine.conversation.histories(self.engine.taker.addresses()).values()
+        [history] = self.engine.conversation.histories(self.engine.config.addresses).values()
         return {
             (live[uid], f"{place:%Y-%m-%d}" if place else "", person.partition("@")[0]): answer.said
             for (uid, place, person), answer in history.answers().items()

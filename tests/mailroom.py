@@ -157,7 +157,7 @@ def gist(mail: EmailMessage) -> str:
 
 def said(town: Town) -> dict[tuple[str, str, str], Said]:
     """Return everybody's answer to each item, by item, meeting and person."""
-    histories = town.engine.conversation.histories(town.engine.taker.addresses())
+    histories = town.engine.conversation.histories(town.engine.config.addresses)
     return {
         (answer.ref.rpartition("/")[2], f"{place:%Y-%m-%d}" if place else "", person.partition("@")[0]): answer.said
         for history in histories.values()

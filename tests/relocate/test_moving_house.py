@@ -137,7 +137,7 @@ def answers(town: Town) -> list[tuple[str, str, str, datetime]]:
     """Return who answered what to which event when."""
     return [
         (heard.uid, heard.said, heard.who, heard.at)
-        for history in town.engine.conversation.histories(town.engine.taker.addresses()).values()
+        for history in town.engine.conversation.histories(town.engine.config.addresses).values()
         for heard in history.heard
         if heard.who
     ]

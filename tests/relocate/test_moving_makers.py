@@ -202,7 +202,7 @@ class Crossing(Firm):
 
     def answers(self) -> set[tuple[datetime | None, str, Said]]:
         """Return what people answered to the series, under whichever invitation."""
-        [history] = self.engine.conversation.histories(self.engine.taker.addresses()).values()
+        [history] = self.engine.conversation.histories(self.engine.config.addresses).values()
         return {(place, person, heard.said) for (_, place, person), heard in history.answers().items()}
 
 
@@ -450,7 +450,7 @@ def batches(tmp_path: Path, pair: Pair) -> Iterator[Batches]:
 
 
 def histories(town: Town) -> list[list[tuple[tuple[str, datetime | None, str], Heard]]]:
-    return [[*each.answers().items()] for each in town.engine.conversation.histories(town.engine.taker.addresses()).values()]
+    return [[*each.answers().items()] for each in town.engine.conversation.histories(town.engine.config.addresses).values()]
 
 
 def _nowhere(_: str) -> bytes:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.contracts.settings import EXCHANGE_ONLINE
 from beklijf.mime import leaves
 from beklijf.mime.envelopes import sender
+from beklijf.model.mailbox import EXCHANGE_ONLINE
 from beklijf.replies.authentication import NOBODY, Receiver, is_authenticated
 
 US = Receiver("mx.voorbeeld.example")

@@ -143,7 +143,7 @@ def standing(engine: Engine, plan: Plan, rows: Iterable[Row]) -> Standing:
         bounced=tuple(sorted((a, note) for a, note in engine.conversation.bounced().items() if a not in former)),
         strangers=tuple(
             Stranger(address=address, mentorship=mentorships[key])
-            for key, address in engine.conversation.strangers(engine.taker.addresses())
+            for key, address in engine.conversation.strangers(engine.config.addresses)
             if key in mentorships
         ),
     )

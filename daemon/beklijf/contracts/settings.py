@@ -56,10 +56,6 @@ class MailSettings:
         return self.maker.kind
 
 
-EXCHANGE_ONLINE = "mx.microsoft.com"
-"""What Exchange Online calls itself, where it does (ARC-Authentication-Results)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxSettings:
     """The mailbox in which answers arrive."""
@@ -135,3 +131,13 @@ class Config:
         """How long one operation with a server may last; zero where everything is in folders."""
         servers = [each.deadline for each in (self.calendar, self.mail, self.inbox) if each is not None and not each.kind.on_disk]
         return max(*servers, self.mail.maker.final_deadline, timedelta(0))
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Every address of everybody, and whose it is, by key."""
+        return {address: person.key for person in self.persons for address in person.addresses}
+
+    @property
+    def emails(self) -> dict[str, str]:
+        """The address that the config has of somebody, by every address of theirs."""
+        return {address: person.email for person in self.persons for address in person.addresses}

@@ -157,7 +157,7 @@ def _look(snapshot: Snapshot) -> _Known:
     """Look for faults before anything is heard of what may not be so, and then hear what the calendar tells."""
     rows, facts = restored(snapshot.rows, snapshot.facts, snapshot.decisions, snapshot.now)
     facts = replace(facts, pauses=decided_pauses(facts.pauses, snapshot.decisions))
-    current = Current() if snapshot.changes is None else current_state(rows, snapshot.changes, snapshot.emails)
+    current = Current() if snapshot.changes is None else current_state(rows, snapshot.changes, snapshot.config.emails)
     before = rows
     rows, current, faults = guard.look_for_faults(rows, current, watch(snapshot))
     heard = from_calendar.in_calendar(rows, current, snapshot.told_by_calendar, snapshot.now) if snapshot.hears else ()
@@ -172,7 +172,7 @@ def _with(
     histories: Mapping[MentorshipKey, History], heard: tuple[Heard, ...], rows: Mapping[str, Row], snapshot: Snapshot
 ) -> Mapping[MentorshipKey, History]:
     """Return the histories with what was just heard at their ends."""
-    found, whose = dict(histories), snapshot.addresses if heard else {}
+    found, whose = dict(histories), snapshot.config.addresses if heard else {}
     for each in heard:
         known = replace(each, person=whose.get(each.who, ""))
         for key in rows[each.uid].mentorships:

@@ -66,13 +66,3 @@ class Snapshot:
     """False: the guard reports and stops nothing (rehearse)."""
     busy: Mapping[str, tuple[Busy, ...]] | None = field(default=None)
     """When people can't, of those who had to be asked; None: nobody was."""
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """Every address of everybody, and whose it is, by key."""
-        return {address: person.key for person in self.config.persons for address in person.addresses}
-
-    @property
-    def emails(self) -> dict[str, str]:
-        """The address that the config has of somebody, by every address of theirs."""
-        return {address: person.email for person in self.config.persons for address in person.addresses}

@@ -57,7 +57,7 @@ class Row:
     known_as: str = ""
     """The UID under which the server invites, where it takes none of ours."""
     proposals: str = "[]"
-    """Other times that people proposed, as the calendar last had them (``listening`` spells them)."""
+    """Other times that people proposed, as the calendar last had them (`decide.from_calendar` spells them)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

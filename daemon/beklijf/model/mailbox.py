@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 LARGEST = 1_000_000
 """Bytes: an answer to an invitation has some thousands. A larger mail is cut off there."""
 
+EXCHANGE_ONLINE = "mx.microsoft.com"
+"""What Exchange Online calls itself in what it says of senders, where it does (ARC-Authentication-Results)."""
+
 AT_ONCE = 100
 """Mails that one tick takes in; the rest waits for the next."""
 

@@ -227,7 +227,7 @@ class Removal:
 
     def _demand_sound(self, snapshot: Snapshot, changes: Changes) -> None:
         watch = replace(decider.watch(snapshot), approved=frozenset())
-        current = decider.current_state(snapshot.rows, changes, self._engine.taker.emails())
+        current = decider.current_state(snapshot.rows, changes, self._engine.config.emails)
         _, _, faults = guard.look_for_faults(snapshot.rows, current, watch)
         if faults:
             raise Held(

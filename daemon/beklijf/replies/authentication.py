@@ -23,8 +23,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beklijf.contracts.settings import EXCHANGE_ONLINE
 from beklijf.model.addresses import kept_domain
+from beklijf.model.mailbox import EXCHANGE_ONLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,13 +16,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from beklijf.config.addresses import is_free_mail
-from beklijf.contracts.settings import EXCHANGE_ONLINE
 from beklijf.decide import from_calendar
 from beklijf.ledger import stamp
 from beklijf.mime.messages import is_secret
 from beklijf.model import canonical
 from beklijf.model.conversation import TokenKind
-from beklijf.model.mailbox import AT_ONCE
+from beklijf.model.mailbox import AT_ONCE, EXCHANGE_ONLINE
 from beklijf.replies import judge, reader
 from beklijf.replies.authentication import NOBODY, Receiver
 from beklijf.replies.record import Heeding
@@ -126,7 +125,7 @@ class Listener:
         self._file(inbox)  # what a power cut left
         mark = self.ledger.get("inbox") or ""
         since = max(now - BEGIN, datetime.fromisoformat(self.ledger.get("hears") or stamp(now - BEGIN)))
-        persons, before = cache(self._persons), self.aside.asides.names(INBOX)
+        persons, before = cache(lambda: self.config.addresses), self.aside.asides.names(INBOX)
 
         def wanted(envelope: Envelope) -> bool:
             return judge.wanted(envelope, persons=persons())
@@ -197,9 +196,6 @@ class Listener:
         authserv_id = self.config.inbox.authserv_id
         return Receiver(authserv_id, exchange=self.config.inbox.kind.is_exchange or authserv_id == EXCHANGE_ONLINE)
 
-    def _persons(self) -> dict[str, str]:
-        return {address: person.key for person in self.config.persons for address in person.addresses}
-
     def _known(self, now: datetime) -> Known:
         config = self.config
         ours = {config.calendar.organizer.email.casefold(), config.mail.sender.email.casefold()}
@@ -212,7 +208,7 @@ class Listener:
         events = self.conversation.invited()
         return Known(
             events=events | {event.known_as: event for event in events.values() if event.known_as},
-            persons=self._persons(),
+            persons=config.addresses,
             domains=config.organisation.domains or frozenset(domain for domain in theirs if not is_free_mail(domain)),
             ours=frozenset(ours),
             staff=frozenset(staff),

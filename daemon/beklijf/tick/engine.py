@@ -91,7 +91,7 @@ class Engine:
             conversation=self.conversation,
             invitations=config.calendar.invitations,
             persons={person.key: person.email for person in config.persons},
-            emails=self.taker.emails(),
+            emails=config.emails,
             hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
         )
         self.stages = Stages(

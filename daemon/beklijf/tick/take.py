@@ -162,14 +162,6 @@ class Taker:
             and (config.inbox is not None or config.calendar.kind.on_disk or self.sender == "server")
         )
 
-    def addresses(self) -> dict[str, str]:
-        """Return every address of everybody, and whose it is, by key."""
-        return {address: person.key for person in self.config.persons for address in person.addresses}
-
-    def emails(self) -> dict[str, str]:
-        """Return the address that the config has of somebody, by every address of theirs."""
-        return {address: person.email for person in self.config.persons for address in person.addresses}
-
     def holidays(self, now: datetime) -> frozenset[date]:
         years = {session.date.year for t in self.config.trainings for session in t.sessions} | {now.year}
         return public_holidays(self.config.organisation.holidays, range(min(years) - 1, max(years) + YEARS_AHEAD))
@@ -185,7 +177,7 @@ class Taker:
             arrived=arrived,
             goals=self.conversation.goals({m.key: m.mentee.key for m in mentorships}),
             pauses=self.conversation.pauses(),
-            heard=self.conversation.histories(self.addresses(), self.ledger.get("hears") or "") if self.hears else {},
+            heard=self.conversation.histories(self.config.addresses, self.ledger.get("hears") or "") if self.hears else {},
         )
 
     def distrust(self, now: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from beklijf.backends.maker import CalendarPart, InboxPart, LoginPart, MailPart, Maker
 from beklijf.contracts.maker import CalendarKind, CalendarMaker, InboxKind, InboxMaker, Login, LoginKind, MailKind, MailMaker
-from beklijf.contracts.settings import EXCHANGE_ONLINE
+from beklijf.model.mailbox import EXCHANGE_ONLINE
 from beklijf.toml.locations import existing_file, references, secret, warn_unprotected, web_address
 from beklijf.toml.values import text
 
