@@ -84,13 +84,13 @@ def week(example: Path) -> Path:
 
 @pytest.fixture
 def lately(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    """Return an example that has been at work for a week by the real clock."""
+    """Return an example that has been at work for a week by the real clock, in office hours too when the tests run at night."""
     monkeypatch.chdir(tmp_path)
     cli.main(["init"])
     capsys.readouterr()
     with opened(config.load(tmp_path / "config.toml")) as engine:
-        for days in range(6, -1, -1):
-            engine.tick(service.clock() - timedelta(days=days))
+        for hours in range(6 * 24, -1, -8):
+            engine.tick(service.clock() - timedelta(hours=hours))
     return tmp_path / "config.toml"
 
 
