@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date, time
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+import holidays
 import pytest
 
 from beklijf.model.domain import Contact, OfficeHours, Organisation, Person, Span
@@ -100,6 +103,19 @@ def test_public_holidays_come_by_country_and_by_part_of_it() -> None:
 def test_a_country_without_known_holidays_is_a_mistake_in_the_config(country: str) -> None:
     with pytest.raises(ConfigError, match=f'no holidays are known for "{country}"'):
         public_holidays(country, [2027])
+
+
+def test_every_country_that_the_library_knows_is_found_by_itself() -> None:
+    """None of them needs another one, or the package that names them all."""
+    assert all(isinstance(public_holidays(country, [2027]), frozenset) for country in holidays.list_supported_countries())
+
+
+def test_one_country_is_read_and_not_the_world() -> None:
+    script = "import sys; from beklijf.planning.days import public_holidays; public_holidays('NL', [2027]); print(*sys.modules)"
+
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert [name for name in said.split() if name.startswith("holidays.countries.")] == ["holidays.countries.netherlands"]
 
 
 def test_days_around_a_day_come_nearest_first_and_the_later_first() -> None:
