@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 
 from beklijf.config.method import load_method
-from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, response_values, template_values
+from beklijf.letters import TOO_LARGE, Letters, bundled_templates, html, markup, proof, reply_to, response_values, template_values
 from beklijf.letters.specimens import responses
 from beklijf.mime.links import Links
 from beklijf.mime.messages import Rendered
@@ -314,14 +314,14 @@ def test_a_literal_survives_markdown_and_html(value: str) -> None:
     source = f"- **{markup.literal(value)}** en\n\n> {markup.literal(value)}"
 
     assert f"> {value}\n" in markup.to_text(source)
-    assert words_of_html(markup.to_html(source, {})) == [value, "en", value]
+    assert words_of_html(html.to_html(source, {})) == [value, "en", value]
 
 
 def test_an_address_is_a_link_in_html_and_bare_in_text() -> None:
     source = f"Vragen: {markup.address('a_b@voorbeeld.example')}."
 
     assert markup.to_text(source) == "Vragen: a_b@voorbeeld.example.\n"
-    assert markup.to_html(source, {"a": "color:#111;"}) == (
+    assert html.to_html(source, {"a": "color:#111;"}) == (
         '<p>Vragen: <a href="mailto:a_b@voorbeeld.example" style="color:#111;">a_b@voorbeeld.example</a>.</p>\n'
     )
 

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beklijf.config.method import load_method
-from beklijf.letters import TOO_LARGE, Letters, bundled_templates, markup, proof, reply_to, response_values
+from beklijf.letters import TOO_LARGE, Letters, bundled_templates, html, markup, proof, reply_to, response_values
 from beklijf.letters.specimens import CASES, READ, Setting, offers, responses
 from beklijf.mime.links import Links, Replies
 from beklijf.model import words
@@ -195,7 +195,7 @@ def test_a_link_says_the_same_in_both_parts_of_a_mail_whatever_is_in_it(subject:
     link = links.mailto(TokenKind.GOAL, KEY, SANNE.key, subject=subject, body=body)
     source = f"Dag,\n\n- [Kies {markup.literal('[dit] & (dat)')}]({link})\n- Iets anders"
 
-    page, text = markup.to_html(source, {"a": "color:#111;"}), markup.to_text(source)
+    page, text = html.to_html(source, {"a": "color:#111;"}), markup.to_text(source)
 
     assert links_of_html(page) == links_of_text(text) == [link]
     assert text == f"Dag,\n\n- Kies [dit] & (dat)\n  <{link}>\n- Iets anders\n"

@@ -1,4 +1,4 @@
-"""Markdown with people's own words in it -> the text and the HTML part of a mail. Knows no template and no programme.
+"""Markdown with people's own words in it -> the text part of a mail; ``html`` makes the other. Knows no template and no programme.
 
 A goal may read ``*eerst* vragen & <dan> antwoorden``, and both parts must show just that. So every punctuation character of
 a value is swapped for a private-use character before it enters a template (`literal`), which to Jinja and Markdown is
@@ -8,26 +8,16 @@ instead would show in the text part, and not work in code.
 
 from __future__ import annotations
 
-import html
 import re
 import string
-from typing import TYPE_CHECKING
-
-from markdown_it import MarkdownIt
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SHIFT = 0xE000
-_MAIL_START, _MAIL_END = "\uf8f0", "\uf8f1"
+MAIL_START, MAIL_END = "\uf8f0", "\uf8f1"
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _HIDE = {ord(char): chr(_SHIFT + ord(char)) for char in string.punctuation}
-_SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()} | {ord(_MAIL_START): "", ord(_MAIL_END): ""}
-_SHOW_HTML = {hidden: html.escape(char) for hidden, char in _SHOW.items()}
-_MAIL = re.compile(f"{_MAIL_START}([^{_MAIL_START}{_MAIL_END}]*){_MAIL_END}")
+SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()} | {ord(MAIL_START): "", ord(MAIL_END): ""}
 _LINK = re.compile(r"\[([^\[\]\n]*)\]\((mailto:[^()\[\]\s]*)\)")
 _OWN_LINE = re.compile(r"[-*>#|] |\d+\. |---$|```")
-_markdown = MarkdownIt("commonmark", {"html": False})
 
 
 def literal(value: str) -> str:
@@ -37,12 +27,12 @@ def literal(value: str) -> str:
 
 def address(email: str) -> str:
     """Return the address as a literal that becomes a link in HTML."""
-    return f"{_MAIL_START}{literal(email)}{_MAIL_END}"
+    return f"{MAIL_START}{literal(email)}{MAIL_END}"
 
 
 def plain(source: str) -> str:
     """Return the source with people's own words as they wrote them."""
-    return source.translate(_SHOW)
+    return source.translate(SHOW)
 
 
 def to_text(source: str) -> str:
@@ -65,15 +55,3 @@ def to_text(source: str) -> str:
 def _links_below(line: str) -> str:
     indent = "  " if _OWN_LINE.match(line) else ""
     return "\n".join([_LINK.sub(r"\1", line), *(f"{indent}<{link}>" for _, link in _LINK.findall(line))])
-
-
-def to_html(source: str, styles: Mapping[str, str]) -> str:
-    """Return Markdown as HTML with a ``style`` on every tag that *styles* names: mail programs drop style sheets."""
-    tokens = _markdown.parse(source)
-    for token in (each for block in tokens for each in (block, *(block.children or ()))):
-        if token.nesting >= 0 and token.tag in styles:
-            token.attrSet("style", styles[token.tag])
-    rendered: str = _markdown.renderer.render(tokens, _markdown.options, {})
-    link = styles.get("a", "")
-    linked = _MAIL.sub(lambda found: f'<a href="mailto:{found[1]}" style="{link}">{found[1]}</a>', rendered)
-    return linked.translate(_SHOW_HTML)

@@ -44,7 +44,8 @@ from beklijf.planning.events import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from beklijf.letters import Around, Page
+    from beklijf.letters import Around
+    from beklijf.letters.pages import Page
     from beklijf.letters.specimens import Setting
     from beklijf.model.domain import LetterRule, Method
 
