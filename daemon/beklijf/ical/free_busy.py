@@ -12,8 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from icalendar import vPeriod
-
+from beklijf.ical import icalendar
 from beklijf.ical.parser import LIMITS, Limits, Property, clock_of, parse
 from beklijf.ical.parts import mailto
 from beklijf.ical.reader import address
@@ -130,7 +129,7 @@ def _periods(values: str) -> Iterator[Busy]:
 
 
 def _period(value: str) -> tuple[datetime, datetime | timedelta]:
-    read: Callable[[str], tuple[datetime, datetime | timedelta]] = vPeriod.from_ical
+    read: Callable[[str], tuple[datetime, datetime | timedelta]] = icalendar.vPeriod.from_ical
     start, end = read(value)
     return _instant(start, UTC), end if isinstance(end, timedelta) else _instant(end, UTC)
 

@@ -11,9 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from icalendar import Calendar, Component, vInt, vText
-
-from beklijf.ical import parts, timezones
+from beklijf.ical import icalendar, parts, timezones
 from beklijf.ical.parser import parse
 from beklijf.ical.reader import Reading, is_cancelled, is_ours, length, members, moment, plain_text, read, reading, stored, uid_of
 from beklijf.model.canonical import rhythm
@@ -21,6 +19,8 @@ from beklijf.model.domain import Contact, Recurrence, Single
 from beklijf.model.stored import Agent, Stored
 
 if TYPE_CHECKING:
+    from icalendar import Calendar, Component
+
     from beklijf.model.domain import Event
 
 __all__ = [
@@ -68,7 +68,7 @@ def build(
         parts.set_exdates(master, event.singles, parts.clock_of(event.start))
         events = [master, *overrides]
     for component in events:
-        component["STATUS"] = vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
+        component["STATUS"] = icalendar.vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
         parts.set_sender(component, sent_by)
         parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
     zone = parts.zone_of(event)
@@ -152,8 +152,8 @@ def cancelled(data: bytes) -> bytes:
     """Return *data* as an event that does not take place, one SEQUENCE further: what a server tells the attendees of."""
     calendar = parse(data)
     for component in (c for c in calendar.subcomponents if c.name == "VEVENT"):
-        component["STATUS"] = vText("CANCELLED")
-        component["SEQUENCE"] = vInt(int(component.get("SEQUENCE", 0)) + 1)
+        component["STATUS"] = icalendar.vText("CANCELLED")
+        component["SEQUENCE"] = icalendar.vInt(int(component.get("SEQUENCE", 0)) + 1)
     return bytes(calendar.to_ical(sorted=False))
 
 

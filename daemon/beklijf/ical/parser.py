@@ -11,15 +11,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from icalendar import Calendar
-from icalendar.parser import Contentlines
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
+from beklijf.ical import icalendar
 from beklijf.ical.clocks import MOST_STEPS, Budget, Clock
 from beklijf.model.stored import Unreadable
 
 if TYPE_CHECKING:
     from datetime import tzinfo
+
+    from icalendar import Calendar
 
 Property: TypeAlias = Any
 """A property as the library has it; its thirty classes share no base with a value and parameters."""
@@ -50,8 +49,8 @@ def parse(data: bytes, *, limits: Limits = LIMITS, budget: Budget | None = None,
     content = "\r\n".join(_lines(data, limits, lean=lean))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guessed zones of vendors: `_in_zone` decides about them
-        calendar = Calendar.from_ical(content)
-    if not isinstance(calendar, Calendar):
+        calendar = icalendar.Calendar.from_ical(content)
+    if not isinstance(calendar, icalendar.Calendar):
         raise Unreadable("no VCALENDAR")
     steps = budget or Budget(limits.steps)
     for zone in calendar.walk("VTIMEZONE"):
@@ -69,7 +68,7 @@ def _lines(data: bytes, limits: Limits, *, lean: bool) -> list[str]:
     kept: list[str] = []
     depth = components = values = 0
     zone, tzid = -1, ""
-    for line in Contentlines.from_ical(data):  # type: ignore[no-untyped-call]  # it has none there
+    for line in icalendar.parser.Contentlines.from_ical(data):  # type: ignore[no-untyped-call]  # it has none there
         named, _, value = line.partition(":")
         name = named.partition(";")[0].upper()
         if name == "BEGIN":
@@ -98,7 +97,11 @@ def _lines(data: bytes, limits: Limits, *, lean: bool) -> list[str]:
 def named_clock(tzid: str, location: str = "") -> ZoneInfo | None:
     """Return the clock that a zone has by its name: tzdata's or Windows', with what some programs put before it or beside it."""
     parts = tzid.strip("/").split("/")
-    for name in (location, WINDOWS_TO_OLSON.get(tzid, ""), *("/".join(parts[n:]) for n in range(len(parts)))):
+    for name in (
+        location,
+        icalendar.timezone.windows_to_olson.WINDOWS_TO_OLSON.get(tzid, ""),
+        *("/".join(parts[n:]) for n in range(len(parts))),
+    ):
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -11,10 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
-import icalendar
-from icalendar import Alarm, Calendar, Component, vCalAddress, vDDDTypes, vDuration, vRecur, vText
-
-from beklijf.ical import timezones
+from beklijf.ical import icalendar, timezones
 from beklijf.ical.reader import WEEKDAYS, address, alarms, attendees, minutes_before, plain_text, text
 from beklijf.model.addresses import ascii_domain
 from beklijf.model.domain import Contact
@@ -24,6 +21,8 @@ from beklijf.model.stored import UNREACHABLE, Agent
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
+
+    from icalendar import Calendar, Component, vCalAddress, vDDDTypes
 
     from beklijf.ical.parser import Property
     from beklijf.model.domain import Event, Recurrence, Single
@@ -35,14 +34,14 @@ WORDS = {"title": "SUMMARY", "text": "DESCRIPTION", "place": "LOCATION"}
 def whole(event: Event) -> Component:
     """Return the VEVENT without recurrence; `icalendar.Event.new` would add a random UID and read the clock."""
     component = icalendar.Event()
-    component["UID"] = vText(event.uid)
+    component["UID"] = icalendar.vText(event.uid)
     set_span(component, event.start, event.minutes, *clock_of(event.start))
     for field in WORDS:
         set_words([component], field, getattr(event, field))
     if event.people:
         component["ORGANIZER"] = _calendar_address(event.organizer)
         set_people(component, event)
-    component["TRANSP"] = vText("TRANSPARENT" if event.free else "OPAQUE")
+    component["TRANSP"] = icalendar.vText("TRANSPARENT" if event.free else "OPAQUE")
     set_alarms(component, event.alarms)
     return component
 
@@ -59,9 +58,9 @@ def meeting(event: Event, single: Single, master: Component, clock: Clock) -> Co
 
 def finish(component: Component, *, sequence: int, stamp: datetime, agent: Agent) -> None:
     component["SEQUENCE"] = icalendar.vInt(sequence)
-    component["DTSTAMP"] = vDDDTypes(stamp.astimezone(UTC).replace(microsecond=0))
+    component["DTSTAMP"] = icalendar.vDDDTypes(stamp.astimezone(UTC).replace(microsecond=0))
     if "LAST-MODIFIED" in component:
-        component["LAST-MODIFIED"] = vDDDTypes(stamp.astimezone(UTC).replace(microsecond=0))
+        component["LAST-MODIFIED"] = icalendar.vDDDTypes(stamp.astimezone(UTC).replace(microsecond=0))
     component.pop("X-MICROSOFT-CDO-APPT-SEQUENCE", None)  # Exchange believes it rather than SEQUENCE
     for person in _listed(component, "ATTENDEE"):
         # The server sends unless told otherwise. NONE is written as CLIENT, since sabre servers (Nextcloud, Baikal) take NONE
@@ -86,7 +85,7 @@ def set_words(components: list[Component], field: str, value: str) -> None:
         if field == "text":
             component.pop("X-ALT-DESC", None)  # the same in HTML, which Outlook would go on showing
         if value:
-            component[name] = vText(plain_text(value))
+            component[name] = icalendar.vText(plain_text(value))
 
 
 def set_people(component: Component, wanted: Event) -> None:
@@ -114,7 +113,7 @@ def mailto(email: str) -> str:
 
 
 def _calendar_address(somebody: Contact) -> vCalAddress:
-    person = vCalAddress(mailto(somebody.email))
+    person = icalendar.vCalAddress(mailto(somebody.email))
     if name := contact(somebody).name:
         person.params["CN"] = name
     return person
@@ -143,10 +142,10 @@ def set_alarms(component: Component, wanted: tuple[int, ...]) -> None:
         c for c in component.subcomponents if c.name != "VALARM" or (before := minutes_before(c)) is None or before in wanted
     ]
     for minutes in sorted(set(wanted) - present):
-        alarm = Alarm()
-        alarm["ACTION"] = vText("DISPLAY")
-        alarm["DESCRIPTION"] = vText(text(component, "SUMMARY"))
-        alarm["TRIGGER"] = vDuration(-timedelta(minutes=minutes))
+        alarm = icalendar.Alarm()
+        alarm["ACTION"] = icalendar.vText("DISPLAY")
+        alarm["DESCRIPTION"] = icalendar.vText(text(component, "SUMMARY"))
+        alarm["TRIGGER"] = icalendar.vDuration(-timedelta(minutes=minutes))
         component.subcomponents.append(alarm)
 
 
@@ -167,7 +166,7 @@ def set_recurrence(master: Component, recurrence: Recurrence | None, start: date
         return
     if " " in recurrence.other or recurrence.other.startswith("RDATE"):
         raise Refused("a recurrence of several rules or single dates can be kept, but not written anew")
-    master["RRULE"] = vRecur.from_ical(
+    master["RRULE"] = icalendar.vRecur.from_ical(
         recurrence.other
         or f"FREQ=WEEKLY;INTERVAL={recurrence.every};BYDAY={WEEKDAYS[start.weekday()]};WKST=MO;UNTIL={recurrence.last:%Y%m%dT%H%M%SZ}"
     )
@@ -187,8 +186,8 @@ def clock_of(start: datetime, tzid: str = "") -> Clock:
 
 def _when(at: datetime, clock: tzinfo, tzid: str) -> vDDDTypes:
     if tzid == "UTC":
-        return vDDDTypes(at.astimezone(UTC))
-    value = vDDDTypes(at.astimezone(clock))
+        return icalendar.vDDDTypes(at.astimezone(UTC))
+    value = icalendar.vDDDTypes(at.astimezone(clock))
     value.params["TZID"] = tzid
     return value
 

@@ -16,10 +16,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from icalendar import Component, Timezone
-
+from beklijf.ical import icalendar
 from beklijf.model.errors import Refused
+
+if TYPE_CHECKING:
+    from icalendar import Timezone
 
 _NAME = r"[A-Za-z]{3,}|<[A-Za-z0-9+-]+>"
 _CLOCK = r"[+-]?\d{1,3}(?::\d\d){0,2}"
@@ -59,8 +62,8 @@ def vtimezone(zone: str) -> Timezone:
 
     Shared by all callers: treat it as read-only.
     """
-    component = Component.from_ical(text(zone))
-    assert isinstance(component, Timezone)
+    component = icalendar.Component.from_ical(text(zone))
+    assert isinstance(component, icalendar.Timezone)
     return component
 
 
