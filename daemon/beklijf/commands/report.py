@@ -17,7 +17,7 @@ from beklijf.config.check import programme_problems
 from beklijf.decide.plan import Action
 from beklijf.model.domain import Kind, Role
 from beklijf.model.errors import Problem
-from beklijf.tick.delivery import PERHAPS
+from beklijf.tick.outcome import PERHAPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from beklijf.mime import messages
@@ -25,6 +25,7 @@ from beklijf.mime.links import Links
 from beklijf.model.errors import BeklijfError, Down, Problem, Refused, Transient, Unanswered
 from beklijf.tick.messages import Rendering
 from beklijf.tick.outages import LAST_RETRY, back_off
+from beklijf.tick.outcome import PERHAPS, SAME_FOR_ALL, Delivered
 from beklijf.tick.stages import MAIL, NOT_A_STAGES
 
 if TYPE_CHECKING:
@@ -39,36 +40,13 @@ if TYPE_CHECKING:
     from beklijf.ledger.outbox import Mail, Outbox
     from beklijf.letters import Letters
     from beklijf.model.domain import Programme
-    from beklijf.model.errors import BackendError, Defect
+    from beklijf.model.errors import Defect
     from beklijf.planning.offers import Times
     from beklijf.tick.set_aside import SettingAside
 
 log = logging.getLogger("beklijf")
 
 STOPPED = "beklijf was stopped in the middle of handing it over"
-PERHAPS = "ask whether it came, or look for its Message-ID in the log of the mail server"
-SAME_FOR_ALL = 3
-"""So many refusals in the same words, and nothing sent: no coincidence."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Delivered:
-    """What became of one pass over the outbox."""
-
-    sent: list[Mail] = field(default_factory=list)
-    failed: list[tuple[Mail, Refused]] = field(default_factory=list)
-    perhaps: list[tuple[Mail, Problem]] = field(default_factory=list)
-    """What was handed over for the second time without an answer."""
-    problems: list[Problem] = field(default_factory=list)
-    down: BackendError | None = None
-    doubt: BackendError | None = None
-    """The last failure, when nothing worked since."""
-    doubted: list[tuple[Mail, BackendError]] = field(default_factory=list)
-    """The failures since the last that worked: the server's, if another one follows."""
-    put_off: list[tuple[Mail, BackendError]] = field(default_factory=list)
-    """What waits for another try because of itself: others went out after it."""
-    aside: list[Mail] = field(default_factory=list)
-    """What met `Down` first: a relay may mean one mailbox when it speaks of policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from beklijf.decide.plan import Action, Create, Plan, Respond, Send
@@ -20,10 +21,8 @@ from beklijf.ledger.instants import set_right, set_waits_right
 from beklijf.ledger.outbox import Outbox
 from beklijf.model.errors import BackendError, BeklijfError, Conflict, Defect, Exists, Missing, Refused, Transient
 from beklijf.tick.apply import Applier
-from beklijf.tick.collect import Listener
-from beklijf.tick.delivery import SAME_FOR_ALL, Delivery
 from beklijf.tick.outages import Troubles
-from beklijf.tick.outcome import Outcome, Pace
+from beklijf.tick.outcome import SAME_FOR_ALL, Outcome, Pace
 from beklijf.tick.reader import Reader
 from beklijf.tick.record import DONE, record
 from beklijf.tick.set_aside import SettingAside
@@ -45,7 +44,8 @@ if TYPE_CHECKING:
     from beklijf.model.conversation import Busy
     from beklijf.model.domain import Person
     from beklijf.model.stored import Changes
-    from beklijf.tick.collect import Listened
+    from beklijf.tick.collect import Listened, Listener
+    from beklijf.tick.delivery import Delivery
 
 log = logging.getLogger("beklijf")
 
@@ -72,6 +72,8 @@ class Engine:
         self.ledger = ledger
         self.calendar = calendar
         self.mailer = mailer
+        self.letters = letters
+        self.inbox = inbox
         self.outbox = Outbox(ledger)
         self.conversation = Conversation(ledger)
         self.troubles = Troubles(config=config, ledger=ledger, outbox=self.outbox)
@@ -112,27 +114,37 @@ class Engine:
             },
         )
         self.aside = SettingAside(config=config, ledger=ledger, outbox=self.outbox, defects=self.stages.defects)
-        self.listener = Listener(
-            config=config,
-            ledger=ledger,
-            outbox=self.outbox,
-            conversation=self.conversation,
-            calendar=calendar,
-            inbox=inbox,
-            aside=self.aside,
-        )
-        self.delivery = Delivery(
-            config=config,
-            ledger=ledger,
-            outbox=self.outbox,
-            conversation=self.conversation,
-            mailer=mailer,
-            letters=letters,
-            aside=self.aside,
-        )
         self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles, aside=self.aside)
         self._settled: tuple[int, datetime | None] | None = None
         self._set_right = False
+
+    @cached_property
+    def listener(self) -> Listener:
+        from beklijf.tick.collect import Listener  # noqa: PLC0415  # who only plans reads no mail: docs/decisions/0010-start.md
+
+        return Listener(
+            config=self.config,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            calendar=self.calendar,
+            inbox=self.inbox,
+            aside=self.aside,
+        )
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        from beklijf.tick.delivery import Delivery  # noqa: PLC0415  # nor sends any
+
+        return Delivery(
+            config=self.config,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            conversation=self.conversation,
+            mailer=self.mailer,
+            letters=self.letters,
+            aside=self.aside,
+        )
 
     def plan(self, now: datetime, *, approve: Iterable[str] = (), decided: Iterable[Decision] = (), supposed: bool = False) -> Plan:
         """Return what a tick would do now; writes nowhere, and leaves the mailbox to the tick. Raises BackendError, as reading does."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from beklijf.tick.delivery import Delivered
 from beklijf.tick.stages import CALENDAR, MAIL, WRITING
 
 if TYPE_CHECKING:
@@ -13,7 +12,33 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.decide.plan import Change, Plan
-    from beklijf.model.errors import BackendError, Problem
+    from beklijf.ledger.outbox import Mail
+    from beklijf.model.errors import BackendError, Problem, Refused
+
+
+PERHAPS = "ask whether it came, or look for its Message-ID in the log of the mail server"
+SAME_FOR_ALL = 3
+"""So many refusals in the same words, and nothing sent: no coincidence."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivered:
+    """What became of one pass over the outbox."""
+
+    sent: list[Mail] = field(default_factory=list)
+    failed: list[tuple[Mail, Refused]] = field(default_factory=list)
+    perhaps: list[tuple[Mail, Problem]] = field(default_factory=list)
+    """What was handed over for the second time without an answer."""
+    problems: list[Problem] = field(default_factory=list)
+    down: BackendError | None = None
+    doubt: BackendError | None = None
+    """The last failure, when nothing worked since."""
+    doubted: list[tuple[Mail, BackendError]] = field(default_factory=list)
+    """The failures since the last that worked: the server's, if another one follows."""
+    put_off: list[tuple[Mail, BackendError]] = field(default_factory=list)
+    """What waits for another try because of itself: others went out after it."""
+    aside: list[Mail] = field(default_factory=list)
+    """What met `Down` first: a relay may mean one mailbox when it speaks of policy."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -110,7 +110,7 @@ def beside(engine: Engine, before: Config) -> Iterator[Engine]:
     settings = replace(before.calendar, invitations=invitations)
     config = replace(engine.config, calendar=settings)
     try:
-        yield Engine(config, ledger=engine.ledger, calendar=calendar, mailer=engine.mailer, letters=engine.delivery.letters)
+        yield Engine(config, ledger=engine.ledger, calendar=calendar, mailer=engine.mailer, letters=engine.letters)
     finally:
         calendar.close()
 
