@@ -126,7 +126,7 @@ def _class_of_attribute(attribute: str, owner: Place) -> Place | None:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=kind) if name == attribute:
                 return class_of(kind, inside)
-            case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="cached_property")], returns=ast.AST() as kind) if name == attribute:
+            case ast.FunctionDef(name=name, decorator_list=[ast.Name("cached_property")], returns=ast.AST() as kind) if name == attribute:
                 return class_of(kind, inside)
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value) if name == attribute:
                 return class_of(value, inside)

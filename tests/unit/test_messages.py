@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.mime.messages import LONGEST, Rendered, ascii_address, build, is_secret, kept, message_id, parse
+from beklijf.mime.addresses import ascii_address
+from beklijf.mime.messages import LONGEST, Rendered, build, is_secret, kept, message_id, parse
 from beklijf.model.domain import Contact
 from beklijf.model.errors import Refused
 

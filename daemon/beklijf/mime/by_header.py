@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beklijf.mime.messages import WIRE, ascii_address
+from beklijf.mime.addresses import ascii_address
+from beklijf.mime.messages import WIRE
 from beklijf.model.errors import Refused
 
 if TYPE_CHECKING:

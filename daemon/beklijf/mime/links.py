@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from beklijf.mime.messages import ascii_address
+from beklijf.mime.addresses import ascii_address
 from beklijf.model import words
 from beklijf.model.conversation import Token, TokenKind
 

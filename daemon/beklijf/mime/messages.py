@@ -20,8 +20,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from beklijf.boundary import foreign
 from beklijf.boundary.foreign import one_line
+from beklijf.mime.addresses import ascii_address
 from beklijf.model.addresses import ascii_domain
-from beklijf.model.errors import Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -191,14 +191,3 @@ def address(contact: Contact) -> Address:
     """Return the contact as a header takes it; raises `Refused` for an address that mail can't be sent to."""
     user, _, domain = ascii_address(contact.email).rpartition("@")
     return Address(display_name=one_line(SPECIALS.sub(" ", contact.name)), username=user, domain=domain)
-
-
-def ascii_address(email: str) -> str:
-    """Return the address with its domain in ASCII (``bücher.example`` is ``xn--bcher-kva.example`` on the wire)."""
-    user, at, domain = email.rpartition("@")
-    if not (user and at and domain) or not user.isascii() or one_line(email) != email or " " in email:
-        raise Refused(
-            f"no mail can be sent to {one_line(email)!r}",
-            hint="an address is name@domain; letters outside ASCII before the @ need a mail system that few have",
-        )
-    return f"{user}@{ascii_domain(domain)}"

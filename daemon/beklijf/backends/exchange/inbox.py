@@ -31,7 +31,7 @@ from beklijf.backends.exchange.settings import InboxByExchange
 from beklijf.backends.rest import synced
 from beklijf.backends.rest.synced import PAGE, Page, Told
 from beklijf.boundary.pages import Pages
-from beklijf.mime.messages import ascii_address
+from beklijf.mime.addresses import ascii_address
 from beklijf.model.errors import Down, Missing, Refused
 
 if TYPE_CHECKING:

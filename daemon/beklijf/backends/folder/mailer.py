@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from beklijf.backends.folder.settings import MailInFolder
 from beklijf.boundary import maildir
 from beklijf.contracts.mailer import nothing
-from beklijf.mime.messages import WIRE, ascii_address
+from beklijf.mime.addresses import ascii_address
 from beklijf.model.errors import Down
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from beklijf.contracts.settings import MailSettings
-
-BY_LINE_FEED = WIRE.clone(linesep="\n")
-"""Files of a Maildir have the line ends of the machine; CRLF shows as ``^M`` in some readers."""
 
 
 class FolderMailer:
@@ -52,6 +49,8 @@ class FolderMailer:
 
     def send(self, message: EmailMessage, *, recipient: str, handing_over: Callable[[], None] = nothing) -> None:
         """Write the message; one that is there already is the same file again, or left alone where a person has read it."""
+        from beklijf.mime.messages import WIRE  # noqa: PLC0415  # with the first mail: docs/decisions/0010-start.md
+
         del handing_over  # nobody has to know of it: see above
         ascii_address(recipient)
         name = uuid5(NAMESPACE_URL, f"mid:{message['Message-ID']}").hex
@@ -59,7 +58,8 @@ class FolderMailer:
             self._make()
             if self._was_read(name):
                 return
-            content = message.as_bytes(policy=BY_LINE_FEED).replace(b"\r\n", b"\n")  # one that is kept has CRLF in its body
+            # the line ends of the machine: CRLF shows as ``^M`` in some readers; a mail that is kept has it in its body all the same
+            content = message.as_bytes(policy=WIRE.clone(linesep="\n")).replace(b"\r\n", b"\n")
             # mail programs take the time of the file for the time of arrival, and a rehearsal happens in another year
             sent = message["Date"].datetime.timestamp()
             maildir.deliver(self.path, name, content, at=sent, durable=self._durable)

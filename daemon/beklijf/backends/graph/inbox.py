@@ -17,7 +17,7 @@ from beklijf.backends.rest import synced
 from beklijf.backends.rest.service import Reply, part_of, reply_of
 from beklijf.backends.rest.synced import PAGE, Page, Told
 from beklijf.boundary.pages import Pages
-from beklijf.mime.messages import ascii_address
+from beklijf.mime.addresses import ascii_address
 from beklijf.model.errors import BackendError, Down, Missing, Refused, Transient
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from beklijf.backends.graph.settings import MailByGraph
 from beklijf.backends.rest.service import reply_of
 from beklijf.boundary.pace import Pace
 from beklijf.contracts.mailer import nothing
+from beklijf.mime.addresses import ascii_address
 from beklijf.mime.by_header import GATEWAY, MAY_HAVE_ARRIVED, content_for, sender_of
-from beklijf.mime.messages import ascii_address
 from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
 
 if TYPE_CHECKING:

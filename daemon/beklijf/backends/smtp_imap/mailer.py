@@ -41,7 +41,8 @@ from beklijf.boundary.credentials import quoted
 from beklijf.boundary.pace import Pace
 from beklijf.boundary.sockets import abort, host_name, trusting
 from beklijf.contracts.mailer import nothing
-from beklijf.mime.messages import WIRE, ascii_address
+from beklijf.mime.addresses import ascii_address
+from beklijf.mime.messages import WIRE
 from beklijf.model.addresses import ascii_domain
 from beklijf.model.errors import BackendError, Down, Refused, Transient, Unanswered
 
