@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -143,7 +143,8 @@ def changes(folder: Path) -> dict[str, float]:
 
 def rest(folder: Path) -> dict[str, float]:
     """Let people answer for two days, every half an hour from nine to five; the second day tells whether it grows."""
-    import_module("beklijf.service")  # with what a service has in memory besides
+    with suppress(ModuleNotFoundError):  # in the older build it is all of beklijf.service
+        import_module("beklijf.service.heartbeat")  # with what a service has in memory besides
     service, people = Service(folder, town.JOINING + DAY), People(folder)
     found: dict[str, float] = {}
     for day in range(1, 3):

@@ -141,9 +141,9 @@ def _apply(arguments: Namespace) -> int:
 
 
 def _run(arguments: Namespace) -> int:
-    from beklijf import service
+    from beklijf.service import heartbeat
 
-    return service.run(_path(arguments), demo=arguments.demo)
+    return heartbeat.run(_path(arguments), demo=arguments.demo)
 
 
 def _rehearse(arguments: Namespace) -> int:

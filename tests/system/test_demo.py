@@ -31,10 +31,10 @@ ON_A_CLOCK = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from beklijf import service
+from beklijf.service import heartbeat
 
 now = datetime.fromisoformat(sys.argv[2])
-sys.exit(service.run(Path(sys.argv[1]), clock=lambda: now, demo=True))
+sys.exit(heartbeat.run(Path(sys.argv[1]), clock=lambda: now, demo=True))
 """
 
 

@@ -24,7 +24,7 @@ import pytest
 from tests.system.waiting import DEADLINE, until
 
 from beklijf.ledger.locks import locked
-from beklijf.service import pause
+from beklijf.service.heartbeat import pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ WITH_A_CLOCK = """
 import itertools, sys, time
 from datetime import datetime
 from pathlib import Path
-from beklijf import service
+from beklijf.service import heartbeat
 
 config, instant, broken = map(Path, sys.argv[1:])
 calls = itertools.count()
@@ -51,7 +51,7 @@ def clock():
         raise RuntimeError("the clock is broken")
     return datetime.fromisoformat(instant.read_text())
 
-sys.exit(service.run(config, clock=clock))
+sys.exit(heartbeat.run(config, clock=clock))
 """
 
 

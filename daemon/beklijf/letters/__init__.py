@@ -50,9 +50,8 @@ class Letters:
         self.folders = (*((overrides,) if overrides else ()), bundled_templates())
         if overrides:
             _check_files(overrides)
-        self.names = frozenset(
-            path.relative_to(folder).as_posix() for folder in self.folders for path in folder.rglob("*") if path.is_file()
-        )
+        files = (path.relative_to(folder) for folder in self.folders for path in folder.rglob("*") if path.is_file())
+        self.names = frozenset(path.as_posix() for path in files)
         self._read: Programme | None = None
         self._by_reader: dict[str, list[Track]] = {}
         self._questions = lru_cache(maxsize=4096)(self._render_questions)

@@ -1,7 +1,6 @@
 """Templates as Jinja has them -> a page, and as a mail with its layout. Knows no letter and no programme.
 
-Templates are operator-trusted but sandboxed; what one of them does wrong is a `ConfigError` that names its file and line. Imported
-with the first text that is asked for, and with it Jinja and what makes HTML: most commands ask for none.
+Templates are operator-trusted but sandboxed; what one of them does wrong is a `ConfigError` that names its file and line.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 """What reading a template and the code in it can raise; anything else is a defect of ours."""
-
-
 ALONE = re.compile(r"\s*\{([%#])(?:(?!\1\}).)*\1\}\s*")
 AT_END = re.compile(r"(?<![-+])([%#]\})\s*$")
 
