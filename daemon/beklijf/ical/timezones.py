@@ -16,13 +16,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from beklijf.ical import icalendar
 from beklijf.model.errors import Refused
-
-if TYPE_CHECKING:
-    from icalendar import Timezone
 
 _NAME = r"[A-Za-z]{3,}|<[A-Za-z0-9+-]+>"
 _CLOCK = r"[+-]?\d{1,3}(?::\d\d){0,2}"
@@ -57,7 +53,7 @@ class _Observance:
 
 
 @cache
-def vtimezone(zone: str) -> Timezone:
+def vtimezone(zone: str) -> icalendar.Timezone:
     """Return the component of *zone* by the rule that is in force from now on; raises `NoYearlyRule`.
 
     Shared by all callers: treat it as read-only.
