@@ -67,7 +67,8 @@ class Service:
 
     def _open(self) -> Engine:
         wiring = import_module("beklijf.reconcile.opening" if IS_OLDER else "beklijf.tick.wiring")
-        engine: Engine = self._stack.enter_context(wiring.opened(configs.load(self.config)))
+        before = {} if IS_OLDER or not self.done else {"decider": self.engine.taker.decider}
+        engine: Engine = self._stack.enter_context(wiring.opened(configs.load(self.config), **before))
         return engine
 
     def close(self) -> None:

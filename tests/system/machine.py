@@ -22,6 +22,7 @@ from beklijf.backends.folder.calendar import FolderCalendar
 from beklijf.backends.folder.mailer import FolderMailer
 from beklijf.contracts.mailer import nothing
 from beklijf.decide import merge
+from beklijf.decide.decider import Decider
 from beklijf.decide.plan import Cause
 from beklijf.ical import parser, reader
 from beklijf.ledger import Ledger
@@ -111,6 +112,11 @@ class Words:
             if mentee in own:
                 parts.append(f'meets = {{ day = "{own[mentee][0]}", at = {own[mentee][1]:02}:00:00, minutes = 60 }}\n')
         return "".join(parts)
+
+
+_NOTED = ("records", "adopted", "assumed", "holds", "heard", "rows")
+PLANNED = ("id", "changes", "held", "problems", "next", "programme", "facts", "letters", "silences", *_NOTED)
+"""Of a plan, all that counts."""
 
 
 class Crash(BaseException):
@@ -305,6 +311,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
+        self.decider = Decider()
         self.folder = Path(tempfile.mkdtemp(prefix="beklijf-machine-"))
         self.place = self.folder / "calendars" / "mentor@voorbeeld.example"
         self.calendar_faults, self.mail_faults = Faults(), Faults()
@@ -368,7 +375,15 @@ class Machine(RuleBasedStateMachine):
         self.client = FolderCalendar(settings.calendar, settings.calendar.organizer.email, durable=False)
         mailer = FaultyMailer(FolderMailer(settings.mail, durable=False), self.mail_faults, self.post)
         calendar = FaultyCalendar(real, self.calendar_faults)
-        self.engine = Engine(settings, ledger=self.ledger, calendar=calendar, mailer=mailer, letters=LETTERS, inbox=self.inbox(settings))
+        self.engine = Engine(
+            settings,
+            ledger=self.ledger,
+            calendar=calendar,
+            mailer=mailer,
+            letters=LETTERS,
+            inbox=self.inbox(settings),
+            decider=self.decider,  # one that outlives restarts and other configs, as it does a reload
+        )
 
     def held(self) -> set[str]:
         """Return what may not go on in the next tick: nobody has approved it, and the config is the one that it was held under."""
@@ -390,8 +405,20 @@ class Machine(RuleBasedStateMachine):
             self.restart()
             return self.tick()
         self.good = self.words
+        self.what_is_kept_is_what_would_be_found_anew()
         assert {change.ref for change in outcome.done if change.cause is Cause.CHANGE} & held == set()
         return outcome
+
+    def what_is_kept_is_what_would_be_found_anew(self) -> None:
+        """Decide by all that was kept from tick to tick, and by nothing but the files."""
+        taker, changes = self.engine.taker, self.client.changes(None, self.ledger.etags())
+        anew = replace(taker, decider=Decider())
+        kept, fresh = (each.take(self.now, changes) for each in (taker, anew))
+        assert (kept.facts, kept.trainings, kept.rows) == (fresh.facts, fresh.trainings, fresh.rows)
+        assert self.decider.whom_to_ask(kept) == anew.decider.whom_to_ask(fresh)
+        kept_plan, fresh_plan = self.decider.decide(kept), anew.decider.decide(fresh)
+        for name in PLANNED:
+            assert getattr(kept_plan, name) == getattr(fresh_plan, name), name
 
     @rule(later=st.one_of(st.integers(1, 60), st.integers(60, 3 * 24 * 60), st.integers(3 * 24 * 60, 12 * 24 * 60)))
     def time_passes(self, later: int) -> None:

@@ -194,7 +194,7 @@ def _itip(
     start: datetime | None = None,
 ) -> EmailMessage:
     """Return what a calendar program sends back of the invitation that it got: after a crash that may have a higher SEQUENCE."""
-    sequence = engine.conversation.invited(uid)[uid].current(place)
+    sequence = engine.conversation.invited(uid).current(place)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//a client//EN", f"METHOD:{method}", "BEGIN:VEVENT", f"UID:{uid}"]
     lines += [f"DTSTAMP:{town.now:%Y%m%dT%H%M%SZ}", f"SEQUENCE:{sequence}", f"ATTENDEE;PARTSTAT={partstat}:mailto:{who}"]
     lines += [f"RECURRENCE-ID:{place:%Y%m%dT%H%M%SZ}"] if place else []

@@ -629,4 +629,4 @@ def test_who_leaves_the_pair_and_comes_back_is_not_surprised_by_what_they_once_p
     machine.give_a_mentor(MENTEES[1], MENTORS[0])
     machine.settle()
 
-    assert machine.engine.outbox.answers() == frozenset()
+    assert machine.engine.outbox.answers() == []

@@ -654,7 +654,7 @@ def test_nothing_of_what_people_write_leaves_but_a_goal(words: str, method: str,
 
 def test_an_answer_under_the_servers_own_uid_is_about_our_event() -> None:
     theirs = "040000008200E00074C5B7101A82E008"
-    known = replace(KNOWN, events={**KNOWN.events, theirs: replace(KNOWN.events[SERIES], known_as=theirs)})
+    known = replace(KNOWN, events={theirs: replace(KNOWN.events[SERIES], known_as=theirs)})
     content = (CORPUS / "sabre-bare.eml").read_bytes().replace(SERIES.encode(), theirs.encode())
     assert theirs.encode() in content
 

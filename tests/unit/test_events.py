@@ -21,6 +21,8 @@ OWN = Programme(organisation=ORGANISATION, organizer=SOMEBODY, trainings={}, tra
 
 
 class Plain:
+    version = ""
+
     def event(self, item: Item, programme: Programme) -> tuple[str, str]:
         return item.rule, programme.organisation.name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -12,11 +12,16 @@ from tests.unit.random_programmes import HOLIDAYS, SLOW, busy_worlds, days, fed_
 
 from beklijf.model.conversation import Heard, History, Pause, Said
 from beklijf.model.domain import Ref
+from beklijf.model.facts import NOTHING
 from beklijf.planning import plan_tracks
-from beklijf.planning.groups import Planner, whose_group
+from beklijf.planning.groups import group, merged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.unit.random_programmes import World
+
+    from beklijf.model.domain import MentorshipKey, Track
 
 
 @st.composite
@@ -38,47 +43,58 @@ def lived(draw: st.DrawFn) -> World:
     return replace(world, facts=facts)
 
 
-@SLOW
-@given(st.lists(lived(), min_size=1, max_size=2), st.booleans())
-def test_the_whole_is_the_sum_of_its_groups_whatever_was_planned_before(told: list[World], ladder: bool) -> None:
-    planner = Planner()
-    for world in [*told, *reversed(told)]:
-        whole = plan_tracks(world.organisation, world.trainings, world.facts, HOLIDAYS, ladder=ladder)
-
-        apart = planner.tracks(world.organisation, world.trainings, world.facts, HOLIDAYS, ladder=ladder)
-
-        assert apart == whole
-        assert [*apart] == [*whole]
+def apart(world: World, *, ladder: bool) -> Mapping[MentorshipKey, Track]:
+    """Plan each group by itself."""
+    groups = group(world.trainings)
+    facts = groups.facts(world.facts)
+    found: dict[MentorshipKey, Track] = {}
+    for name, trainings in groups.trainings.items():
+        found |= plan_tracks(world.organisation, trainings, facts.get(name, NOTHING), HOLIDAYS, ladder=ladder)
+    return {key: found[key] for key in groups.of_pair}
 
 
 @SLOW
-@given(lived(), st.data())
-def test_what_changes_for_one_person_is_planned_anew_for_their_group_alone(world: World, data: st.DataObject) -> None:
-    planner = Planner()
-    before = planner.tracks(world.organisation, world.trainings, world.facts, HOLIDAYS, ladder=True)
-    key = data.draw(st.sampled_from(sorted(before)))
-    pause = Pause(person=before[key].mentorship.mentee.key, kind="meetings", first=date(2027, 1, 1), last=None)
-    changed = replace(world, facts=replace(world.facts, pauses=(*world.facts.pauses, pause)))
+@given(lived(), st.booleans())
+def test_the_whole_is_the_sum_of_its_groups(world: World, ladder: bool) -> None:
+    whole = plan_tracks(world.organisation, world.trainings, world.facts, HOLIDAYS, ladder=ladder)
 
-    after = planner.tracks(changed.organisation, changed.trainings, changed.facts, HOLIDAYS, ladder=True)
+    assert apart(world, ladder=ladder) == whole
+    assert [*apart(world, ladder=ladder)] == [*whole]
 
-    group = whose_group(world.trainings)
-    mine = group[before[key].mentorship.mentee.key]
-    others = [each for each in before if group[before[each].mentorship.mentee.key] != mine]
-    assert all(after[each] is before[each] for each in others)
-    assert after == plan_tracks(changed.organisation, changed.trainings, changed.facts, HOLIDAYS, ladder=True)
+
+@SLOW
+@given(lived())
+def test_the_facts_of_all_groups_are_all_facts_about_those_who_are_planned_for(world: World) -> None:
+    groups = group(world.trainings)
+    known = merged(groups.facts(world.facts).values())
+
+    assert (known.joined, known.kept, known.begun) == (world.facts.joined, world.facts.kept, world.facts.begun)
+    assert known.heard == world.facts.heard
+    assert {*known.pauses} == {*world.facts.pauses}
 
 
 @SLOW
 @given(worlds())
 def test_people_of_one_group_are_joined_by_pairs_and_those_of_two_by_none(world: World) -> None:
-    group = whose_group(world.trainings)
+    of_person = group(world.trainings).of_person
 
     pairs = [m for training in world.trainings for m in training.mentorships]
-    assert all(group[m.mentee.key] == group[m.mentor.key] for m in pairs)
-    for name in {*group.values()}:
-        inside = {person for person, of in group.items() if of == name}
+    assert all(of_person[m.mentee.key] == of_person[m.mentor.key] for m in pairs)
+    for name in {*of_person.values()}:
+        inside = {person for person, of in of_person.items() if of == name}
         reached = {name}
         for _ in inside:
             reached |= {p for m in pairs for p in (m.mentee.key, m.mentor.key) if {m.mentee.key, m.mentor.key} & reached}
         assert reached == inside
+
+
+@SLOW
+@given(worlds(), st.data())
+def test_who_was_together_in_an_event_stays_in_one_group(world: World, data: st.DataObject) -> None:
+    people = sorted({person.key for t in world.trainings for m in t.mentorships for person in (m.mentee, m.mentor)})
+    one, other = (data.draw(st.sampled_from(people)) for _ in range(2))
+
+    groups = group(world.trainings, [((), (one, other)), ((), ("gone@voorbeeld.example", other))])
+
+    assert groups.of_person[one] == groups.of_person[other] == groups.of_person["gone@voorbeeld.example"]
+    assert groups.of_party(((), (one, other))) == {groups.of_person[one]}

@@ -23,6 +23,8 @@ from beklijf.model.facts import Generation, Moved
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from beklijf.model.facts import Facts
+
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 PAIR = MentorshipKey("t/sanne@voorbeeld.example")
@@ -230,13 +232,17 @@ def test_only_another_process_changes_the_foreign_revision(path: Path, ledger: L
 # -- facts -------------------------------------------------------------------------------------------------------------
 
 
+def facts_of(ledger: Ledger, config: Meets | None = None, now: datetime = NOW) -> Facts:
+    return read_facts(ledger.db, {PAIR: config}, now, uids=ledger.parties(), owners=[PAIR])[0]
+
+
 def test_who_joined_is_noted_once(ledger: Ledger) -> None:
     with ledger.write():
         ledger.join(PAIR, "sanne@voorbeeld.example", NOW)
         ledger.join(PAIR, "sanne@voorbeeld.example", NOW + timedelta(days=3))
         ledger.join(PAIR, "noor@voorbeeld.example", NOW + timedelta(days=5))
 
-    facts = read_facts(ledger.db, {PAIR: None}, NOW)
+    facts = facts_of(ledger)
 
     assert facts.joined == {PAIR: NOW}
     assert facts.arrived[PAIR, "noor@voorbeeld.example"] == NOW + timedelta(days=5)
@@ -247,8 +253,8 @@ def test_a_chosen_or_moved_hour_holds_until_the_config_says_another(ledger: Ledg
         ledger.keep_slot(PAIR, "chosen", THURSDAY, config=None)
         ledger.keep_slot(PAIR, "moved", FRIDAY, config=None, first=date(2027, 1, 22))
 
-    unchanged = read_facts(ledger.db, {PAIR: None}, NOW)
-    changed = read_facts(ledger.db, {PAIR: THURSDAY}, NOW)
+    unchanged = facts_of(ledger)
+    changed = facts_of(ledger, THURSDAY)
 
     assert unchanged.chosen == {PAIR: THURSDAY}
     assert unchanged.moved == {PAIR: Moved(meets=FRIDAY, first=date(2027, 1, 22))}
@@ -260,15 +266,15 @@ def test_a_restored_series_forgets_that_it_was_moved(ledger: Ledger) -> None:
         ledger.keep_slot(PAIR, "moved", FRIDAY, config=None, first=date(2027, 1, 22))
         ledger.forget_moved([PAIR])
 
-    assert read_facts(ledger.db, {PAIR: None}, NOW).moved == {}
+    assert facts_of(ledger).moved == {}
 
 
 def test_a_series_has_begun_once_its_first_meeting_has_been(ledger: Ledger) -> None:
     with ledger.write():
         ledger.put(row())
 
-    assert read_facts(ledger.db, {PAIR: None}, NOW).begun == {}
-    assert read_facts(ledger.db, {PAIR: None}, datetime(2027, 1, 22, tzinfo=UTC)).begun == {row().ref: date(2027, 1, 21)}
+    assert facts_of(ledger).begun == {}
+    assert facts_of(ledger, now=datetime(2027, 1, 22, tzinfo=UTC)).begun == {row().ref: date(2027, 1, 21)}
 
 
 def test_where_a_meeting_stands_is_kept_in_wall_time(ledger: Ledger) -> None:
@@ -276,7 +282,7 @@ def test_where_a_meeting_stands_is_kept_in_wall_time(ledger: Ledger) -> None:
     with ledger.write():
         ledger.put(row(item="goals", start=start))
 
-    assert read_facts(ledger.db, {PAIR: None}, NOW).kept == {Ref(f"{PAIR}/goals"): start}
+    assert facts_of(ledger).kept == {Ref(f"{PAIR}/goals"): start}
 
 
 def test_a_concluded_event_is_gone_and_the_next_generation_carries_its_item(ledger: Ledger) -> None:
@@ -285,7 +291,7 @@ def test_a_concluded_event_is_gone_and_the_next_generation_carries_its_item(ledg
         ledger.conclude(row(), NOW)
 
     assert ledger.rows() == {}
-    assert read_facts(ledger.db, {PAIR: None}, NOW).generations == {row().ref: Generation(number=2, since=NOW)}
+    assert facts_of(ledger).generations == {row().ref: Generation(number=2, since=NOW)}
 
 
 def test_two_generations_of_an_item_may_stand_side_by_side_and_one_never_twice(ledger: Ledger) -> None:

@@ -52,6 +52,8 @@ def paused(first: str, last: str | None, who: Person = KARIM, kind: PausedKind =
 
 
 class Plain:
+    version = ""
+
     def event(self, item: Item, programme: Programme) -> tuple[str, str]:
         return item.rule, programme.organisation.name
 

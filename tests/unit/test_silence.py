@@ -302,7 +302,7 @@ def test_nothing_new_goes_out_for_a_pair_whose_hour_was_declined_as_long_as_it_l
     goals, series = (facts(heard("21 Dec", Said.DECLINED, SANNE, ref=ref)) for ref in (GOALS, SERIES))
 
     def open_on(found: Facts, text: str) -> bool:
-        return KEY in silence.unsettled_pairs(programme(found), found, frozenset(), at(text))
+        return silence.ladder(programme(found), found, frozenset()).unsettled(KEY, at(text))
 
     assert (open_on(goals, "6 Jan"), open_on(goals, "8 Jan")) == (True, False)
     assert (open_on(series, "8 Jan"), open_on(series, "19 Feb")) == (True, False)
@@ -327,7 +327,8 @@ def test_a_declined_series_is_unsettled_whatever_the_method_of_the_training_that
     tracks = plan_tracks(ORGANISATION, (carries, shares), found, frozenset(), ladder=True)
     both = Programme(organisation=ORGANISATION, organizer=SOMEBODY, trainings={t.id: t for t in (carries, shares)}, tracks=tracks)
 
-    assert silence.unsettled_pairs(both, found, frozenset(), at("8 Jan")) == {KEY, other}
+    ladder = silence.ladder(both, found, frozenset())
+    assert {key for key in both.tracks if ladder.unsettled(key, at("8 Jan"))} == {KEY, other}
 
 
 # -- meetings in a row -------------------------------------------------------------------------------------------------
@@ -429,7 +430,7 @@ def test_a_stranger_and_a_pause_stop_the_letter_about_a_row_too() -> None:
 
 def standing(text: str, *told: Heard, pauses: tuple[Pause, ...] = ()) -> Silence | None:
     found = facts(*told, pauses=pauses)
-    return silence.standing(programme(found), found, frozenset(), at(text)).get(KEY)
+    return silence.ladder(programme(found), found, frozenset()).standing(KEY, at(text))
 
 
 def waits(reason: Reason, since: str, who: Person | None, *, silent: bool = False) -> Silence:
@@ -456,9 +457,9 @@ def test_after_21_days_on_which_both_work_a_pair_counts_as_silent() -> None:
 
 def test_nobody_waits_before_the_invitation_or_after_the_last_meeting() -> None:
     assert standing("19 Feb") is None
-    assert silence.standing(programme(NOTHING), NOTHING, frozenset(), at("4 Jan")) == {}
+    assert silence.ladder(programme(NOTHING), NOTHING, frozenset()).standing(KEY, at("4 Jan")) is None
     uninvited = facts(invited=False)
-    assert silence.standing(programme(uninvited), uninvited, frozenset(), at("4 Jan")) == {}
+    assert silence.ladder(programme(uninvited), uninvited, frozenset()).standing(KEY, at("4 Jan")) is None
 
 
 def test_who_is_out_of_office_is_waited_for_as_long_as_that_stops_the_clock() -> None:

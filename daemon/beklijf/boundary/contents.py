@@ -19,11 +19,14 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_Named: TypeAlias = "Path | os.DirEntry[str]"
+"""A file by its name, or as a listing has it."""
 
 LARGEST = 10 * 2**20
 """Bytes of one file: an event has two thousand, a config of ten thousand pairs has some three million."""
@@ -65,38 +68,43 @@ def opened(path: Path, *, largest: int = LARGEST, links: bool = True) -> Iterato
         yield file
 
 
-def status(path: Path, *, largest: int = LARGEST) -> os.stat_result:
+def status(path: _Named, *, largest: int = LARGEST) -> os.stat_result:
     """Return the status of a file that may be read, without opening it; raises as reading it would."""
-    with _meant(path):
+    try:
         found = path.stat()
-        _check(path, found, largest)
-        return found
+    except OSError as error:  # no context manager: it costs more than the asking, and folders have many files
+        raise _its_own(path, error) from error
+    _check(path, found, largest)
+    return found
 
 
-def _check(path: Path, status: os.stat_result, largest: int = LARGEST) -> None:
+def _check(path: _Named, status: os.stat_result, largest: int = LARGEST) -> None:
     """Raise `NoContent` for what by its status is no file to read."""
     if not stat.S_ISREG(status.st_mode):
-        raise NoContent(errno.EINVAL, _KINDS.get(stat.S_IFMT(status.st_mode), "Is no file"), str(path))
+        raise NoContent(errno.EINVAL, _KINDS.get(stat.S_IFMT(status.st_mode), "Is no file"), os.fspath(path))
     if status.st_size > largest:
         raise _too_large(path, largest)
 
 
 @contextmanager
-def _meant(path: Path) -> Iterator[None]:
+def _meant(path: _Named) -> Iterator[None]:
     try:
         yield
-    except NoContent:
-        raise
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            raise NoContent(errno.ENOENT, "Is a link that leads nowhere", str(path)) from error
-        raise
     except OSError as error:
-        if error.errno not in _THE_FILES_OWN:
-            raise
-        said = "Is a link that leads in a circle" if error.errno == errno.ELOOP and path.is_symlink() else error.strerror
-        raise NoContent(error.errno, said, str(path)) from error
+        raise _its_own(path, error) from error
 
 
-def _too_large(path: Path, largest: int) -> NoContent:
-    return NoContent(errno.EFBIG, f"Has more than {largest:,} bytes", str(path))
+def _its_own(path: _Named, error: OSError) -> OSError:
+    """Return what is wrong with this one file, if it is."""
+    if isinstance(error, NoContent):
+        return error
+    if isinstance(error, FileNotFoundError):
+        return NoContent(errno.ENOENT, "Is a link that leads nowhere", os.fspath(path)) if path.is_symlink() else error
+    if error.errno not in _THE_FILES_OWN:
+        return error
+    said = "Is a link that leads in a circle" if error.errno == errno.ELOOP and path.is_symlink() else error.strerror
+    return NoContent(error.errno, said, os.fspath(path))
+
+
+def _too_large(path: _Named, largest: int) -> NoContent:
+    return NoContent(errno.EFBIG, f"Has more than {largest:,} bytes", os.fspath(path))

@@ -65,12 +65,26 @@ def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], mo
     """
     agendas = _agendas(config)
     trainings = {training.id: training for training in config.trainings}
-    findings = [found._replace(warning=bool({found.about, found.other} & {*moved})) for found in _overlaps(tracks)]
-    findings += _unwritable_zones(tracks)
+    findings = [*_impossible(tracks, moved)]
     for key, track in tracks.items():
         findings += _outside_office_hours(key, track, agendas)
         findings += _unlucky_weekday(key, track, trainings[track.mentorship.training], agendas)
         findings += (_Finding(notice.mentorship or notice.training, notice.what, notice.hint) for notice in track.notices)
+    return _as_problems(config, findings)
+
+
+def programme_errors(config: Config, tracks: Mapping[MentorshipKey, Track], moved: Collection[str] = ()) -> list[Problem]:
+    """Return what of `programme_problems` is an error: by it nothing may be done."""
+    return _as_problems(config, [found for found in _impossible(tracks, moved) if not found.warning])
+
+
+def _impossible(tracks: Mapping[MentorshipKey, Track], moved: Collection[str]) -> Iterator[_Finding]:
+    for found in _overlaps(tracks):
+        yield found._replace(warning=bool({found.about, found.other} & {*moved}))
+    yield from _unwritable_zones(tracks)
+
+
+def _as_problems(config: Config, findings: Collection[_Finding]) -> list[Problem]:
     if not findings:
         return []
     places = _places(config)

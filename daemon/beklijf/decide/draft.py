@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from beklijf.decide import due_mail, merge, notify, proposals, responses, withdrawals
-from beklijf.decide.plan import Action, Cause, Change, Create, Draft, Move, World, Write
+from beklijf.decide.plan import Action, Cause, Change, Create, Draft, Move, Rehour, Respond, Wanted, Write
 from beklijf.ledger import Row
 from beklijf.model import canonical
-from beklijf.model.domain import Kind
+from beklijf.model.domain import Kind, MentorshipKey
 from beklijf.model.errors import Problem
 from beklijf.model.facts import spell
 from beklijf.model.stored import TOLD
@@ -34,9 +35,12 @@ from beklijf.planning import events
 from beklijf.planning.pauses import PAUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from beklijf.decide.notify import Tell
+    from beklijf.decide.plan import World
+    from beklijf.decide.snapshot import Snapshot
+    from beklijf.model.conversation import Proposal
     from beklijf.model.domain import Event, Item, Ref
     from beklijf.model.stored import Stored
 
@@ -44,9 +48,57 @@ QUIET = timedelta(minutes=10)
 """How long a human's change must have stood before others are told: people drag twice."""
 
 
-def draft(world: World) -> Draft:
-    """Return all that a tick would do now, and what it would note."""
+def draft(world: World) -> Wanted:
+    """Return all that a tick would do now for one group, and what it would note."""
     return _Drafting(world).draft()
+
+
+def together(
+    every: Iterable[Wanted], snapshot: Snapshot, tracks: Iterable[MentorshipKey], rows: Iterable[str], unknown: Iterable[Stored]
+) -> Draft:
+    """Put the drafts of all groups together as if there had been one: settled, by track, taken back, letters, mails, answers."""
+    wanted = [*every]
+    order = {key: number for number, key in enumerate(tracks)} if any(each.items or each.answers for each in wanted) else {}
+    line = {uid: number for number, uid in enumerate(rows)} if any(each.left for each in wanted) else {}
+    resent, retried = due_mail.resent(snapshot.mails, snapshot.now)
+    adopted = tuple(row for each in wanted for row in each.adopted)
+    found = (
+        sorted((change for each in wanted for change in each.settled), key=lambda change: _proposal(change).id),
+        (change for _, change in sorted((each for w in wanted for each in w.items), key=lambda each: order[each[0]])),
+        (change for _, change in sorted((each for w in wanted for each in w.left), key=lambda each: line[each[0]])),
+        sorted((change for each in wanted for change in each.letters), key=lambda change: due_mail.receiver(change).key),
+        resent,
+        sorted((change for each in wanted for change in each.answers), key=lambda change: order[change.mentorships[0]]),
+    )
+    later = [*retried, *(each.next for each in wanted if each.next is not None)]
+    return Draft(
+        changes=tuple(chain.from_iterable(found)),
+        records=tuple(row for each in wanted for row in each.records),
+        adopted=adopted,
+        assumed=tuple(letter for each in wanted for letter in each.assumed),
+        problems=tuple(_orphans(snapshot, unknown, {row.uid for row in adopted})),
+        next=min((at for at in later if at > snapshot.now), default=None),
+        resting=frozenset().union(*(each.resting for each in wanted if each.resting)),
+    )
+
+
+def _proposal(change: Change) -> Proposal:
+    assert isinstance(change.work, Move | Rehour | Respond)  # nothing else comes of a proposal
+    assert change.work.proposal is not None
+    return change.work.proposal
+
+
+def _orphans(snapshot: Snapshot, unknown: Iterable[Stored], adopted: Container[str]) -> Iterator[Problem]:
+    """Name the events of ours that nothing asks for."""
+    mark = events.mark(snapshot.config.service.installation)
+    for event in (stored.event for stored in unknown):
+        if event.uid not in adopted and event.uid.endswith(mark) and max(canonical.meetings(event) or (snapshot.now,)) > snapshot.now:
+            yield Problem(
+                where=f"calendar event {event.uid}",
+                what=f'is ours ("{event.title}", from {event.start:%a %-d %b %Y}) but nothing in the config asks for it',
+                hint="delete it in the calendar, or put back what asked for it",
+                warning=True,
+            )
 
 
 class _Drafting:
@@ -55,21 +107,25 @@ class _Drafting:
     def __init__(self, world: World) -> None:
         self.world = world
         self.now = world.now
-        self.changes: list[Change] = []
+        self.items: list[tuple[MentorshipKey, Change]] = []
+        self.left: list[tuple[str, Change]] = []
+        self.track = MentorshipKey("")
+        """Whose items are walked over."""
         self.records: list[Row] = []
         self.adopted: list[Row] = []
-        self.problems: list[Problem] = []
         self.later: list[datetime] = []
+        self.turns: list[datetime] = []
         self.resting: set[Ref] = set()
-        self.unknown = set(world.current.stored) - set(world.rows)
+        self.unknown = set(world.unknown)
         self.welcome = due_mail.welcomes(world.letters)
 
-    def draft(self) -> Draft:
+    def draft(self) -> Wanted:
         by_ref = {(row.ref, row.generation): row for row in self.world.rows.values()}
-        self.changes += proposals.settle(self.world)
-        moving = {change.work.row.uid for change in self.changes if isinstance(change.work, Move)}
+        settled = tuple(proposals.settle(self.world))
+        moving = {change.work.row.uid for change in settled if isinstance(change.work, Move)}
         wanted: set[str] = set()
         for item in self._items():
+            self._turn(item.starts, item.without)
             row = by_ref.get((item.ref, item.generation))
             if row is None:
                 self._appear(item)
@@ -80,24 +136,37 @@ class _Drafting:
         for uid, row in self.world.rows.items():
             if uid not in wanted:
                 self._leave(row)
-        self._orphans()
         assumed = due_mail.assumed(self.world.letters, {m for row in self.adopted for m in row.mentorships})
         letters, later = due_mail.changes(self.world, assumed)
-        letters += responses.due(self.world)
         self.later += later
-        return Draft(
-            changes=(*self.changes, *letters),
+        return Wanted(
+            settled=settled,
+            items=tuple(self.items),
+            left=tuple(self.left),
+            letters=tuple(letters),
+            answers=tuple(responses.due(self.world)),
             records=tuple(self.records),
             adopted=tuple(self.adopted),
             assumed=assumed,
-            problems=tuple(self.problems),
             next=min((at for at in self.later if at > self.now), default=None),
             resting=frozenset(self.resting),
+            turns=min(self.turns, default=None),
         )
 
     def _items(self) -> Iterator[Item]:
-        for track in self.world.programme.tracks.values():
+        for key, track in self.world.programme.tracks.items():
+            self.track = key
             yield from track.items
+
+    def _turn(self, *instants: Iterable[datetime]) -> None:
+        """Remember what of these comes next: from then on it is of the past."""
+        self.turns += [at for each in instants if (at := next((at for at in each if at > self.now), None)) is not None]
+
+    def _event(self, text: str) -> Event:
+        """Return an event of the ledger, whose hours may be others than those of its item."""
+        event = canonical.load(text)
+        self._turn(canonical.rhythm(event), canonical.meetings(event))
+        return event
 
     # -- items -------------------------------------------------------------------------------------------------------
 
@@ -120,9 +189,15 @@ class _Drafting:
         """Return when the last of the people in *item* is welcomed; now, when they all have been."""
         return max([self.now, *(self.welcome[m] for m in item.mentorships if m in self.welcome)])
 
+    def _do(self, change: Change) -> None:
+        self.items.append((self.track, change))
+
+    def _take_back(self, row: Row, change: Change) -> None:
+        self.left.append((row.uid, change))
+
     def _create(self, item: Item, *, cause: Cause | None = None) -> None:
         event = self.world.writer.event(item)
-        self.changes.append(
+        self._do(
             self._change(
                 Action.CREATE,
                 item,
@@ -169,7 +244,7 @@ class _Drafting:
                 self._create(item, cause=Cause.DUE)
             return
         if row.state == "withdrawing":
-            self.changes.append(withdrawals.withdrawal(self.world, row, why="was being withdrawn"))
+            self._do(withdrawals.withdrawal(self.world, row, why="was being withdrawn"))
             return
         if row.state == "deleted" and stored is None:
             self._tell_deletion(row)
@@ -182,13 +257,15 @@ class _Drafting:
         desired = self.world.writer.event(replace(item, generation=row.generation))
         if desired.uid != row.uid:
             desired = replace(desired, uid=row.uid)
+        if row.seen != row.asked:
+            self._event(row.seen)
         quiet = stored is None and row.changed_at is None and row.told == row.seen  # else somebody is still to be told
         if quiet and canonical.dump(desired) == row.asked:
             return
         self._merge(item, row, stored, desired)
 
     def _merge(self, item: Item, row: Row, stored: Stored | None, desired: Event) -> None:
-        asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+        asked, seen = self._event(row.asked), self._event(row.seen)
         server = stored.event if stored else seen
         if row.state == "intended" and (half := merge.half_made(asked, server)):
             asked = seen = half
@@ -249,7 +326,7 @@ class _Drafting:
         """Say whether people are told now of what a human changed before; where a server told them, our words follow."""
         if row.told is None or row.changed_at is None or row.changed_at + QUIET > self.now:
             return False
-        return self.world.sender == "server" or bool(notify.told_fields(merge.differences(canonical.load(row.told), server), self.now))
+        return self.world.sender == "server" or bool(notify.told_fields(merge.differences(self._event(row.told), server), self.now))
 
     def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
         """Write what is ours, tell what has stood long enough, note the rest."""
@@ -267,7 +344,7 @@ class _Drafting:
             self.records.append(noted)
         ours = merged.write & TOLD or (merged.write and not tells)
         if merged.write or (tells and settled):
-            self.changes.append(
+            self._do(
                 self._change(
                     Action.UPDATE,
                     item,
@@ -287,7 +364,7 @@ class _Drafting:
         ending = withdrawals.withdrawal(
             self.world, row, why=why, server=server, gone=not row.href, action=Action.UPDATE, organizer=organizer
         )
-        self.changes.append(ending)
+        self._do(ending)
         starts = tuple(at for at in item.starts if at > self.now)
         if starts:
             paused = {each.day for each in item.left_out if each.why == PAUSED}
@@ -299,25 +376,25 @@ class _Drafting:
 
     def _leave(self, row: Row) -> None:
         """Withdraw what nobody wants any more; what is past closes silently."""
-        seen = canonical.load(row.seen)
+        seen = self._event(row.seen)
         stored = self.world.current.stored.get(row.uid)
         to_come = self._is_ahead(stored.event if stored else seen)
-        expected = row.told is not None and self._is_ahead(canonical.load(row.told))  # moved into the past, and nobody heard of it
+        expected = row.told is not None and self._is_ahead(self._event(row.told))  # moved into the past, and nobody heard of it
         absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.told is None))
         if absent or not (to_come or expected):
             self.records.append(replace(row, state="closed"))
         elif not to_come or row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
-            self.changes.append(withdrawals.withdrawal(self.world, row, why="no longer planned", gone=True))
+            self._take_back(row, withdrawals.withdrawal(self.world, row, why="no longer planned", gone=True))
         elif not self._rests(row.ref):
             server = stored.event if stored else seen
-            self.changes.append(withdrawals.withdrawal(self.world, row, why="no longer planned", server=server))
+            self._take_back(row, withdrawals.withdrawal(self.world, row, why="no longer planned", server=server))
 
     def _is_ahead(self, event: Event) -> bool:
         return max(canonical.meetings(event) or (self.now,)) > self.now
 
     def _bury(self, row: Row) -> None:
         """Note that a human deleted the event; the others are told once that has stood for a while."""
-        seen = canonical.load(row.seen)
+        seen = self._event(row.seen)
         deleted = replace(row, state="deleted", changed_at=self.now)
         if max(canonical.meetings(seen) or (self.now,)) <= self.now or (self.world.sender == "server" and not row.ours):
             deleted = replace(deleted, told=None, changed_at=None)
@@ -331,21 +408,7 @@ class _Drafting:
         if row.changed_at + QUIET > self.now:
             self.later.append(row.changed_at + QUIET)
             return
-        self.changes.append(withdrawals.deletion(self.world, row))
-
-    def _orphans(self) -> None:
-        mark = events.mark(self.world.writer.installation)
-        for uid in sorted(self.unknown):
-            event = self.world.current.stored[uid].event
-            if uid.endswith(mark) and max(canonical.meetings(event) or (self.now,)) > self.now:
-                self.problems.append(
-                    Problem(
-                        where=f"calendar event {uid}",
-                        what=f'is ours ("{event.title}", from {event.start:%a %-d %b %Y}) but nothing in the config asks for it',
-                        hint="delete it in the calendar, or put back what asked for it",
-                        warning=True,
-                    )
-                )
+        self._do(withdrawals.deletion(self.world, row))
 
     def _rests(self, ref: Ref) -> bool:
         if ref in self.world.snapshot.aside:

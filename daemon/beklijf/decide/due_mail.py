@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from beklijf.decide.plan import World
     from beklijf.ledger.outbox import Mail
-    from beklijf.model.domain import Letter, MentorshipKey
+    from beklijf.model.domain import Letter, MentorshipKey, Person
 
 
 def assumed(letters: Iterable[Letter], adopted: Container[MentorshipKey]) -> tuple[Letter, ...]:
@@ -33,12 +33,25 @@ def changes(world: World, left_out: Container[Letter]) -> tuple[list[Change], li
             later.append(letter.at)
         else:
             found.append(letter_change(letter))
-    for mail in world.snapshot.mails:
-        if mail.retry_at and mail.retry_at > world.now:
+    return found, later
+
+
+def resent(mails: Iterable[Mail], now: datetime) -> tuple[list[Change], list[datetime]]:
+    """Return what waits in the outbox and goes out now, and when more of it does."""
+    found: list[Change] = []
+    later: list[datetime] = []
+    for mail in mails:
+        if mail.retry_at and mail.retry_at > now:
             later.append(mail.retry_at)
         elif mail.goes_out:
-            found.append(_resend(mail, world.now))
+            found.append(_resend(mail, now))
     return found, later
+
+
+def receiver(change: Change) -> Person:
+    """Return who gets the letter of a change."""
+    assert isinstance(change.work, Send)
+    return change.work.letter.person
 
 
 def welcomes(letters: Iterable[Letter]) -> dict[MentorshipKey, datetime]:

@@ -85,20 +85,20 @@ class Watch:
         return every if every and standing_holds.together(every) in self.approved else every & self.approved
 
 
-def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> tuple[dict[str, Row], Current, tuple[Held, ...]]:
+def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> tuple[Mapping[str, Row], Current, tuple[Held, ...]]:
     """Return rows and calendar as a plan may use them, and what is held: events that vanished together, or went back in time.
 
     Approved, vanished events count as deleted by people, and an older state of the server is written over with ours.
     """
     vanished = [rows[uid] for uid in sorted(current.gone) if rows[uid].state == "live" and _to_come(rows[uid], watch.now)]
     # one that was deleted and came back, of which nobody was told yet, or that is being withdrawn, has the number of before we told so
-    live = {uid: row for uid, row in rows.items() if row.state == "live" and (row.told or not row.changed_at)}
-    older = [live[uid] for uid, stored in sorted(current.stored.items()) if uid in live and stored.sequence < live[uid].sequence]
+    there = [(rows[uid], stored) for uid, stored in sorted(current.stored.items()) if uid in rows and rows[uid].state == "live"]
+    older = [row for row, stored in there if (row.told or not row.changed_at) and stored.sequence < row.sequence]
     older = [row for row in older if _to_come(row, watch.now)]
     standing = sum(row.state == "live" and _to_come(row, watch.now) for row in rows.values()) if len(vanished) > 1 else 0
     faults = _faults(vanished, older, standing, watch)
     if not faults:
-        return dict(rows), current, ()
+        return rows, current, ()
     every = frozenset(held.hold for held in faults)
     approved = watch.approves(every) if watch.enforced else every
     held = tuple(each for each in faults if each.hold not in approved)

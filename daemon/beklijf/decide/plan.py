@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from beklijf.ledger.holds import HoldKind
+from beklijf.planning.groups import merged
+from beklijf.planning.offers import Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
 
     from beklijf.decide.notify import Tell
-    from beklijf.decide.snapshot import Snapshot
+    from beklijf.decide.snapshot import Part, Snapshot
     from beklijf.ledger import Decision, Row
     from beklijf.ledger.holds import Hold
     from beklijf.ledger.outbox import Mail
     from beklijf.model.conversation import Heard, Proposal, Response
-    from beklijf.model.domain import Event, Kind, Letter, Meets, MentorshipKey, Programme, Ref
+    from beklijf.model.domain import Event, Kind, Letter, Meets, MentorshipKey, Programme, Ref, Track
     from beklijf.model.errors import Problem
     from beklijf.model.facts import Facts
     from beklijf.model.stored import Stored
     from beklijf.planning.events import Writer
-    from beklijf.planning.offers import Times
     from beklijf.planning.silence import Silence
 
 
@@ -147,13 +149,16 @@ class Current:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A snapshot with what was worked out from it: what a draft is made from."""
+    """One group's part of a snapshot with what was worked out from it: what a draft is made from."""
 
     snapshot: Snapshot
+    part: Part
     programme: Programme
     writer: Writer
     rows: Mapping[str, Row]
     current: Current
+    unknown: frozenset[str]
+    """What stands in the calendar and in no ledger: adopted, where it is ours."""
     letters: Sequence[Letter]
     facts: Facts
     times: Callable[[], Times]
@@ -175,16 +180,41 @@ class Draft:
     """A plan before the guard has looked at it."""
 
     changes: tuple[Change, ...]
-    records: tuple[Row, ...]
+    records: tuple[Row, ...] = ()
     """What the ledger should know without anything being done: humans' changes, what was found to be agreed."""
-    adopted: tuple[Row, ...]
-    assumed: tuple[Letter, ...]
+    adopted: tuple[Row, ...] = ()
+    assumed: tuple[Letter, ...] = ()
     """Letters that announced what was adopted: they went out before."""
-    problems: tuple[Problem, ...]
-    next: datetime | None
+    problems: tuple[Problem, ...] = ()
+    next: datetime | None = None
     """The first instant at which the answer would differ without new input."""
     resting: frozenset[Ref] = frozenset()
     """What there may be to do about these can't be done now: their target refused, or their pair has no hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is drafted for one group, in the order in which it is put together with that of the others (`draft.together`)."""
+
+    settled: tuple[Change, ...]
+    items: tuple[tuple[MentorshipKey, Change], ...]
+    """With the mentorship in whose track the item is."""
+    left: tuple[tuple[str, Change], ...]
+    """Taken back, with the UID."""
+    letters: tuple[Change, ...]
+    answers: tuple[Change, ...]
+    records: tuple[Row, ...]
+    adopted: tuple[Row, ...]
+    assumed: tuple[Letter, ...]
+    next: datetime | None
+    resting: frozenset[Ref]
+    turns: datetime | None
+    """When an event of theirs begins or is over, which may change more than what is due at `next`."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to do now, and nothing that waits for a server."""
+        return not (self.settled or self.items or self.left or self.letters or self.answers or self.records or self.adopted or self.resting)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +257,20 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was worked out for one group."""
+
+    tracks: Mapping[MentorshipKey, Track]
+    """As planned."""
+    programme: Programme
+    """With the meetings where people moved them to."""
+    facts: Facts
+    letters: tuple[Letter, ...]
+    silences: Mapping[MentorshipKey, Silence]
+    wanted: Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan(Judged):
     """What a tick does now, and what it doesn't; and all that people may want to know of how that was found."""
 
@@ -240,15 +284,42 @@ class Plan(Judged):
     """The first instant at which the answer would differ without new input."""
     programme: Programme
     """With the meetings where people moved them to."""
-    facts: Facts
     rows: Mapping[str, Row]
     """As people's decisions leave them; what differs from the ledger is noted by the tick."""
-    letters: tuple[Letter, ...]
     decisions: tuple[Decision, ...]
     heard: tuple[Heard, ...]
     """What the calendar tells of people and the ledger doesn't know yet."""
     hears: bool
     """Whether answers can be heard at all."""
-    silences: Mapping[MentorshipKey, Silence]
-    """The pairs of which something is waited for; none where answers can't be heard."""
-    times: Callable[[], Times]
+    found: Mapping[str, Found]
+    """By group."""
+    fresh: tuple[Found, ...]
+    """Those that were worked out anew; of all others nothing is to be noted."""
+    group_of: Mapping[MentorshipKey, str]
+    holidays: frozenset[date]
+
+    @cached_property
+    def facts(self) -> Facts:
+        return merged(found.facts for found in self.found.values())
+
+    @cached_property
+    def letters(self) -> tuple[Letter, ...]:
+        """Every letter that is not sent yet, by receiver and then in order of time."""
+        return tuple(sorted((letter for found in self.found.values() for letter in found.letters), key=lambda letter: letter.person.key))
+
+    @cached_property
+    def silences(self) -> Mapping[MentorshipKey, Silence]:
+        """The pairs of which something is waited for; none where answers can't be heard."""
+        return {key: silence for found in self.found.values() for key, silence in found.silences.items()}
+
+    def times(self, mentorship: MentorshipKey) -> Times:
+        """Return when the people of a group can: made on first use, since few ticks need it."""
+        name = self.group_of[mentorship]
+        if name not in self._times:
+            found = self.found[name]
+            self._times[name] = Times(found.programme, found.facts, self.holidays)
+        return self._times[name]
+
+    @cached_property
+    def _times(self) -> dict[str, Times]:
+        return {}

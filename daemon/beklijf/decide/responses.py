@@ -40,7 +40,7 @@ def due(world: World) -> Iterator[Change]:
         pair = track.mentorship
         for response, name, why in (*_declined(world, track, rows), *_paused(world, track, rows), *_gone(world, track, rows)):
             to = pair.mentee if response.person == pair.mentee.key else pair.mentor
-            if name not in world.snapshot.answered and to.email.casefold() not in world.snapshot.bounced:
+            if name not in world.part.answered and to.email.casefold() not in world.part.bounced:
                 yield _change(world, track, response, name, why, to)
 
 
@@ -100,7 +100,7 @@ def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who
     other = "" if who.key == pair.mentee.key else who.key
     for about, to in ((About.HOURS, pair.mentee), (About.HOURS_MENTOR, pair.mentor)):
         name = f"answer hours {row.uid} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {to.key}"
-        if name in world.snapshot.answered:  # each by itself: a power cut may come between the two
+        if name in world.part.answered:  # each by itself: a power cut may come between the two
             continue
         offers: tuple[Offer, ...] = ()
         if about is About.HOURS:
@@ -127,7 +127,7 @@ def _note(
     pair, start = track.mentorship, at.astimezone(canonical.clock(event.start, track.mentorship.zone))
     name = f"answer declined {row.uid} {heard.place or ''} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
     offers: tuple[Offer, ...] = ()
-    if other.key == pair.mentee.key and name not in world.snapshot.answered:
+    if other.key == pair.mentee.key and name not in world.part.answered:
         offers = world.times().near(pair.key, start, event.minutes, now=world.now)
     response = Response(
         about=About.DECLINED,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from beklijf.planning.groups import merged
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
@@ -19,6 +21,22 @@ if TYPE_CHECKING:
     from beklijf.model.stored import Changes
     from beklijf.planning.correspondence import Sent
     from beklijf.planning.events import Texts
+    from beklijf.planning.groups import Groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What the ledger has of one group of pairs: all that its plan depends on, but for what is the same for everybody."""
+
+    trainings: tuple[Training, ...]
+    """With the mentorships of this group alone; none for people of whom only events are left."""
+    rows: Mapping[str, Row]
+    facts: Facts
+    sent: tuple[Sent, ...]
+    answered: frozenset[str]
+    """The names of the answers that were given."""
+    bounced: frozenset[str]
+    """Addresses that don't exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +50,17 @@ class Snapshot:
     changes: Changes | None
     """What happened in the calendar; None: it could not be read, so only letters go out."""
     rows: Mapping[str, Row]
-    facts: Facts
+    groups: Groups
+    events: Mapping[str, str]
+    """The group of each event that the ledger ever had, by UID."""
+    parts: Mapping[str, Part]
+    """By group; whoever looks at the next snapshot finds the same object where nothing is new."""
     decisions: tuple[Decision, ...]
     """Those that wait to be taken up, and what somebody only thinks of deciding (``restore`` shows what would come of it)."""
     told_by_calendar: Told
     proposals: Sequence[Proposal]
-    sent: Sequence[Sent]
     mails: Sequence[Mail]
     """Open ones, but for those that were set aside."""
-    answered: frozenset[str]
-    """The names of the answers that were given."""
-    bounced: frozenset[str]
-    """Addresses that don't exist."""
     aside: frozenset[str]
     """The items whose events are left alone: writing them failed by itself, three times."""
     resting: Mapping[str, datetime]
@@ -66,3 +83,8 @@ class Snapshot:
     """False: the guard reports and stops nothing (rehearse)."""
     busy: Mapping[str, tuple[Busy, ...]] | None = field(default=None)
     """When people can't, of those who had to be asked; None: nobody was."""
+
+    @property
+    def facts(self) -> Facts:
+        """Put together what the parts know of what happened."""
+        return merged(part.facts for part in self.parts.values())

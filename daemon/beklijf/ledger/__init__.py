@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from beklijf.ledger.state_file import Hold, hold, marks
 from beklijf.ledger.transactions import transaction, translated
+from beklijf.ledger.written import NEVER, Written
 from beklijf.model.domain import Kind, Meets, MentorshipKey, Ref
 from beklijf.model.errors import StateError
 from beklijf.model.facts import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 APPLICATION_ID = 0x62656B6C
 VERSION = 3
@@ -117,6 +118,9 @@ class Ledger:
         except BaseException:
             self.close()
             raise
+        self.written = Written(self.db)
+        self._rows: dict[str, Row] = {}
+        self._looked = NEVER
 
     def _prepare(self, *, durable: bool) -> None:
         self.db.execute("PRAGMA foreign_keys = ON")
@@ -164,8 +168,12 @@ class Ledger:
 
         Inside of another it is a part of that one, which fails by itself: what it wrote is undone, and the rest stays.
         """
-        with transaction(self.db, self.path, self._counted):
-            yield
+        try:
+            with transaction(self.db, self.path, self._counted):
+                yield
+        except BaseException:
+            self.written.undone()
+            raise
 
     def _counted(self) -> Callable[[], None]:
         """Count a transaction that is about to end, and return what is to be done once it has."""
@@ -200,10 +208,29 @@ class Ledger:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def rows(self) -> dict[str, Row]:
-        """Return all events that are not closed, by UID."""
-        found = self.db.execute("SELECT * FROM event WHERE state != 'closed'")
-        return {row["uid"]: _row(row) for row in found}
+    def rows(self) -> Mapping[str, Row]:
+        """Return all events that are not closed, by UID; each that nobody wrote since the last time is the same object."""
+        self._looked, written = self.written.since(self._looked)
+        if written is None:
+            self._rows = {row["uid"]: _row(row) for row in self.db.execute("SELECT * FROM event WHERE state != 'closed' ORDER BY rowid")}
+        elif keys := written.get("event"):
+            new = self.db.execute(
+                "SELECT * FROM event WHERE state != 'closed' AND uid IN (SELECT value FROM json_each(?)) ORDER BY rowid",
+                (json.dumps([*keys]),),
+            )
+            self._rows = {uid: row for uid, row in self._rows.items() if uid not in keys} | {row["uid"]: _row(row) for row in new}
+        return self._rows
+
+    def parties(self, uids: Iterable[str] | None = None) -> dict[str, tuple[frozenset[MentorshipKey], frozenset[str]]]:
+        """Return whom events are about, closed ones included: mentorships and persons, both by key; with *uids* of those alone."""
+        query, values = "SELECT uid, mentorships, persons FROM event", list[str]()
+        if uids is not None:
+            query += " WHERE uid IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps([*uids]))
+        return {
+            uid: (frozenset(map(MentorshipKey, json.loads(mentorships))), frozenset(json.loads(persons)))
+            for uid, mentorships, persons in self.db.execute(query, values)
+        }
 
     def row(self, uid: str) -> Row | None:
         """Return one event that is not closed."""

@@ -56,40 +56,47 @@ class Conversation:
         if last is not None and Said(last["said"]) is not Said.OPEN:
             self.note(Heard(at=now, said=Said.OPEN, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
 
-    def told_by_calendar(self, uid: str | None = None) -> dict[tuple[str, datetime | None, str], Said]:
-        """Return the last answer that the calendar told, by event, place and address; with *uid* of one event alone."""
+    def told_by_calendar(self, uids: Iterable[str] | None = None) -> dict[tuple[str, datetime | None, str], Said]:
+        """Return the last answer that the calendar told, by event, place and address; with *uids* of those events alone."""
+        these, values = _these("uid", uids)
+        query = f"SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != '' AND {these} ORDER BY id"  # noqa: S608  # our own words
         found = {}
-        of_one, values = (" AND uid = ?", (uid,)) if uid else ("", ())
-        query = f"SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != ''{of_one} ORDER BY id"  # noqa: S608  # our own words
         for row in self._db.execute(query, values):
             if (said := Said(row["said"])) in _ANSWERS:
                 found[row["uid"], _instant(row["place"]), row["who"]] = said
         return found
 
-    def histories(self, persons: Mapping[str, str], since: str = "") -> dict[MentorshipKey, History]:
+    def histories(self, persons: Mapping[str, str], since: str = "", uids: Iterable[str] | None = None) -> dict[MentorshipKey, History]:
         """Return what was heard of each mentorship, oldest first; *persons* has everybody's addresses, and whose they are.
 
-        *since* (a `stamp`) is when listening began: for silence an invitation before that counts from then on.
+        *since* (a `stamp`) is when listening began: for silence an invitation before that counts from then on. With *uids* it is what was
+        heard of those events alone.
         """
         found: defaultdict[MentorshipKey, list[Heard]] = defaultdict(list)
-        away: defaultdict[str, list[Heard]] = defaultdict(list)
         members: dict[MentorshipKey, set[str]] = {}
-        for row in self._db.execute(
-            """SELECT heard.*, event.ref AS ref, event.mentorships AS mentorships, event.persons AS persons
-               FROM heard LEFT JOIN event USING (uid) ORDER BY heard.id"""
-        ):
+        these, values = _these("heard.uid", uids)
+        query = f"""SELECT heard.*, event.ref AS ref, event.mentorships AS mentorships, event.persons AS persons
+                    FROM heard JOIN event USING (uid) WHERE {these} ORDER BY heard.id"""  # noqa: S608  # our own words
+        for row in self._db.execute(query, values):
             heard = _heard(row, persons)
             if heard.said is Said.INVITED and row["at"] < since:
                 heard = replace(heard, at=datetime.fromisoformat(since))
-            if not row["uid"]:
-                away[heard.person].append(heard)
-            for key in json.loads(row["mentorships"] or "[]"):
+            for key in json.loads(row["mentorships"]):
                 found[MentorshipKey(key)].append(heard)
                 members.setdefault(MentorshipKey(key), set()).update(json.loads(row["persons"]))
+        away = self._away(persons) if found else {}
         for key, here in found.items():
             here += [heard for person in sorted(members[key]) for heard in away.get(person, ())]
             here.sort(key=lambda heard: heard.at)
         return {key: History(heard=tuple(here)) for key, here in found.items()}
+
+    def _away(self, persons: Mapping[str, str]) -> Mapping[str, list[Heard]]:
+        """Return what was heard of people and no event, by person."""
+        away: defaultdict[str, list[Heard]] = defaultdict(list)
+        for row in self._db.execute("SELECT heard.*, NULL AS ref FROM heard WHERE uid = '' ORDER BY id"):
+            heard = _heard(row, persons)
+            away[heard.person].append(heard)
+        return away
 
     def strangers(self, persons: Mapping[str, str]) -> list[tuple[MentorshipKey, str]]:
         """Return the addresses that answered and are still nobody's, by the mentorship that they answered to."""
@@ -99,34 +106,35 @@ class Conversation:
                 found |= dict.fromkeys((MentorshipKey(key), str(row["who"])) for key in json.loads(row["mentorships"]))
         return list(found)
 
-    def invited(self, uid: str | None = None) -> dict[str, Invited]:
-        """Return our events (with *uid* that one alone) as answers are held against them, those that are over included."""
-        mailed = self._mailed(uid)
-        return {
-            row["uid"]: Invited(
-                uid=row["uid"],
-                known_as=row["known_as"],
-                kind=Kind(row["kind"]),
-                mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
-                people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
-                sequence=mailed.get(row["uid"], {}).get(None, 0),
-                singles={place: number for place, number in mailed.get(row["uid"], {}).items() if place},
-            )
-            for row in self._db.execute(
-                """SELECT uid, known_as, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event
-                   WHERE :uid IS NULL OR uid = :uid""",
-                {"uid": uid},
-            )
-        }
+    def invited_as(self, uid: str) -> Invited | None:
+        """Return an event of ours by its UID, or by the one under which the server invites; None for what is none of ours."""
+        found = self._db.execute(
+            "SELECT uid FROM event WHERE known_as = :uid AND known_as != '' UNION ALL SELECT uid FROM event WHERE uid = :uid", {"uid": uid}
+        ).fetchone()
+        return None if found is None else self.invited(found["uid"])
 
-    def _mailed(self, uid: str | None) -> dict[str, dict[datetime | None, int]]:
-        """Return the highest SEQUENCE that was queued of each event and single meeting; the name of an invitation ends with it."""
-        found: defaultdict[str, dict[datetime | None, int]] = defaultdict(dict)
-        query = "SELECT uid, single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *'"
-        for row in self._db.execute(query) if uid is None else self._db.execute(f"{query} AND uid = ?", (uid,)):
+    def invited(self, uid: str) -> Invited:
+        """Return an event of ours as answers are held against it, be it over."""
+        query = "SELECT known_as, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event WHERE uid = ?"
+        row, mailed = self._db.execute(query, (uid,)).fetchone(), self._mailed(uid)
+        return Invited(
+            uid=uid,
+            known_as=row["known_as"],
+            kind=Kind(row["kind"]),
+            mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
+            people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
+            sequence=mailed.get(None, 0),
+            singles={place: number for place, number in mailed.items() if place},
+        )
+
+    def _mailed(self, uid: str) -> dict[datetime | None, int]:
+        """Return the highest SEQUENCE that was queued of an event and its single meetings; the name of an invitation ends with it."""
+        found: dict[datetime | None, int] = {}
+        query = "SELECT single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *' AND uid = ?"
+        for row in self._db.execute(query, (uid,)):
             number = row["name"].partition(" again ")[0].rpartition(" ")[2]
             place = datetime.fromisoformat(row["single"]) if row["single"] else None
-            found[row["uid"]][place] = max(found[row["uid"]].get(place, 0), int(number))
+            found[place] = max(found.get(place, 0), int(number))
         return found
 
     # -- proposals ---------------------------------------------------------------------------------------------------
@@ -189,13 +197,20 @@ class Conversation:
         row = self._db.execute("SELECT * FROM token WHERE token = ?", (token,)).fetchone()
         return None if row is None else _token(row)
 
+    def goal_token(self, mentorship: MentorshipKey, person: str) -> str | None:
+        """Return the token by which somebody sends their goal; the last one, of several."""
+        query = "SELECT token FROM token WHERE kind = ? AND mentorship = ? AND person = ? ORDER BY rowid DESC"
+        found = self._db.execute(query, (TokenKind.GOAL, mentorship, person)).fetchone()
+        return None if found is None else str(found["token"])
+
     def set_goal(self, mentorship: MentorshipKey, person: str, goal: str, now: datetime) -> None:
         self._db.execute("INSERT OR REPLACE INTO goal VALUES (?, ?, ?, ?)", (mentorship, person, goal, stamp(now)))
 
     def goals(self, mentees: Mapping[MentorshipKey, str]) -> dict[MentorshipKey, tuple[str, ...]]:
         """Return the goals in people's own words, by mentorship; *mentees* are by key: another mentee has goals of their own."""
-        found = self._db.execute("SELECT mentorship, person, goal FROM goal")
-        return {MentorshipKey(key): (goal,) for key, person, goal in found if mentees.get(MentorshipKey(key)) == person}
+        query = "SELECT mentorship, person, goal FROM goal WHERE mentorship IN (SELECT value FROM json_each(?))"
+        found = self._db.execute(query, (json.dumps([*mentees]),))
+        return {MentorshipKey(key): (goal,) for key, person, goal in found if mentees[MentorshipKey(key)] == person}
 
     def pause(self, pause: Pause) -> None:
         last = None if pause.last is None else pause.last.isoformat()
@@ -256,6 +271,11 @@ class Conversation:
             if all(stamp(end) < before for end in known):
                 over.append((row["id"],))
         return self._db.executemany("DELETE FROM outbox WHERE id = ?", over).rowcount if over else 0
+
+
+def _these(column: str, keys: Iterable[str] | None) -> tuple[str, tuple[str, ...]]:
+    """Return a condition that *column* is one of *keys*, any if there are none to choose from, with its values."""
+    return ("TRUE", ()) if keys is None else (f"{column} IN (SELECT value FROM json_each(?))", (json.dumps([*keys]),))  # noqa: S608  # our own words
 
 
 def _heard(row: sqlite3.Row, persons: Mapping[str, str]) -> Heard:

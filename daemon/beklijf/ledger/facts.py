@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -11,19 +12,25 @@ from beklijf.model.facts import Facts, Generation, Moved, spell
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+_THESE = "IN (SELECT value FROM json_each(?))"
 
 
-def read_facts(db: sqlite3.Connection, config: Mapping[MentorshipKey, Meets | None], now: datetime) -> Facts:
-    """Return what happened so far; *config* has each mentorship's own hour, which outdates facts kept under another.
+def read_facts(
+    db: sqlite3.Connection, config: Mapping[MentorshipKey, Meets | None], now: datetime, *, uids: Iterable[str], owners: Iterable[str]
+) -> tuple[Facts, dict[Ref, datetime]]:
+    """Return what happened so far, and when facts change by themselves: the events, by ref, that are yet to begin.
 
-    What people said is not in it: ``conversation`` has that.
+    *config* has each mentorship's own hour, which outdates facts kept under another; *uids* are their events, *owners* what the refs of
+    their items begin with. What people said is not in it: ``conversation`` has that.
     """
+    keys = (json.dumps([*config]),)
     chosen: dict[MentorshipKey, Meets] = {}
     moved: dict[MentorshipKey, Moved] = {}
-    for row in db.execute("SELECT * FROM slot"):
+    for row in db.execute(f"SELECT * FROM slot WHERE mentorship {_THESE}", keys):  # noqa: S608  # our own words
         key = MentorshipKey(row["mentorship"])
-        if spell(config.get(key)) != row["config"]:
+        if spell(config[key]) != row["config"]:
             continue
         meets = Meets(weekday=row["weekday"], at=time.fromisoformat(row["at"]), minutes=row["minutes"], zone=ZoneInfo(row["zone"]))
         if row["kind"] == "moved":
@@ -32,29 +39,35 @@ def read_facts(db: sqlite3.Connection, config: Mapping[MentorshipKey, Meets | No
             chosen[key] = meets
     kept: dict[Ref, datetime] = {}
     begun: dict[Ref, date] = {}
+    begins: dict[Ref, datetime] = {}
     for ref, kind, mentorship, hour, wall, zone in db.execute(
-        """SELECT ref, kind, json_extract(mentorships, '$[0]'), hour,
-                  json_extract(asked, '$.start[0]'), json_extract(asked, '$.start[1]')
-           FROM event WHERE state IN ('intended', 'live', 'deleted') ORDER BY generation"""
+        f"""SELECT ref, kind, json_extract(mentorships, '$[0]'), hour,
+                   json_extract(asked, '$.start[0]'), json_extract(asked, '$.start[1]')
+            FROM event WHERE state IN ('intended', 'live', 'deleted') AND uid {_THESE} ORDER BY generation""",  # noqa: S608  # likewise
+        (json.dumps([*uids]),),
     ):
         start = datetime.fromisoformat(wall).replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
+        if start > now:
+            begins[Ref(ref)] = min(start, begins.get(Ref(ref), start))
         if kind == Kind.MEETING and (start <= now or hour == spell(config.get(MentorshipKey(mentorship)))):
             kept[Ref(ref)] = start
         elif kind != Kind.MEETING and start <= now:
             begun[Ref(ref)] = start.date()
     arrived = {
         (MentorshipKey(key), str(person)): datetime.fromisoformat(at)
-        for key, person, at in db.execute("SELECT key, person, joined FROM mentorship ORDER BY joined DESC")
+        for key, person, at in db.execute(f"SELECT key, person, joined FROM mentorship WHERE key {_THESE} ORDER BY joined DESC", keys)  # noqa: S608  # likewise
     }
-    return Facts(
+    generations = db.execute(
+        "SELECT ref, number, since FROM json_each(?) AS owner JOIN generation ON ref > owner.value || '/' AND ref < owner.value || '0'",
+        (json.dumps([*owners]),),
+    )
+    facts = Facts(
         joined={key: at for (key, _), at in arrived.items()},
         arrived=arrived,
         chosen=chosen,
         moved=moved,
         kept=kept,
         begun=begun,
-        generations={
-            Ref(ref): Generation(number=number, since=datetime.fromisoformat(since))
-            for ref, number, since in db.execute("SELECT ref, number, since FROM generation")
-        },
+        generations={Ref(ref): Generation(number=number, since=datetime.fromisoformat(since)) for ref, number, since in generations},
     )
+    return facts, begins

@@ -25,7 +25,7 @@ from beklijf.planning.correspondence import Sent
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from beklijf.ledger import Ledger
     from beklijf.model.domain import Letter
@@ -209,21 +209,37 @@ class Outbox:
 
     # -- looking in --------------------------------------------------------------------------------------------------
 
-    def letters(self) -> list[Sent]:
-        """Return every letter that was queued or sent: what is not sent again, and what the caps count."""
+    def letters(self, persons: Iterable[str]) -> dict[str, tuple[Sent, ...]]:
+        """Return every letter to people (by key) that was queued or sent: what is not sent again, and what the caps count."""
         found: dict[int, tuple[str, str, list[Ref]]] = {}
-        for ref, person, at, mail in self._db.execute("SELECT ref, person, at, outbox FROM letter ORDER BY outbox, ref"):
+        query = "SELECT ref, person, at, outbox FROM letter WHERE person IN (SELECT value FROM json_each(?)) ORDER BY outbox, ref"
+        for ref, person, at, mail in self._db.execute(query, (json.dumps([*persons]),)):
             found.setdefault(mail, (person, at, []))[2].append(Ref(ref))
-        return [Sent(person=person, at=datetime.fromisoformat(at), wishes=tuple(refs)) for person, at, refs in found.values()]
+        letters: dict[str, tuple[Sent, ...]] = {}
+        for person, at, refs in found.values():
+            letters[person] = (*letters.get(person, ()), Sent(person=person, at=datetime.fromisoformat(at), wishes=tuple(refs)))
+        return letters
 
-    def answers(self) -> frozenset[str]:
-        """Return the names of all answers that were queued."""
-        return frozenset(row["name"] for row in self._db.execute("SELECT name FROM outbox WHERE name GLOB 'answer *'"))
+    def has_letters(self) -> bool:
+        return self._db.execute("SELECT 1 FROM letter LIMIT 1").fetchone() is not None
+
+    def answers(self, names: Iterable[str] | None = None) -> list[str]:
+        """Return the names of all answers that were queued; with *names* those of them that are still known."""
+        if names is None:
+            return [row["name"] for row in self._db.execute("SELECT name FROM outbox WHERE name GLOB 'answer *'")]
+        found = self._db.execute("SELECT name FROM outbox WHERE name IN (SELECT value FROM json_each(?))", (json.dumps([*names]),))
+        return [row["name"] for row in found]
 
     def sent_by_id(self, since: datetime) -> dict[str, str]:
         """Return to whom each mail went that may still bounce, by Message-ID."""
         found = self._db.execute("SELECT message_id, recipient FROM outbox WHERE message_id NOT NULL AND queued >= ?", (stamp(since),))
         return {row["message_id"]: row["recipient"].casefold() for row in found}
+
+    def sent_to(self, message_id: str, since: datetime) -> str | None:
+        """Return to whom a mail went that may still bounce, by its Message-ID."""
+        query = "SELECT recipient FROM outbox WHERE message_id = ? AND queued >= ? ORDER BY id DESC"
+        found = self._db.execute(query, (message_id, stamp(since))).fetchone()
+        return None if found is None else str(found["recipient"]).casefold()
 
     def recipients(self, ids: Collection[str]) -> frozenset[str]:
         """Return to whom the mails went that have these Message-IDs."""
@@ -231,13 +247,13 @@ class Outbox:
         found = self._db.execute(query, (json.dumps(list(ids)),))
         return frozenset(row["recipient"].casefold() for row in found)
 
-    def letters_by_id(self, rules: Collection[str]) -> list[tuple[str, MentorshipKey, str]]:
-        """Return the letters of some rules that were sent: Message-ID, mentorship, receiver's key."""
+    def letters_by_id(self, message_id: str, rules: Collection[str]) -> list[tuple[MentorshipKey, str]]:
+        """Return which letters of some rules went out in one mail: mentorship, receiver's key."""
         found = self._db.execute(
-            "SELECT message_id, mentorship, person, ref FROM outbox JOIN letter ON outbox.id = letter.outbox WHERE message_id NOT NULL"
+            "SELECT mentorship, person, ref FROM outbox JOIN letter ON outbox.id = letter.outbox WHERE message_id = ?", (message_id,)
         )
         return [
-            (row["message_id"], MentorshipKey(row["mentorship"]), row["person"])
+            (MentorshipKey(row["mentorship"]), row["person"])
             for row in found
             if row["ref"].rpartition("/")[2].split(":")[1:2] in [[rule] for rule in rules]
         ]

@@ -50,8 +50,10 @@ class Letters:
         self.folders = (*((overrides,) if overrides else ()), bundled_templates())
         if overrides:
             _check_files(overrides)
-        files = (path.relative_to(folder) for folder in self.folders for path in folder.rglob("*") if path.is_file())
-        self.names = frozenset(path.as_posix() for path in files)
+        files = {path: folder for folder in self.folders for path in folder.rglob("*") if path.is_file()}
+        self.names = frozenset(path.relative_to(folder).as_posix() for path, folder in files.items())
+        statuses = ((path, path.stat()) for path in sorted(files))
+        self.version = " ".join(f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in statuses)
         self._read: Programme | None = None
         self._by_reader: dict[str, list[Track]] = {}
         self._questions = lru_cache(maxsize=4096)(self._render_questions)

@@ -40,7 +40,7 @@ def dump(event: Event) -> str:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # those of one group, and then some
 def load(text: str) -> Event:
     """Return the event that `dump` wrote."""
     raw: dict[str, Any] = json.loads(text)
@@ -125,6 +125,6 @@ def _utc(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)

@@ -55,6 +55,10 @@ class Generation:
     since: datetime
 
 
+NOTHING = Facts(joined={}, chosen={}, moved={}, kept={}, begun={}, generations={})
+"""Nobody has joined, and nothing has been."""
+
+
 def spell(meets: Meets | None) -> str:
     """Return a config's hour as text to compare with later."""
     return "" if meets is None else f"{meets.weekday} {meets.at} {meets.minutes} {meets.zone.key}"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from beklijf.model.domain import MentorshipKey, Person, Track
     from beklijf.model.facts import Facts
 
-_SOON = timedelta(days=1)
+SOON = timedelta(days=1)
+"""So long before an item opens its time counts as being chosen."""
 _AROUND = timedelta(weeks=2)
 """No meeting is placed further from where it would be if nobody were busy."""
 _FIRST_MEETINGS = timedelta(weeks=6)
@@ -80,5 +81,5 @@ def _to_choose(
                 continue
             if item.kind is Kind.SERIES and choosing:
                 yield item.people, start, start + _FIRST_MEETINGS
-            if item.kind is Kind.MEETING and item.ref not in facts.kept and item.opens <= now + _SOON:
+            if item.kind is Kind.MEETING and item.ref not in facts.kept and item.opens <= now + SOON:
                 yield item.people, start, start

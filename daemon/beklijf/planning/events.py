@@ -26,6 +26,9 @@ DOMAIN = "beklijf"
 class Texts(Protocol):
     """Whoever words an event: title and text from an item."""
 
+    version: str
+    """The same where the words are."""
+
     def event(self, item: Item, programme: Programme) -> tuple[str, str]: ...
 
 

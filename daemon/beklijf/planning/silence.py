@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime, time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from beklijf.planning.pauses import Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from datetime import date, datetime
+    from datetime import date
 
     from beklijf.model.conversation import Heard
     from beklijf.model.domain import Item, LetterRule, Mentorship, MentorshipKey, Method, Person, Programme, Track, Training
@@ -148,6 +149,26 @@ class Ladder:
 
     def standing(self, key: MentorshipKey, now: datetime) -> Silence | None:
         """Return who is waited for; None for a pair that was heard of, wasn't asked yet, or whose meetings are over."""
+        found = self._standing(key, now)
+        return found[0] if found else None
+
+    def turns(self, key: MentorshipKey, now: datetime) -> datetime | None:
+        """Return the day on which `standing` may be another by itself: it has lasted long enough, or somebody is back."""
+        found = self._standing(key, now)
+        if found is None:
+            return None
+        (silence, enough), pair = found, self._tracks[key].mentorship
+        today = day_of(now, pair.mentee)
+        away = any(heard.said is Said.AWAY for heard in self._facts.heard[key].heard)
+        enough = today + DAY if away else enough
+        return (
+            None
+            if enough is None or (silence.silent and not away)
+            else datetime.combine(max(enough, today + DAY), time(), pair.mentee.zone)
+        )
+
+    def _standing(self, key: MentorshipKey, now: datetime) -> tuple[Silence, date | None] | None:
+        """Return it with the day on which it has lasted long enough to be counted; None for that: it never will have."""
         track = self._tracks[key]
         if key not in self._facts.heard or not track.meetings or track.meetings[-1] <= now:
             return None
@@ -169,7 +190,7 @@ class Ladder:
         begin = invited.at if reason is Reason.AWAY and invited else since
         enough = clock.after(day_of(begin, pair.mentee), self._method(pair).limits.silent)
         silent = enough is not None and enough <= day_of(now, pair.mentee)
-        return Silence(reason=reason, since=since, waiting_for=waiting, silent=silent)
+        return Silence(reason=reason, since=since, waiting_for=waiting, silent=silent), enough
 
     def unsettled(self, key: MentorshipKey, now: datetime) -> bool:
         """Say whether an hour was declined that still lies ahead, so that nothing new is to go out for the pair."""
@@ -216,17 +237,9 @@ class Ladder:
         return find_run(pair, history, in_order(self._items[key]), enough)
 
 
-def standing(programme: Programme, facts: Facts, holidays: frozenset[date], now: datetime) -> dict[MentorshipKey, Silence]:
-    """Return every pair of which something is waited for."""
-    ladder = Ladder(programme.tracks, programme.trainings, facts, WorkingDays(programme.organisation, holidays))
-    found = ((key, ladder.standing(key, now)) for key in programme.tracks)
-    return {key: silence for key, silence in found if silence}
-
-
-def unsettled_pairs(programme: Programme, facts: Facts, holidays: frozenset[date], now: datetime) -> frozenset[MentorshipKey]:
-    """Return the pairs for which nothing new goes out until another hour is found."""
-    ladder = Ladder(programme.tracks, programme.trainings, facts, WorkingDays(programme.organisation, holidays))
-    return frozenset(key for key in programme.tracks if ladder.unsettled(key, now))
+def ladder(programme: Programme, facts: Facts, holidays: frozenset[date]) -> Ladder:
+    """Return the ladders of all tracks of a programme."""
+    return Ladder(programme.tracks, programme.trainings, facts, WorkingDays(programme.organisation, holidays))
 
 
 # -- the history of one pair -------------------------------------------------------------------------------------------

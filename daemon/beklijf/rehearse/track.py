@@ -212,8 +212,7 @@ def lines(rehearsed: Rehearsed, words: Words, into: Path) -> Iterator[str]:
 
 def _span(engine: Engine, start: datetime | None) -> tuple[datetime, datetime]:
     """Return when the track begins and ends for people who join at *start*, or long before all of it."""
-    long_ago = start or datetime(1970, 1, 1, tzinfo=UTC)
-    programme = engine.taker.programme(_reference(engine, start), engine.taker.facts(long_ago))
+    programme = engine.taker.programme(_reference(engine, start), joining=start or datetime(1970, 1, 1, tzinfo=UTC))
     moments = sorted(_moments(programme))
     if not moments:
         raise ConfigError([Problem(what="there is no training with a mentorship to rehearse", hint="add a [[training.mentorship]]")])

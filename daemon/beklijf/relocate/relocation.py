@@ -111,7 +111,7 @@ class Removal:
             snapshot = self.old.taker.take(now, changes, patient=False, supposed=True)
             plan = self.old.taker.decide(snapshot)
             self._demand_sound(snapshot, changes)
-            rows = _as_seen(rows | {row.uid: row for row in (*plan.adopted, *plan.records)}, changes)
+            rows = _as_seen({**rows} | {row.uid: row for row in (*plan.adopted, *plan.records)}, changes)
         found = calendar.changes(None)
         there = {stored.event.uid: stored for stored in found.changed}
         sides = self._sides()

@@ -61,14 +61,14 @@ from beklijf.replies.reader import Mail, tokens
 from beklijf.replies.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Mapping
+    from collections.abc import Collection, Container
     from datetime import datetime
 
     from beklijf.model.conversation import Happening, Invited, Itip, Token
     from beklijf.model.mailbox import Envelope
-    from beklijf.replies.verdict import Known
+    from beklijf.replies.verdict import Few, Known
 
-Held: TypeAlias = "Mapping[tuple[str, datetime | None], tuple[datetime, int]]"
+Held: TypeAlias = "Few[tuple[str, datetime | None], tuple[datetime, int]]"
 """When meetings are now, and for how many minutes, by UID and place."""
 
 NOWHERE: Held = MappingProxyType({})
@@ -264,7 +264,7 @@ def _token(mail: Mail, known: Known) -> Verdict | None:
 
 def _goals_reply(mail: Mail, known: Known) -> Verdict | None:
     """Take a plain answer to a goals letter as what its link sends; a machine's is none."""
-    letters = [each for each in mail.in_reply_to if known.goal_letters.get(each) in known.tokens]
+    letters = [each for each in mail.in_reply_to if (token := known.goal_letters.get(each)) and token in known.tokens]
     if not letters or mail.auto:
         return None
     if not is_secret(letters[0]) and not mail.authenticated:

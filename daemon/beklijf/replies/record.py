@@ -119,7 +119,7 @@ class Heeding:
 
     def _propose(self, proposed: Proposed, now: datetime, source: Source) -> None:
         """Keep a proposal until it is settled; the mail about one that the calendar told already says nothing new."""
-        invited = self.conversation.invited(proposed.uid)[proposed.uid]
+        invited = self.conversation.invited(proposed.uid)
         key = self._whose().get(proposed.who.casefold(), "")
         row = self.ledger.row(proposed.uid)
         told = source == "mail" and row is not None and from_calendar.is_told(row, proposed)
@@ -266,7 +266,7 @@ class Heeding:
             return
         if isinstance(asked, Proposed) and row is not None and from_calendar.is_told(row, asked):
             return
-        key, invited = self._whose().get(asked.who.casefold(), ""), self.conversation.invited(asked.uid)[asked.uid]
+        key, invited = self._whose().get(asked.who.casefold(), ""), self.conversation.invited(asked.uid)
         if not key or not invited.mentorships or not self._has_say(invited.mentorships[0], key):
             return
         if self.outbox.count("notice unproved ", now - timedelta(days=1)) >= UNPROVED_A_DAY:
@@ -317,7 +317,7 @@ class Heeding:
         """Ask the coordinator whose an address is, once."""
         if self.outbox.count("notice stranger ", now - timedelta(days=1)) >= STRANGERS_A_DAY:
             return
-        invited = self.conversation.invited(uid)[uid]
+        invited = self.conversation.invited(uid)
         names = [self._name(address) for address in sorted(invited.people)]
         listed = words.listed(names, self._notices.language)
         self._notices.tell("stranger", who, now, called=who, address=who, names=listed)

@@ -54,7 +54,7 @@ def start_clock(config: Config, now: datetime) -> None:
         raise UsageError("--demo is for calendar and mail in folders, where nobody gets anything", hint="leave out --demo")
     ours = now + shift(config)
     with opened(config) as engine:
-        begun = engine.ledger.rows() or engine.outbox.letters()
+        begun = engine.ledger.rows() or engine.outbox.has_letters()
         starts = _where_it_stopped(engine, ours) if begun else _first_due(engine, ours)
         if starts != ours:
             with engine.ledger.write():

@@ -30,6 +30,7 @@ from schedule import Scheduler
 from beklijf import config as configuration
 from beklijf.boundary import deadline, foreign
 from beklijf.commands import overview, rights
+from beklijf.decide.decider import Decider
 from beklijf.ledger.locks import locked
 from beklijf.model.errors import BackendError, BeklijfError, Busy, ConfigError, Problem, StateError
 from beklijf.service import clock, journal
@@ -95,6 +96,7 @@ class Service:
         self._signals = signals
         self._notifier = Notifier()
         self._opened = ExitStack()
+        self._decider = Decider()
         self._screen_waits = not journal.in_journal(sys.stderr)
         self._ticked = False
         self._defects = 0
@@ -106,7 +108,7 @@ class Service:
     def take(self, config: Config) -> None:
         """Work by *config* from now on, if it opens and planning accepts it; raises BeklijfError and changes nothing if not."""
         with ExitStack() as opening:
-            engine = opening.enter_context(opened(config))
+            engine = opening.enter_context(opened(config, decider=self._decider))
             shift = demos.shift(config)
             now = self._real_clock() + shift
             engine.taker.programme(now)

@@ -218,7 +218,7 @@ class Applier:
         for place in places:
             for contact in event.people:
                 self.conversation.reopen(row.uid, place, contact.email, now)
-        for heard in from_calendar.reopened(row, stored, self.conversation.told_by_calendar(row.uid), now) if places else ():
+        for heard in from_calendar.reopened(row, stored, self.conversation.told_by_calendar([row.uid]), now) if places else ():
             self.conversation.note(heard)
 
     def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "") -> None:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from beklijf.config.addresses import is_free_mail
 from beklijf.decide import from_calendar
 from beklijf.ledger import stamp
+from beklijf.ledger.lookup import Lookup
 from beklijf.mime.messages import is_secret
 from beklijf.model import canonical
-from beklijf.model.conversation import TokenKind
 from beklijf.model.mailbox import AT_ONCE, EXCHANGE_ONLINE
 from beklijf.replies import judge, reader
 from beklijf.replies.authentication import NOBODY, Receiver
@@ -144,12 +144,12 @@ class Listener:
 
     def _take(self, news: News, now: datetime, result: Listened, *, mark: str | None = None) -> None:
         """Note what mails mean, each by itself, and in the same transaction the *mark*: where the next reading goes on."""
-        known, held = cache(lambda: self._known(now)), cache(self._held)
+        known, held = cache(lambda: self._known(now)), Lookup(self._held)
         with self.ledger.write():
             for mail in news.mails:
                 known()  # what goes wrong here is no mail's fault
                 with self.aside.alone(INBOX, mail.id, now, arrived=mail.at):
-                    self._take_mail(mail, known(), held(), now, result)
+                    self._take_mail(mail, known(), held, now, result)
             for failed in news.failed:
                 self.aside.failed(INBOX, failed.id, self.aside.met(INBOX, failed.error), now, arrived=failed.at)
             if mark is not None and news.mark != mark:
@@ -202,29 +202,31 @@ class Listener:
         ours |= {config.inbox.address.casefold()} if config.inbox else set()
         staff = {config.organisation.coordinator.email.casefold(), config.organisation.administrator.email.casefold()}
         theirs = {address.rpartition("@")[2] for address in ours | staff}  # no person's: a person may be anywhere
-        tokens = self.conversation.tokens()
-        goals = {(t.mentorship, t.person): t.token for t in tokens.values() if t.kind is TokenKind.GOAL}
-        letters = self.outbox.letters_by_id(self.goal_rules)
-        events = self.conversation.invited()
         return Known(
-            events=events | {event.known_as: event for event in events.values() if event.known_as},
+            events=Lookup(self.conversation.invited_as),
             persons=config.addresses,
             domains=config.organisation.domains or frozenset(domain for domain in theirs if not is_free_mail(domain)),
             ours=frozenset(ours),
             staff=frozenset(staff),
-            tokens=tokens,
-            sent=self.outbox.sent_by_id(now - BOUNCING),
-            goal_letters={mail: goals[key, who] for mail, key, who in letters if (key, who) in goals},
+            tokens=Lookup(self.conversation.token),
+            sent=Lookup(lambda mail: self.outbox.sent_to(mail, now - BOUNCING)),
+            goal_letters=Lookup(self._goal_token),
         )
 
-    def _held(self) -> dict[tuple[str, datetime | None], tuple[datetime, int]]:
-        """Return when each meeting is held now: proposing that very time is nothing new."""
-        found: dict[tuple[str, datetime | None], tuple[datetime, int]] = {}
-        for uid, row in self.ledger.rows().items():
-            event = canonical.load(row.seen)
-            minutes = {single.at: single.minutes for single in event.singles if single.start}
-            found[uid, None] = (event.start.astimezone(UTC), event.minutes)
-            for place in canonical.rhythm(event) if event.recurrence else ():
-                if at := canonical.held(event, place):
-                    found[uid, place] = (at, minutes.get(place, event.minutes))
-        return found
+    def _goal_token(self, message_id: str) -> str | None:
+        """Return what a plain reply to a goals letter means, by the letter's Message-ID."""
+        letters = self.outbox.letters_by_id(message_id, self.goal_rules)
+        return next((token for key, who in letters if (token := self.conversation.goal_token(key, who))), None)
+
+    def _held(self, meeting: tuple[str, datetime | None]) -> tuple[datetime, int] | None:
+        """Return when a meeting is held now, and for how long: proposing that very time is nothing new."""
+        uid, place = meeting
+        row = self.ledger.row(uid)
+        if row is None:
+            return None
+        event = canonical.load(row.seen)
+        if place is None:
+            return event.start.astimezone(UTC), event.minutes
+        if not event.recurrence or place not in canonical.rhythm(event) or (at := canonical.held(event, place)) is None:
+            return None
+        return at, next((single.minutes for single in event.singles if single.start and single.at == place), event.minutes)

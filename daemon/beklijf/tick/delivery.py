@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Mail, Outbox
     from beklijf.letters import Letters
-    from beklijf.model.domain import Programme
+    from beklijf.model.domain import MentorshipKey, Programme
     from beklijf.model.errors import Defect
     from beklijf.planning.offers import Times
     from beklijf.tick.set_aside import SettingAside
@@ -60,7 +60,13 @@ class Delivery:
     aside: SettingAside
 
     def deliver(
-        self, programme: Programme, times: Callable[[], Times], now: datetime, *, stop: Callable[[], bool], done: Callable[[], None]
+        self,
+        programme: Programme,
+        times: Callable[[MentorshipKey], Times],
+        now: datetime,
+        *,
+        stop: Callable[[], bool],
+        done: Callable[[], None],
     ) -> Delivered:
         """Send what is due, oldest first, until everything is out, the server is down, or *stop* says so."""
         result = Delivered()

@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from beklijf.decide.decider import Decider
 from beklijf.decide.plan import Action, Create, Plan, Respond, Send
 from beklijf.ledger import stamp
 from beklijf.ledger.conversation import Conversation
@@ -67,7 +68,9 @@ class Engine:
         inbox: Inbox | None = None,
         enforced: bool = True,
         ladder: bool = True,
+        decider: Decider | None = None,
     ) -> None:
+        """Put it together; a *decider* that worked by another config knows what is still so."""
         self.config = config
         self.ledger = ledger
         self.calendar = calendar
@@ -85,6 +88,7 @@ class Engine:
             texts=letters,
             enforced=enforced,
             ladder=ladder,
+            decider=decider or Decider(),
         )
         self.applier = Applier(
             calendar=calendar,
@@ -298,7 +302,7 @@ class Engine:
         waiting = self.outbox.on_their_way() if any(isinstance(c.work, Create) for c in changes) else frozenset()
         unwelcomed = {
             track.mentorship.key
-            for track in plan.programme.tracks.values()
+            for track in (plan.programme.tracks.values() if waiting else ())
             if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
         }
         closed = outcome.calendar or self.stages.rests(WRITING, now, patient=pace.patient)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from beklijf.decide import responses
@@ -13,22 +14,29 @@ from beklijf.model import canonical
 from beklijf.model.domain import Contact, Letter, Person, Role, Single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from email.message import EmailMessage
 
     from beklijf.contracts.settings import Config
     from beklijf.ledger.outbox import Mail
     from beklijf.letters import Letters
     from beklijf.mime.links import Links
-    from beklijf.model.domain import Event, Programme
+    from beklijf.model.domain import Event, Item, MentorshipKey, Programme, Ref, Wish
     from beklijf.planning.offers import Times
 
 
 class Rendering:
-    """The messages of one pass over the outbox; the programme is looked through once, not once a mail."""
+    """The messages of one pass over the outbox; the programme is looked through once, for the first mail that needs it."""
 
     def __init__(
-        self, config: Config, letters: Letters, programme: Programme, times: Callable[[], Times], links: Links, *, secret: bytes
+        self,
+        config: Config,
+        letters: Letters,
+        programme: Programme,
+        times: Callable[[MentorshipKey], Times],
+        links: Links,
+        *,
+        secret: bytes,
     ) -> None:
         self.config = config
         self.letters = letters
@@ -36,9 +44,18 @@ class Rendering:
         self.times = times
         self.links = links
         self._secret = secret
-        self._wishes = {wish.ref: wish for track in programme.tracks.values() for wish in track.wishes}
-        self._items = {item.ref: item for track in programme.tracks.values() for item in track.items}
-        self._persons = {person.email.casefold(): person for person in config.persons}
+
+    @cached_property
+    def _wishes(self) -> Mapping[Ref, Wish]:
+        return {wish.ref: wish for track in self.programme.tracks.values() for wish in track.wishes}
+
+    @cached_property
+    def _items(self) -> Mapping[Ref, Item]:
+        return {item.ref: item for track in self.programme.tracks.values() for item in track.items}
+
+    @cached_property
+    def _persons(self) -> Mapping[str, Person]:
+        return {person.email.casefold(): person for person in self.config.persons}
 
     def message(self, mail: Mail) -> EmailMessage | None:
         """Return the message of a row; None when what it was about is gone. Raises ConfigError for a template that fails."""
@@ -59,7 +76,7 @@ class Rendering:
         letter = Letter(wishes=found, at=mail.queued)
         wish = found[0]
         offered = self.links.works and wish.rule.on_joining and wish.rule.role is Role.MENTEE
-        offers = self.times().hours(wish.mentorship, now=mail.queued) if offered else ()
+        offers = self.times(wish.mentorship).hours(wish.mentorship, now=mail.queued) if offered else ()
         return messages.build(
             self.letters.letter(letter, self.programme, self.links, offers=offers),
             sender=self.config.mail.sender,

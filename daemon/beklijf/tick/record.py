@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from beklijf.contracts.settings import Config
-    from beklijf.decide.plan import Plan
+    from beklijf.decide.plan import Found, Plan
     from beklijf.decide.snapshot import Snapshot
     from beklijf.ledger import Decision, Ledger, Row
     from beklijf.ledger.conversation import Conversation
@@ -59,12 +59,8 @@ def record(snapshot: Snapshot, plan: Plan, *, ledger: Ledger, outbox: Outbox, co
         _forget_proposals(conversation, plan)
         _tell_of_silence(ledger, Notices(config=config, outbox=outbox), plan)
         _erase(ledger, conversation, config, plan)
-        for track in plan.programme.tracks.values():
-            key = track.mentorship.key
-            for person in (track.mentorship.mentee, track.mentorship.mentor):
-                ledger.join(key, person.key, plan.facts.arrived.get((key, person.key), plan.now))
-            if track.proposed and track.meets and key not in plan.facts.chosen:
-                ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
+        for found in plan.fresh:
+            _settle_in(ledger, found, plan.now)
         if changes is None:
             return
         _adopt(ledger, outbox, plan, changes, snapshot.sender, may_schedule=may_schedule)
@@ -72,6 +68,15 @@ def record(snapshot: Snapshot, plan: Plan, *, ledger: Ledger, outbox: Outbox, co
             _record(ledger, conversation, row, plan)
         _know_trainings(ledger, plan)
         _hold(ledger, outbox, config, plan)
+
+
+def _settle_in(ledger: Ledger, found: Found, now: datetime) -> None:
+    """Note who is in which mentorship since when, and the hours that were chosen for them."""
+    for key, track in found.programme.tracks.items():
+        for person in (track.mentorship.mentee, track.mentorship.mentor):
+            ledger.join(key, person.key, found.facts.arrived.get((key, person.key), now))
+        if track.proposed and track.meets and key not in found.facts.chosen:
+            ledger.keep_slot(key, "chosen", track.meets, config=track.mentorship.meets)
 
 
 def _distrust(ledger: Ledger, outbox: Outbox, config: Config, plan: Plan, changes: Changes | None) -> None:

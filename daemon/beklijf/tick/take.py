@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from beklijf.config.check import programme_problems
+from beklijf.config.check import programme_errors
 from beklijf.decide import guard
 from beklijf.decide.decider import Decider
 from beklijf.decide.snapshot import Snapshot
 from beklijf.ledger.aside import Asides
-from beklijf.ledger.facts import read_facts
 from beklijf.ledger.holds import Holds
 from beklijf.model.conversation import Busy
 from beklijf.model.domain import Person
 from beklijf.model.errors import ConfigError
 from beklijf.planning.days import public_holidays
+from beklijf.planning.groups import merged
 from beklijf.tick.collector import uncollected
 from beklijf.tick.outages import gone_mailboxes
+from beklijf.tick.parts import Parts
 from beklijf.tick.stages import CALENDAR, INBOX, MAIL, SCHEDULE, WRITING
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from beklijf.ledger import Decision, Ledger
     from beklijf.ledger.conversation import Conversation
     from beklijf.ledger.outbox import Outbox
-    from beklijf.model.domain import MentorshipKey, Programme, Training
+    from beklijf.model.domain import MentorshipKey, Programme, Track
     from beklijf.model.facts import Facts
     from beklijf.model.stored import Changes
     from beklijf.planning import events
@@ -56,10 +57,15 @@ class Taker:
     ladder: bool = True
     """False: nobody answers, and nothing is concluded from that (a rehearsal without answers)."""
     decider: Decider = field(default_factory=Decider)
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = Parts(self.config, self.ledger, self.outbox, self.conversation, drafts=not self.enforced)
+        object.__setattr__(self, "parts", parts)  # frozen: whose parts they are doesn't change
 
     def including_drafts(self) -> Taker:
         """Return one that sees drafts as live, for what is only looked at."""
-        return replace(self, enforced=False)
+        return replace(self, enforced=False, decider=Decider())
 
     @uncollected()
     def take(
@@ -78,24 +84,23 @@ class Taker:
         *decided* is what somebody only thinks of deciding. *supposed*: now is made up (``plan --at``), so its distance from the last
         tick is no reason to worry. *look* asks when people can't, where a time is to be chosen; None: nobody is asked.
         """
-        facts, asides, outages = self.facts(now), Asides(self.ledger), self.ledger.troubles()
-        left = asides.names(MAIL)
+        asides, outages, rows = Asides(self.ledger), self.ledger.troubles(), self.ledger.rows()
+        left, parts = asides.names(MAIL), self.parts.take(now, hears=self.hears)
         snapshot = Snapshot(
             now=now,
             config=self.config,
             texts=self.texts,
-            trainings={t.id: _with_goals(t, facts.goals) for t in self.config.trainings if t.live or not self.enforced},
+            trainings=self.parts.trainings,
             holidays=self.holidays(now),
             changes=changes,
-            rows=self.ledger.rows(),
-            facts=facts,
+            rows=rows,
+            groups=self.parts.groups,
+            events=self.parts.events,
+            parts=parts,
             decisions=(*self.ledger.decisions(), *decided),
-            told_by_calendar=self.conversation.told_by_calendar(),
+            told_by_calendar=self.conversation.told_by_calendar(found.event.uid for found in changes.changed) if changes else {},
             proposals=self.conversation.proposals() if self.hears else (),
-            sent=self.outbox.letters(),
             mails=[mail for mail in self.outbox.open_mails() if mail.label not in left],
-            answered=self.outbox.answers(),
-            bounced=frozenset(self.conversation.bounced()),
             aside=asides.names(WRITING),
             resting={outage.target: outage.retry_at for outage in outages.values()} if patient else {},
             gone_mailboxes=gone_mailboxes(outages.values(), now),
@@ -132,18 +137,24 @@ class Taker:
     def decide(self, snapshot: Snapshot) -> Plan:
         """Decide by a snapshot; raises ConfigError likewise."""
         plan = self.decider.decide(snapshot)
-        self._demand_sound(plan.programme, plan.facts)
+        self._demand_sound(
+            {key: track for found in plan.fresh for key, track in found.programme.tracks.items()},
+            merged(found.facts for found in plan.fresh),
+        )
         return plan
 
-    def programme(self, now: datetime, facts: Facts | None = None) -> Programme:
-        """Plan all trainings that count, by *facts* or what the ledger knows; raises ConfigError likewise."""
+    def programme(self, now: datetime, *, joining: datetime | None = None) -> Programme:
+        """Plan all trainings that count; raises ConfigError likewise. Who is not known yet joins at *joining*, or now."""
         snapshot = self.take(now, None)
-        programme = self.decider.programme(snapshot, facts or snapshot.facts)
-        self._demand_sound(programme, facts or snapshot.facts)
+        if joining is not None:
+            snapshot = replace(snapshot, parts=self.parts.take(joining, hears=self.hears))
+        programme = self.decider.programme(snapshot)
+        self._demand_sound(programme.tracks, snapshot.facts)
         return programme
 
-    def _demand_sound(self, programme: Programme, facts: Facts) -> None:
-        if wrong := [p for p in programme_problems(self.config, programme.tracks, facts.moved) if not p.warning]:
+    def _demand_sound(self, tracks: Mapping[MentorshipKey, Track], facts: Facts) -> None:
+        if wrong := programme_errors(self.config, tracks, facts.moved):
+            self.decider.forget()  # else it would be found once
             raise ConfigError(wrong)
 
     @property
@@ -168,25 +179,8 @@ class Taker:
 
     def facts(self, now: datetime) -> Facts:
         """Return the ledger's facts; a mentorship that is live and not known yet joins now."""
-        mentorships = [m for t in self.config.trainings if t.live or not self.enforced for m in t.mentorships]
-        facts = read_facts(self.ledger.db, {m.key: m.meets for m in mentorships}, now)
-        arrived = {(m.key, p.key): facts.arrived.get((m.key, p.key), now) for m in mentorships for p in (m.mentee, m.mentor)}
-        return replace(
-            facts,
-            joined={m.key: facts.joined.get(m.key, now) for m in mentorships},
-            arrived=arrived,
-            goals=self.conversation.goals({m.key: m.mentee.key for m in mentorships}),
-            pauses=self.conversation.pauses(),
-            heard=self.conversation.histories(self.config.addresses, self.ledger.get("hears") or "") if self.hears else {},
-        )
+        return merged(part.facts for part in self.parts.take(now, hears=self.hears).values())
 
     def distrust(self, now: datetime) -> str:
         """Return why the clock can't be trusted; in a rehearsal it jumps from one thing to the next."""
         return guard.distrust(now, self.ledger.instant("last_tick")) if self.enforced else ""
-
-
-def _with_goals(training: Training, goals: Mapping[MentorshipKey, tuple[str, ...]]) -> Training:
-    """Return the training with the goals that its mentees wrote themselves."""
-    if not any(mentorship.key in goals for mentorship in training.mentorships):
-        return training
-    return replace(training, mentorships=tuple(replace(m, goals=goals.get(m.key, m.goals)) for m in training.mentorships))

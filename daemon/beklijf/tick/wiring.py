@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from beklijf.contracts.settings import Config
+    from beklijf.decide.decider import Decider
     from beklijf.model.domain import Person
 
 log = logging.getLogger("beklijf")
@@ -28,8 +29,11 @@ _SENDERS: Mapping[str, Literal["server", "mail", "none"]] = {"server": "server",
 
 
 @contextmanager
-def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
-    """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet."""
+def opened(config: Config, *, read_only: bool = False, decider: Decider | None = None) -> Iterator[Engine]:
+    """Yield the engine of *config*; read-only never makes or changes the state file. Connects to nobody yet.
+
+    *decider* is that of the engine before, where only the config is another.
+    """
     ledger = _ledger(config, read_only=read_only)
     ours = config.calendar.organizer.email
     with translated(config.service.state):
@@ -38,7 +42,7 @@ def opened(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     inbox = open_inbox(config.inbox) if config.inbox and config.answers.read else None
     try:
         letters = Letters(config.mail.templates)
-        yield Engine(config, ledger=ledger, calendar=calendar, mailer=mailer, letters=letters, inbox=inbox)
+        yield Engine(config, ledger=ledger, calendar=calendar, mailer=mailer, letters=letters, inbox=inbox, decider=decider)
     except sqlite3.DatabaseError as error:  # a damaged file may show only when it is read
         with translated(config.service.state):
             raise error from None

@@ -209,7 +209,7 @@ class FolderCalendar:
                 for entry in entries:
                     if entry.name.endswith(".ics") and not entry.name.startswith("."):
                         try:
-                            status = contents.status(self._folder / entry.name)
+                            status = contents.status(entry)
                         except FileNotFoundError:  # gone since it was listed
                             continue
                         except contents.NoContent as error:
