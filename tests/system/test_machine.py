@@ -171,3 +171,12 @@ def test_an_approval_waits_for_a_calendar_that_is_away(machine: Machine) -> None
     assert outcome.plan is not None
     assert outcome.plan.held == ()
     assert len(outcome.done) >= 4
+
+
+def test_what_vanished_is_asked_about_once_also_when_nobody_wants_it_any_more(machine: Machine) -> None:
+    machine.edit(replace(machine.words, pairs=machine.words.pairs[:1]))
+    machine.now += timedelta(minutes=5)
+    while machine.events():
+        machine.delete(which=0)
+
+    machine.settle()

@@ -384,6 +384,8 @@ class _Drafting:
         if absent or not (to_come or expected):
             self.records.append(replace(row, state="closed"))
         elif not to_come or row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
+            if to_come and row.state == "live":
+                self._bury(row)  # whatever comes of the rest: else it would vanish again at each tick
             self._take_back(row, withdrawals.withdrawal(self.world, row, why="no longer planned", gone=True))
         elif not self._rests(row.ref):
             server = stored.event if stored else seen
