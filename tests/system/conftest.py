@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from contextlib import redirect_stdout
-from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.caldav_servers import open_radicale
+from tests.system.lately import live_a_week
 from tests.system.office import opened_office
 
 from beklijf import cli, config
@@ -40,8 +40,7 @@ def at_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with redirect_stdout(StringIO()):
         assert cli.main(["init", str(folder)]) == 0
     with opened(config.load(folder / "config.toml")) as engine:
-        for days in range(6, -1, -1):
-            engine.tick(clock() - timedelta(days=days))
+        live_a_week(engine)
     return folder
 
 

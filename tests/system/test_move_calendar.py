@@ -8,13 +8,13 @@ import pty
 import re
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from tests.system.lately import live_a_week
 
-from beklijf import cli, config, service
+from beklijf import cli, config
 from beklijf.model import canonical
 from beklijf.tick.wiring import opened
 
@@ -51,8 +51,7 @@ def rewrite(path: Path, table: str, new: str) -> None:
 
 def run_for_a_week() -> None:
     with opened(config.load(config_file())) as engine:
-        for days in range(6, -1, -1):
-            engine.tick(service.clock() - timedelta(days=days))
+        live_a_week(engine)
 
 
 def config_file() -> Path:

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+from tests.system.lately import live_a_week
 
 import beklijf
 from beklijf import cli, config, service
@@ -89,8 +90,7 @@ def lately(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     cli.main(["init"])
     capsys.readouterr()
     with opened(config.load(tmp_path / "config.toml")) as engine:
-        for hours in range(6 * 24, -1, -8):
-            engine.tick(service.clock() - timedelta(hours=hours))
+        live_a_week(engine)
     return tmp_path / "config.toml"
 
 
