@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -95,6 +97,18 @@ def test_a_series_is_written_in_the_form_that_every_client_takes() -> None:
         "END:VEVENT\n"
         "END:VCALENDAR\n"
     )
+
+
+def test_the_library_is_one_whole_whichever_part_of_it_is_imported_first() -> None:
+    script = (
+        "from beklijf.ical import ics, parser; from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON; import icalendar, sys;"
+        "assert icalendar.timezone is sys.modules['icalendar.timezone'];"
+        "print(icalendar.timezone.windows_to_olson.WINDOWS_TO_OLSON is WINDOWS_TO_OLSON, parser.named_clock('W. Europe Standard Time'))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert said == "True Europe/Berlin\n"
 
 
 def test_the_same_event_gives_the_same_bytes() -> None:

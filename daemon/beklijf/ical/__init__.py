@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import LazyLoader, find_spec, module_from_spec
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import icalendar as icalendar
-elif (icalendar := sys.modules.get("icalendar")) is None:
-    # read when something of it is asked for, which who meets no event never does; ``import`` itself asks for its __spec__
-    spec = find_spec("icalendar")
-    spec.loader = LazyLoader(spec.loader)
-    icalendar = sys.modules[spec.name] = module_from_spec(spec)
-    spec.loader.exec_module(icalendar)
+else:
+
+    class _Library:
+        """Import icalendar when something of it is asked for, which who meets no event never does."""
+
+        def __getattr__(self, name: str) -> object:  # importlib's LazyLoader imports twice what is imported by its own name first (3.11)
+            self.__dict__[name] = found = getattr(import_module("icalendar"), name)
+            return found
+
+    icalendar = _Library()
