@@ -204,8 +204,8 @@ class Office(Town):
         live = {row.uid: _item(row.ref) for row in self.engine.ledger.rows().values() if row.state == "live"}
         [history] = self.engine.conversation.histories(self.engine.config.addresses).values()
         return {
-            (live[uid], f"{place:%Y-%m-%d}" if place else "", person.partition("@")[0]): answer.said
-            for (uid, place, person), answer in history.answers().items()
+            (live[uid], f"{recurrence_id:%Y-%m-%d}" if recurrence_id else "", person.partition("@")[0]): answer.said
+            for (uid, recurrence_id, person), answer in history.answers().items()
             if uid in live
         }
 

@@ -103,7 +103,7 @@ class Firm(Office):
     def shown(self, who: str) -> dict[str, tuple[datetime, ...]]:
         """Return when a person's own program has our meetings; those that were cancelled aren't."""
         rows = [row for row in self.engine.ledger.rows().values() if row.kind != "reminder"]
-        items = {row.known_as or row.uid: row.ref.rpartition("/")[2] for row in rows}
+        items = {row.icaluid or row.uid: row.ref.rpartition("/")[2] for row in rows}
         found = {}
         for each in self.company.inside(who, "main"):
             if each.uid in items and (times := meetings(programs.read(self.company, each.id))):
@@ -112,8 +112,8 @@ class Firm(Office):
 
     def propose(self, who: str, item: str, start: datetime, *, meeting: datetime | None = None) -> None:
         """Propose another time from somebody's own program; the answer that goes with it says neither yes nor no."""
-        place = None if meeting is None else meeting.astimezone(UTC)
-        self.company.respond(self.entry_of(who, item), "TENTATIVE", place, proposed=(start.astimezone(UTC), 60))
+        recurrence_id = None if meeting is None else meeting.astimezone(UTC)
+        self.company.respond(self.entry_of(who, item), "TENTATIVE", recurrence_id, proposed=(start.astimezone(UTC), 60))
 
     def proposed(self, who: str, item: str, meeting: datetime | None = None) -> dict[tuple[str, str, str], Said]:
         """Return what is heard of an answer with which another time was proposed: where the server notes that, nothing else."""

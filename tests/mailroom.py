@@ -159,9 +159,9 @@ def said(town: Town) -> dict[tuple[str, str, str], Said]:
     """Return everybody's answer to each item, by item, meeting and person."""
     histories = town.engine.conversation.histories(town.engine.config.addresses)
     return {
-        (answer.ref.rpartition("/")[2], f"{place:%Y-%m-%d}" if place else "", person.partition("@")[0]): answer.said
+        (answer.ref.rpartition("/")[2], f"{recurrence_id:%Y-%m-%d}" if recurrence_id else "", person.partition("@")[0]): answer.said
         for history in histories.values()
-        for (_, place, person), answer in history.answers().items()
+        for (_, recurrence_id, person), answer in history.answers().items()
     }
 
 

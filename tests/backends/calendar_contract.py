@@ -31,7 +31,7 @@ from tests.fakes.settings import said_to, with_maker
 
 from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.boundary.credentials import Secret
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Conflict, Down, Exists, Missing, Transient
 from beklijf.model.stored import Agent, Stored
 
@@ -140,7 +140,7 @@ class CalendarContract:
 
         changes = world.calendar.changes(token)
 
-        assert [(s.href, s.event.place) for s in changes.changed] == [(series.href, "Zaal 2")]
+        assert [(s.href, s.event.location) for s in changes.changed] == [(series.href, "Zaal 2")]
         assert not changes.full
 
     def test_an_event_that_a_person_deleted_is_gone(self, world: World) -> None:
@@ -197,18 +197,18 @@ class CalendarContract:
         world.edit(created.href, "SUMMARY:", "CATEGORIES:Opleiding\r\nX-TEAMS-LINK:https://teams.example/1\r\nSUMMARY:")
         stored = world.calendar.fetch(created.href)
 
-        updated = world.update(stored, replace(MEETING, place="Zaal 9"), "place", sequence=3)
+        updated = world.update(stored, replace(MEETING, location="Zaal 9"), "place", sequence=3)
 
         text = world.read(created.href).decode()
         assert "CATEGORIES:Opleiding" in text
         assert "X-TEAMS-LINK:https://teams.example/1" in text
-        assert updated.event == replace(MEETING, place="Zaal 9")
+        assert updated.event == replace(MEETING, location="Zaal 9")
         assert world.calendar.fetch(created.href) == updated
 
     def test_an_update_writes_only_the_fields_it_is_told_to(self, world: World) -> None:
         created = world.create(MEETING)
 
-        updated = world.update(created, replace(MEETING, place="Zaal 9", title="Anders", text="Anders"), "title")
+        updated = world.update(created, replace(MEETING, location="Zaal 9", title="Anders", text="Anders"), "title")
 
         assert updated.event == replace(MEETING, title="Anders")
 
@@ -217,18 +217,18 @@ class CalendarContract:
         world.edit(created.href, "Zaal 1", "Zaal 2")
 
         with pytest.raises(Conflict):
-            world.update(created, replace(MEETING, place="Zaal 9"), "place")
+            world.update(created, replace(MEETING, location="Zaal 9"), "place")
         with pytest.raises(Conflict):
             world.calendar.delete(created)
 
-        assert world.calendar.fetch(created.href).event.place == "Zaal 2"
+        assert world.calendar.fetch(created.href).event.location == "Zaal 2"
 
     def test_what_is_not_there_is_missing(self, world: World) -> None:
         created = world.create(MEETING)
         world.remove(created.href)
 
         with pytest.raises(Missing):
-            world.update(created, replace(MEETING, place="Zaal 9"), "place")
+            world.update(created, replace(MEETING, location="Zaal 9"), "place")
         with pytest.raises(Missing):
             world.calendar.delete(created)
 
@@ -243,7 +243,7 @@ class CalendarContract:
 
     def test_a_shortened_series_ends_there(self, world: World) -> None:
         created = world.create(SERIES)
-        shorter = replace(SERIES, recurrence=Recurrence(2, utc("2027-04-13")), singles=SERIES.singles[:1])
+        shorter = replace(SERIES, recurrence=Recurrence(2, utc("2027-04-13")), overrides=SERIES.overrides[:1])
 
         updated = world.update(created, shorter, "recurrence")
 
@@ -257,7 +257,7 @@ class CalendarContract:
             SERIES,
             start=at("2027-03-04", 14),
             recurrence=Recurrence(2, utc("2027-06-24", 14)),
-            singles=(Single(utc("2027-04-29", 14), None),),
+            overrides=(Override(utc("2027-04-29", 14), None),),
         )
 
         updated = world.update(created, moved, "time", "recurrence", "single")
@@ -267,7 +267,7 @@ class CalendarContract:
 
     def test_single_meetings_come_and_go(self, world: World) -> None:
         created = world.create(SERIES)
-        other = replace(SERIES, singles=(Single(utc("2027-03-16"), utc("2027-03-17", 9), 30), Single(utc("2027-05-11"), None)))
+        other = replace(SERIES, overrides=(Override(utc("2027-03-16"), utc("2027-03-17", 9), 30), Override(utc("2027-05-11"), None)))
 
         updated = world.update(created, other, "single")
 
@@ -320,7 +320,7 @@ class CalendarContract:
         world.write(created.href, declining(world.read(created.href), at("2027-03-16"), SANNE))
         stored = world.calendar.fetch(created.href)
         wanted = replace(
-            SERIES, place="Zaal 9", singles=(Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), utc("2027-05-26"), 60))
+            SERIES, location="Zaal 9", overrides=(Override(utc("2027-05-11"), None), Override(utc("2027-05-25"), utc("2027-05-26"), 60))
         )
 
         updated = world.update(stored, wanted, "place", "single")
@@ -332,7 +332,7 @@ class CalendarContract:
     def test_a_meeting_that_moves_asks_about_itself_alone(self, world: World) -> None:
         created = world.create(SERIES)
         world.write(created.href, declining(answered(world.read(created.href)), at("2027-03-16"), SANNE))
-        moved = replace(SERIES, singles=(Single(utc("2027-03-16"), utc("2027-03-17", 9), 60), *SERIES.singles))
+        moved = replace(SERIES, overrides=(Override(utc("2027-03-16"), utc("2027-03-17", 9), 60), *SERIES.overrides))
 
         updated = world.update(world.calendar.fetch(created.href), moved, "single")
 
@@ -360,7 +360,7 @@ class CalendarContract:
         ids=["signs", "lines", "long", "wide", "markup"],
     )
     def test_text_comes_back_as_it_was(self, world: World, text: str) -> None:
-        event = replace(MEETING, title=text.replace("\n", " ").strip(), text=text.strip(), place='Kamer "3", 2e; verdieping')
+        event = replace(MEETING, title=text.replace("\n", " ").strip(), text=text.strip(), location='Kamer "3", 2e; verdieping')
 
         created = world.create(event)
 
@@ -379,7 +379,7 @@ class CalendarContract:
         assert world.calendar.fetch(created.href).event == event
 
     def test_forty_events_at_once(self, world: World) -> None:
-        events = [replace(SERIES, uid=uid(f"n{n:02}"), start=SERIES.start + timedelta(minutes=n), singles=()) for n in range(40)]
+        events = [replace(SERIES, uid=uid(f"n{n:02}"), start=SERIES.start + timedelta(minutes=n), overrides=()) for n in range(40)]
         events = [replace(e, recurrence=Recurrence(2, e.start.astimezone(UTC) + timedelta(weeks=2))) for e in events]
         token = world.calendar.changes(None).token
         for event in events:

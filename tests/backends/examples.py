@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -39,10 +39,10 @@ MEETING = Event(
     start=at("2027-01-07", 15),
     minutes=60,
     recurrence=None,
-    singles=(),
+    overrides=(),
     title="Kennismaking mentor en Sanne",
     text="Waar wil je aan werken?\n\nWie merkt het?",
-    place="Zaal 1",
+    location="Zaal 1",
     organizer=ORGANIZER,
     people=(KARIM, SANNE),
     alarms=(),
@@ -53,7 +53,7 @@ SERIES = replace(
     uid=uid("series"),
     start=at("2027-03-02"),
     recurrence=Recurrence(2, utc("2027-06-22")),
-    singles=(Single(utc("2027-04-13"), None), Single(utc("2027-04-27"), utc("2027-04-28", 11), 45)),
+    overrides=(Override(utc("2027-04-13"), None), Override(utc("2027-04-27"), utc("2027-04-28", 11), 45)),
 )
 REMINDER = replace(
     MEETING, uid=uid("reminder"), start=at("2027-05-04", 9), minutes=15, people=(KARIM,), alarms=(0,), free=True, title="Hoe gaat het?"
@@ -73,14 +73,14 @@ def unfolded(data: bytes) -> bytes:
     return data.replace(b"\r\n ", b"").replace(b"\n ", b"")
 
 
-def declining(data: bytes, place: datetime, person: Contact, said: str = "DECLINED") -> bytes:
+def declining(data: bytes, recurrence_id: datetime, person: Contact, said: str = "DECLINED") -> bytes:
     """Return a series in which one person answered for one meeting alone: an override that says nothing else of its own."""
     calendar = icalendar.Calendar.from_ical(data)
     [master] = [event for event in calendar.walk("VEVENT") if "RECURRENCE-ID" not in event]
     override = deepcopy(master)
     for name in ("RRULE", "EXDATE"):
         override.pop(name, None)
-    for name, when in (("RECURRENCE-ID", place), ("DTSTART", place), ("DTEND", place + timedelta(hours=1))):
+    for name, when in (("RECURRENCE-ID", recurrence_id), ("DTSTART", recurrence_id), ("DTEND", recurrence_id + timedelta(hours=1))):
         override.pop(name, None)
         override.add(name, when)
     people = override["ATTENDEE"]

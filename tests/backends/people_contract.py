@@ -14,7 +14,7 @@ import pytest
 
 from beklijf.backends.per_person.calendar import Token
 from beklijf.model.conversation import Busy
-from beklijf.model.domain import Contact, Event, Person, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Person, Recurrence
 from beklijf.model.errors import Conflict, Missing, Refused
 from beklijf.model.stored import Agent
 
@@ -55,10 +55,10 @@ def meeting(organizer: Person | Contact, name: str = "goals") -> Event:
         start=at("2027-01-07", 15),
         minutes=60,
         recurrence=None,
-        singles=(),
+        overrides=(),
         title="Kennismaking",
         text="Waar wil je aan werken?",
-        place="Zaal 1",
+        location="Zaal 1",
         organizer=Contact(organizer.name, organizer.email),
         people=(KARIM,),
         alarms=(),
@@ -71,7 +71,7 @@ def series(organizer: Person | Contact, name: str = "series") -> Event:
         meeting(organizer, name),
         start=at("2027-03-02"),
         recurrence=Recurrence(2, utc("2027-06-22")),
-        singles=(Single(utc("2027-04-13"), None), Single(utc("2027-04-27"), utc("2027-04-28", 11), 45)),
+        overrides=(Override(utc("2027-04-13"), None), Override(utc("2027-04-27"), utc("2027-04-28", 11), 45)),
     )
 
 
@@ -168,7 +168,7 @@ class OwnersContract:
         changes = village.calendar.changes(token)  # by another process, with the token of this one
 
         assert not changes.full
-        assert {href: stored.event.place for href, stored in by_href(changes).items()} == {hers.href: "Kantine"}
+        assert {href: stored.event.location for href, stored in by_href(changes).items()} == {hers.href: "Kantine"}
         assert changes.gone == (his.href,)
         with pytest.raises(Missing):
             calendar.fetch(his.href)
@@ -188,7 +188,7 @@ class OwnersContract:
         calendar = village.calendar
         hers, his = create(calendar, series(village.sanne)), create(calendar, meeting(village.joris))
 
-        updated = calendar.update(hers, replace(hers.event, place="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
+        updated = calendar.update(hers, replace(hers.event, location="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
         calendar.delete(his)
 
         assert updated.href == hers.href
@@ -200,7 +200,7 @@ class OwnersContract:
         village.edit(village.sanne, hers, "Zaal 1", "Kantine")
 
         with pytest.raises(Conflict):
-            calendar.update(hers, replace(hers.event, place="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
+            calendar.update(hers, replace(hers.event, location="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
         with pytest.raises(Conflict):
             calendar.delete(hers)
 

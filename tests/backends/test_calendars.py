@@ -68,12 +68,12 @@ class TestFolder(ICalendarContract):
         for n in range(20):
             world.edit(created.href, f"Zaal {n % 2 + 1}", f"Zaal {2 - n % 2}")
             changes = world.calendar.changes(token)
-            assert [s.event.place for s in changes.changed] == [f"Zaal {2 - n % 2}"]
+            assert [s.event.location for s in changes.changed] == [f"Zaal {2 - n % 2}"]
             token = changes.token
 
     def test_only_event_files_are_left_behind(self, world: World, tmp_path: Path) -> None:
         created = world.create(MEETING)
-        world.update(created, replace(MEETING, place="Zaal 9"), "place")
+        world.update(created, replace(MEETING, location="Zaal 9"), "place")
 
         assert sorted(p.name for p in (tmp_path / OWNER).iterdir()) == ["displayname", created.href]
 
@@ -141,7 +141,7 @@ class TestFolder(ICalendarContract):
 
         _run(tmp_path, "vdirsyncer", "-c", str(config), "sync")
 
-        assert [(s.href, s.event.place) for s in world.calendar.changes(token).changed] == [(created.href, "Kantine")]
+        assert [(s.href, s.event.location) for s in world.calendar.changes(token).changed] == [(created.href, "Kantine")]
 
 
 class TestRadicale(CaldavContract):

@@ -177,8 +177,8 @@ class TestRadicale(ServerContract):
     def test_an_inbox_that_cannot_be_read_is_as_none_and_is_asked_once(self, village: Village) -> None:
         calendar = village.open()
         service: CaldavCalendar = calendar._service  # type: ignore[assignment]  # what is behind it, on this server
-        place = replace(service._place(), inbox=f"{service.maker.url}nothing/here/")
-        scheduling = Scheduling(service.connection, place, service.maker)
+        collections = replace(service._collections(), inbox=f"{service.maker.url}nothing/here/")
+        scheduling = Scheduling(service.connection, collections, service.maker)
         before = village.requests(calendar)
 
         assert (scheduling.waiting(), scheduling.waiting()) == ((), ())
@@ -206,7 +206,7 @@ class TestXandikos(ServerContract):
 
         [waiting] = mailed.calendar.waiting()
         message = waiting.message
-        assert (message.method, message.uid, message.place, message.partstat) == ("REPLY", mailed.event.uid, None, "ACCEPTED")
+        assert (message.method, message.uid, message.recurrence_id, message.partstat) == ("REPLY", mailed.event.uid, None, "ACCEPTED")
         assert message.attendee == mailed.attendee
         assert mailed.calendar.changes(token).changed == ()
 

@@ -136,12 +136,12 @@ class Entry:
 
     def meetings(self) -> Iterator[tuple[datetime, datetime, int]]:
         """Yield place, start (both UTC) and minutes of each meeting that takes place."""
-        for place in self.places():
-            single = self.singles.get(place)
+        for recurrence_id in self.places():
+            single = self.singles.get(recurrence_id)
             if single is None:
-                yield place, place, self.minutes
+                yield recurrence_id, recurrence_id, self.minutes
             elif single.start is not None:
-                yield place, single.start.astimezone(UTC), single.minutes
+                yield recurrence_id, single.start.astimezone(UTC), single.minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class Answer:
     """The organizer's."""
     uid: str
     who: Guest
-    place: datetime | None
+    recurrence_id: datetime | None
     answer: str
     proposed: tuple[datetime, int] | None
     sequence: int
@@ -305,10 +305,10 @@ class Company:
         self._publish(before, [guest for guest in before.guests if guest.address not in there], "CANCEL", whole=True)
         self._publish(entry, entry.guests if told or send == "all" or not entry.sent else new, "REQUEST")
 
-    def single(self, entry: Entry, place: datetime, /, *, send: Send = "none", **values: object) -> None:
+    def single(self, entry: Entry, recurrence_id: datetime, /, *, send: Send = "none", **values: object) -> None:
         """Set fields of one meeting of a series (``start``, ``minutes``, ``title``, ``text``, ``place``, ``guests``)."""
-        assert place in set(entry.places()), place
-        single = entry.singles.get(place) or Single(place.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
+        assert recurrence_id in set(entry.places()), recurrence_id
+        single = entry.singles.get(recurrence_id) or Single(recurrence_id.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
         assert single.start is not None, "a meeting that was taken out can't be changed"
         before = deepcopy(single)
         for name, value in values.items():
@@ -317,21 +317,21 @@ class Company:
             single.guests = self._resolved(single.guests)
         if (single.start, single.minutes) != (before.start, before.minutes):
             single.guests = [Guest(guest.name, guest.address) for guest in single.guests]
-        entry.singles[place] = single
+        entry.singles[recurrence_id] = single
         self.touch(entry)
         if send != "none" and not entry.original:
             entry.sequence += 1
-            self._publish(entry, single.guests, "REQUEST", place=place)
+            self._publish(entry, single.guests, "REQUEST", recurrence_id=recurrence_id)
 
-    def take_out(self, entry: Entry, place: datetime, *, send: Send = "none") -> None:
+    def take_out(self, entry: Entry, recurrence_id: datetime, *, send: Send = "none") -> None:
         """Cancel one meeting of a series; there is no way back but a new rhythm."""
-        assert place in set(entry.places()), place
-        guests = entry.singles[place].guests if place in entry.singles else entry.guests
-        entry.singles[place] = Single(None, entry.minutes, [])
+        assert recurrence_id in set(entry.places()), recurrence_id
+        guests = entry.singles[recurrence_id].guests if recurrence_id in entry.singles else entry.guests
+        entry.singles[recurrence_id] = Single(None, entry.minutes, [])
         self.touch(entry)
         if send != "none" and not entry.original:
             entry.sequence += 1
-            self._publish(entry, guests, "CANCEL", place=place)
+            self._publish(entry, guests, "CANCEL", recurrence_id=recurrence_id)
 
     def remove(self, entry: Entry, *, send: Send = "none") -> None:
         """Delete an event; an attendee's own copy only, which is a no where *send* says so."""
@@ -353,7 +353,7 @@ class Company:
         elif (entry.start, entry.rhythm) != (before.start, before.rhythm):
             same = entry.start == before.start and before.rhythm is not None and entry.rhythm.weeks == before.rhythm.weeks
             there = set(entry.places()) if same and self.keeps_singles else set()
-            entry.singles = {place: single for place, single in entry.singles.items() if place in there}
+            entry.singles = {recurrence_id: single for recurrence_id, single in entry.singles.items() if recurrence_id in there}
 
     def _people(self, entry: Entry, before: Entry) -> None:
         """Let those who stay keep their answers; who comes or goes, does so in single meetings too."""
@@ -370,16 +370,24 @@ class Company:
     # -- attendees -----------------------------------------------------------------------------------------------------
 
     def respond(
-        self, copy: Entry, answer: str, place: datetime | None = None, *, proposed: tuple[datetime, int] | None = None, comment: str = ""
+        self,
+        copy: Entry,
+        answer: str,
+        recurrence_id: datetime | None = None,
+        *,
+        proposed: tuple[datetime, int] | None = None,
+        comment: str = "",
     ) -> None:
         """Answer from an attendee's own copy, to the whole or one meeting; with *proposed* another time is proposed."""
         me = next(guest for guest in copy.guests if guest.address == copy.mailbox)
-        self._mark(copy, me.address, answer, place, None)
+        self._mark(copy, me.address, answer, recurrence_id, None)
         self.touch(copy)
         entry = self.entries.get(copy.original)
         if entry is None:
             return
-        said = Answer(entry=entry.id, uid=entry.uid, who=me, place=place, answer=answer, proposed=proposed, sequence=copy.sequence)
+        said = Answer(
+            entry=entry.id, uid=entry.uid, who=me, recurrence_id=recurrence_id, answer=answer, proposed=proposed, sequence=copy.sequence
+        )
         if self.attendant:
             self.attend(said)
         self.deliver(entry.mailbox, self.mail_of(said, comment), answer=said)
@@ -387,14 +395,14 @@ class Company:
     def attend(self, said: Answer) -> None:
         """Note an answer in the organizer's event, as the calendar attendant does, or whoever opens the message."""
         if (entry := self.entries.get(said.entry)) and any(guest.address == said.who.address for guest in entry.guests):
-            self._mark(entry, said.who.address, said.answer, said.place, said.proposed)
+            self._mark(entry, said.who.address, said.answer, said.recurrence_id, said.proposed)
             self.touch(entry)
 
-    def _mark(self, entry: Entry, who: str, answer: str, place: datetime | None, proposed: tuple[datetime, int] | None) -> None:
-        if place is not None and entry.rhythm is not None:
-            if place not in entry.singles:
-                entry.singles[place] = Single(place.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
-            guests = entry.singles[place].guests
+    def _mark(self, entry: Entry, who: str, answer: str, recurrence_id: datetime | None, proposed: tuple[datetime, int] | None) -> None:
+        if recurrence_id is not None and entry.rhythm is not None:
+            if recurrence_id not in entry.singles:
+                entry.singles[recurrence_id] = Single(recurrence_id.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
+            guests = entry.singles[recurrence_id].guests
         else:
             guests = entry.guests
             for single in entry.singles.values():  # a word about the whole is one about each meeting of it
@@ -447,7 +455,9 @@ class Company:
 
     # -- what the server does by itself --------------------------------------------------------------------------------
 
-    def _publish(self, entry: Entry, guests: Iterable[Guest], method: str, *, place: datetime | None = None, whole: bool = False) -> None:
+    def _publish(
+        self, entry: Entry, guests: Iterable[Guest], method: str, *, recurrence_id: datetime | None = None, whole: bool = False
+    ) -> None:
         """Bring an invitation, update or cancellation to each of *guests*, by one message."""
         for guest in list(guests):
             entry.sent = True
@@ -461,7 +471,7 @@ class Company:
                 if copy is not None:
                     self.change(copy, cancelled=True)
             else:
-                self._copy(entry, guest, copy, place)
+                self._copy(entry, guest, copy, recurrence_id)
 
     def bring(self, entry: Entry) -> None:
         """Bring attendees' copies up to date without a message, as Google does where nobody is to be told."""
@@ -472,7 +482,7 @@ class Company:
     def _copy_of(self, entry: Entry, guest: Guest) -> Entry | None:
         return self.entries.get(self._copies.get((entry.id, guest.address), ""))
 
-    def _copy(self, entry: Entry, guest: Guest, copy: Entry | None, place: datetime | None) -> None:
+    def _copy(self, entry: Entry, guest: Guest, copy: Entry | None, recurrence_id: datetime | None) -> None:
         """Bring an attendee's copy up to date; what they keep in it beside stays theirs, and their answers while the time stays."""
         if copy is None:
             copy = deepcopy(entry)
@@ -480,8 +490,8 @@ class Company:
             copy.properties, copy.extra, copy.alarms = {}, {}, []
             self.entries[copy.id] = copy
             self._copies[entry.id, guest.address] = copy.id
-        elif place is not None:
-            copy.singles[place] = deepcopy(entry.singles[place])
+        elif recurrence_id is not None:
+            copy.singles[recurrence_id] = deepcopy(entry.singles[recurrence_id])
         else:
             for name in ("title", "text", "place", "start", "minutes", "rhythm", "singles", "guests", "cancelled", "free"):
                 setattr(copy, name, deepcopy(getattr(entry, name)))

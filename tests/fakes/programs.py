@@ -44,13 +44,13 @@ def read(company: Company, name: str) -> bytes:
     if entry.rhythm is not None:
         master.add("RRULE", icalendar.vRecur.from_ical(_rule(entry)))
     calendar.add_component(master)
-    for place, single in sorted(entry.singles.items()):
+    for recurrence_id, single in sorted(entry.singles.items()):
         if single.start is None:
-            master.add("EXDATE", place.astimezone(entry.zone))
+            master.add("EXDATE", recurrence_id.astimezone(entry.zone))
             continue
         words = (_own(single.title, entry.title), _own(single.text, entry.text), _own(single.place, entry.place))
         override = _event(entry, single.start, single.minutes, single.guests, words)
-        override.add("RECURRENCE-ID", place.astimezone(entry.zone))
+        override.add("RECURRENCE-ID", recurrence_id.astimezone(entry.zone))
         calendar.add_component(override)
     data: bytes = calendar.to_ical()
     return data
@@ -58,7 +58,7 @@ def read(company: Company, name: str) -> bytes:
 
 def reply(said: Answer, entry: Entry, now: datetime, comment: str) -> bytes:
     """Return the mail with which a program answers an invitation; Outlook leaves out ORGANIZER, and so does this."""
-    start, minutes = said.proposed or (said.place or entry.start.astimezone(UTC), entry.minutes)
+    start, minutes = said.proposed or (said.recurrence_id or entry.start.astimezone(UTC), entry.minutes)
     calendar = _calendar()
     method = "COUNTER" if said.proposed else "REPLY"
     calendar.add("METHOD", method)
@@ -68,8 +68,8 @@ def reply(said: Answer, entry: Entry, now: datetime, comment: str) -> bytes:
     event.add("DTSTART", start)
     event.add("DTEND", start + timedelta(minutes=minutes))
     event.add("SEQUENCE", said.sequence)
-    if said.place is not None:
-        event.add("RECURRENCE-ID", said.place)
+    if said.recurrence_id is not None:
+        event.add("RECURRENCE-ID", said.recurrence_id)
     event.add("ATTENDEE", _address(said.who.name, said.who.address, said.answer))
     calendar.add_component(event)
     mail = EmailMessage()
@@ -176,27 +176,27 @@ def _edit(company: Company, entry: Entry, wanted: Entry) -> None:
         return
     _note_answers(company, entry, wanted.guests, entry.guests)
     before = deepcopy(entry.singles)
-    for place, single in sorted(wanted.singles.items()):
-        was = before.get(place)
+    for recurrence_id, single in sorted(wanted.singles.items()):
+        was = before.get(recurrence_id)
         if single.start is None:
             if was is None or was.start is not None:
-                company.take_out(entry, place, send="all")
+                company.take_out(entry, recurrence_id, send="all")
         else:
-            now = (was.start and was.start.astimezone(UTC), was.minutes) if was else (place, entry.minutes)
+            now = (was.start and was.start.astimezone(UTC), was.minutes) if was else (recurrence_id, entry.minutes)
             if (single.start.astimezone(UTC), single.minutes) != now:
-                company.single(entry, place, send="all", start=single.start, minutes=single.minutes)
-            _note_single(company, entry, place, single.guests)
-    for place in sorted(before.keys() - wanted.singles.keys()):
-        _back(company, entry, place)
+                company.single(entry, recurrence_id, send="all", start=single.start, minutes=single.minutes)
+            _note_single(company, entry, recurrence_id, single.guests)
+    for recurrence_id in sorted(before.keys() - wanted.singles.keys()):
+        _back(company, entry, recurrence_id)
 
 
-def _back(company: Company, entry: Entry, place: datetime) -> None:
+def _back(company: Company, entry: Entry, recurrence_id: datetime) -> None:
     """Let one meeting be as the rhythm has it again; what was taken out, a program brings back by writing the series anew."""
-    single = entry.singles.get(place)
+    single = entry.singles.get(recurrence_id)
     if single is not None and single.start is None:
-        company.change(entry, send="all", singles={at: each for at, each in entry.singles.items() if at != place})
+        company.change(entry, send="all", singles={at: each for at, each in entry.singles.items() if at != recurrence_id})
     elif single is not None:
-        company.single(entry, place, send="all", start=place.astimezone(entry.zone), minutes=entry.minutes)
+        company.single(entry, recurrence_id, send="all", start=recurrence_id.astimezone(entry.zone), minutes=entry.minutes)
 
 
 def _note_answers(company: Company, entry: Entry, wanted: list[Guest], guests: list[Guest]) -> None:
@@ -208,13 +208,13 @@ def _note_answers(company: Company, entry: Entry, wanted: list[Guest], guests: l
         company.touch(entry)
 
 
-def _note_single(company: Company, entry: Entry, place: datetime, wanted: list[Guest]) -> None:
-    there = entry.singles[place].guests if place in entry.singles else entry.guests
+def _note_single(company: Company, entry: Entry, recurrence_id: datetime, wanted: list[Guest]) -> None:
+    there = entry.singles[recurrence_id].guests if recurrence_id in entry.singles else entry.guests
     answers = {guest.address: guest.answer for guest in there}
     if any(guest.answer != answers.get(guest.address, OPEN) for guest in wanted):
-        if place not in entry.singles:
-            entry.singles[place] = Single(place.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
-        _note_answers(company, entry, wanted, entry.singles[place].guests)
+        if recurrence_id not in entry.singles:
+            entry.singles[recurrence_id] = Single(recurrence_id.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
+        _note_answers(company, entry, wanted, entry.singles[recurrence_id].guests)
 
 
 def _answer(company: Company, copy: Entry, wanted: Entry) -> None:
@@ -223,11 +223,11 @@ def _answer(company: Company, copy: Entry, wanted: Entry) -> None:
     was = _of(copy.guests, copy.mailbox)
     if mine and was and mine.answer != was.answer:
         company.respond(copy, mine.answer)
-    for place, single in sorted(wanted.singles.items()):
-        said, known = _of(single.guests, copy.mailbox), copy.singles.get(place)
+    for recurrence_id, single in sorted(wanted.singles.items()):
+        said, known = _of(single.guests, copy.mailbox), copy.singles.get(recurrence_id)
         before = _of(known.guests if known else copy.guests, copy.mailbox)
         if said and before and said.answer != before.answer:
-            company.respond(copy, said.answer, place)
+            company.respond(copy, said.answer, recurrence_id)
 
 
 def _of(guests: list[Guest], address: str) -> Guest | None:

@@ -383,7 +383,7 @@ def test_a_crash_right_after_the_very_first_write_invites_nobody_twice(town: Reg
     with ledger.write():  # as it is when the event has been written, and the answer has not been
         ledger.db.execute("DELETE FROM meta WHERE name = 'sender'")
         for row in ledger.rows().values():
-            ledger.put(replace(row, state="intended", told=None, href="", etag="", sequence=0))
+            ledger.put(replace(row, state="intended", announced=None, href="", etag="", sequence=0))
 
     town.start()
     town.tick()
@@ -400,7 +400,7 @@ def test_who_is_unreachable_is_told_after_a_crash_too(town: Region) -> None:
     ledger = town.engine.ledger
     with ledger.write():  # as it is when the event has been written, and the answer has not been
         row = town.row("goals")
-        ledger.put(replace(row, state="intended", told=None, href="", etag="", sequence=0, ours=()))
+        ledger.put(replace(row, state="intended", announced=None, href="", etag="", sequence=0, ours=()))
 
     town.start()
     town.tick()

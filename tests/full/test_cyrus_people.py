@@ -35,7 +35,7 @@ from beklijf.backends.per_person.calendar import Owners
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import CalendarSettings
-from beklijf.model.domain import Contact, Person, Single
+from beklijf.model.domain import Contact, Override, Person
 from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def test_a_change_of_ours_reaches_the_mentor(village: Village, cyrus: Cyrus) -> 
     calendar = village.calendar
     stored = invite(calendar, village)
 
-    wanted = replace(stored.event, place="Zaal 9")
+    wanted = replace(stored.event, location="Zaal 9")
     calendar.update(stored, wanted, frozenset({"place"}), sequence=1, agent=Agent.SERVER, stamp=STAMP)
 
     assert "LOCATION:Zaal 9" in copy(cyrus)[1]
@@ -235,10 +235,10 @@ def test_a_moved_meeting_asks_the_mentor_about_itself_alone(village: Village, cy
     calendar = village.calendar
     stored = invite(calendar, village)
     answer(cyrus, "karim", "ACCEPTED")
-    singles = (Single(utc("2027-03-16"), utc("2027-03-17", 9), 60), *stored.event.singles)
+    overrides = (Override(utc("2027-03-16"), utc("2027-03-17", 9), 60), *stored.event.overrides)
 
     updated = calendar.update(
-        calendar.fetch(stored.href), replace(stored.event, singles=singles), frozenset({"single"}), sequence=1, agent=Agent.SERVER
+        calendar.fetch(stored.href), replace(stored.event, overrides=overrides), frozenset({"single"}), sequence=1, agent=Agent.SERVER
     )
 
     assert updated.answers == {KARIM.email: "ACCEPTED"}
@@ -265,7 +265,7 @@ def test_answers_wait_in_the_inbox_until_they_are_taken_out(cyrus: Cyrus, tmp_pa
 
         waiting = calendar.waiting()
 
-        said = {(each.message.place, each.message.partstat, each.message.attendee) for each in waiting}
+        said = {(each.message.recurrence_id, each.message.partstat, each.message.attendee) for each in waiting}
         assert {(None, "ACCEPTED", KARIM.email), (utc("2027-03-16"), "DECLINED", KARIM.email)} <= said
         assert len({each.href for each in waiting}) == 1  # one message says both
         assert {each.message.uid for each in waiting} == {stored.event.uid}

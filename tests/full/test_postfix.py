@@ -260,7 +260,7 @@ def test_a_wrong_password_loses_nothing(town: Town, post: Post, tmp_path: Path) 
 
     assert isinstance(down, Down)
     assert waiting == ["waiting", "waiting"]
-    assert town.engine.ledger.troubles() == {}
+    assert town.engine.ledger.outages() == {}
     for person in ("sanne", "karim"):
         assert _methods(post.mails(person, 3)) == ["REQUEST", "REQUEST", "letter"]
     assert not post.on_its_way()

@@ -23,10 +23,10 @@ class Hearing(Wording):
         return f'{super().toml(calendar)}\n[inbox]\nkind = "folder"\npath = "inbox"\n[answers]\nread = true\n'
 
 
-def override(event: Event, place: datetime, start: datetime) -> str:
+def override(event: Event, recurrence_id: datetime, start: datetime) -> str:
     """Return what a program adds to a series when somebody drags one meeting of it."""
     return (
-        f"BEGIN:VEVENT\r\nUID:{event.uid}\r\nDTSTAMP:20261215T100000Z\r\nRECURRENCE-ID;TZID=Europe/Amsterdam:{place:%Y%m%dT%H%M%S}\r\n"
+        f"BEGIN:VEVENT\r\nUID:{event.uid}\r\nDTSTAMP:20261215T100000Z\r\nRECURRENCE-ID;TZID=Europe/Amsterdam:{recurrence_id:%Y%m%dT%H%M%S}\r\n"
         f"DTSTART;TZID=Europe/Amsterdam:{start:%Y%m%dT%H%M%S}\r\nDTEND;TZID=Europe/Amsterdam:{start + timedelta(hours=1):%Y%m%dT%H%M%S}\r\n"
         f"SUMMARY:{event.title}\r\nEND:VEVENT\r\nEND:VCALENDAR"
     )

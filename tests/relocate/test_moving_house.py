@@ -125,7 +125,9 @@ def lived(town: Town) -> None:
     town.tick(QUIET)
     town.at(series.start + timedelta(days=1))
     with town.engine.ledger.write():
-        declined = Heard(at=town.now, said=Said.DECLINED, uid=series.uid, ref=Ref(""), place=place(series, 5).astimezone(UTC), who=KARIM)
+        declined = Heard(
+            at=town.now, said=Said.DECLINED, uid=series.uid, ref=Ref(""), recurrence_id=place(series, 5).astimezone(UTC), who=KARIM
+        )
         town.engine.conversation.note(replace(declined, source="mail"))
     town.start()
     town.tick()
@@ -187,7 +189,7 @@ def test_the_config_put_back_goes_on_at_once(folders: Houses) -> None:
     assert outcome.calendar is None
     assert outcome.plan is not None
     assert outcome.plan.changes == ()
-    assert town.engine.ledger.troubles() == {}
+    assert town.engine.ledger.outages() == {}
 
 
 def test_letters_go_out_while_the_config_leads_elsewhere(folders: Houses) -> None:
@@ -262,7 +264,7 @@ def test_a_ledger_from_before_takes_the_calendar_that_the_config_leads_to(folder
     town.start()
     town.tick()
 
-    assert town.engine.reader.whereabouts.moves.house() == town.engine.reader.whereabouts.here
+    assert town.engine.reader.whereabouts.moves.address() == town.engine.reader.whereabouts.here
 
 
 def test_without_any_event_another_calendar_is_simply_taken(folders: Houses) -> None:
@@ -316,7 +318,7 @@ def test_a_move_in_the_middle_of_a_track_takes_everything_along_and_mails_nobody
     assert houses.there() == before == standing(town.engine, town.now)
     assert houses.left().keys() == past
     series = town.event("series")
-    assert {single.at: single.start for single in series.singles} == {
+    assert {override.at: override.start for override in series.overrides} == {
         place(series, 3).astimezone(UTC): place(series, 3).replace(hour=9),
         place(series, 4).astimezone(UTC): None,
     }
@@ -381,7 +383,7 @@ def test_what_people_did_just_before_the_move_comes_along_and_is_told_afterwards
     day = f"{place(series, 6):%Y%m%d}"
     assert early == []
     assert town.told() == [(KARIM, "REQUEST", day), (SANNE, "REQUEST", day)]
-    assert place(series, 6).astimezone(UTC) in [single.at for single in town.event("series").singles]
+    assert place(series, 6).astimezone(UTC) in [override.at for override in town.event("series").overrides]
 
 
 def test_what_people_deleted_stays_deleted(houses: Houses) -> None:

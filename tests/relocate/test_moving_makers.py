@@ -203,7 +203,7 @@ class Crossing(Firm):
     def answers(self) -> set[tuple[datetime | None, str, Said]]:
         """Return what people answered to the series, under whichever invitation."""
         [history] = self.engine.conversation.histories(self.engine.config.addresses).values()
-        return {(place, person, heard.said) for (_, place, person), heard in history.answers().items()}
+        return {(recurrence_id, person, heard.said) for (_, recurrence_id, person), heard in history.answers().items()}
 
 
 def listed(said: str) -> Counter[tuple[str, str]]:
@@ -485,7 +485,9 @@ def test_side_by_side_a_mailbox_that_moves_takes_its_meetings_along_and_nobody_h
     assert len(batches.online.inside(SANNE, "main")) == 2
     assert (batches.got(), town.told()) == ([], [])
     assert town.plan().changes == ()
-    assert (None, KARIM, Said.ACCEPTED) in {(place, who, heard.said) for history in histories(town) for (_, place, who), heard in history}
+    assert (None, KARIM, Said.ACCEPTED) in {
+        (recurrence_id, who, heard.said) for history in histories(town) for (_, recurrence_id, who), heard in history
+    }
 
     town.words.place = "Zaal 2"
     town.start()

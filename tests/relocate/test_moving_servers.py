@@ -111,7 +111,7 @@ class Inviting:
 
     def _told(self, stored: Stored) -> Stored:
         delivery = {contact.email: "1.2" for contact in stored.event.people}
-        return replace(stored, delivery=delivery, known_as=self._called(stored.event.uid) if self.names else "", left_to_server=True)
+        return replace(stored, delivery=delivery, icaluid=self._called(stored.event.uid) if self.names else "", left_to_server=True)
 
     def _mail(self, what: str, event: Event, agent: Agent) -> None:
         if agent is Agent.SERVER:
@@ -388,7 +388,7 @@ def test_a_proposal_that_waits_is_about_the_event_that_goes_on(tmp_path: Path) -
         at=town.now,
         mentorship=town.row("series").mentorships[0],
         uid=before.uid,
-        place=place(before, 5).astimezone(UTC),
+        recurrence_id=place(before, 5).astimezone(UTC),
         who=KARIM,
         start=place(before, 5) + ONE,
         minutes=60,

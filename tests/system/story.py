@@ -145,19 +145,25 @@ def answers(town: Town) -> Iterator[EmailMessage]:
                     yield _itip(town, engine, row.uid, mentee, "REPLY", "ACCEPTED")
                     yield _letter(town, mentor, "Vraagje", "Hoe werkt dit?")
                 case 1:
-                    yield _itip(town, engine, row.uid, mentee, "REPLY", "DECLINED", place=SECOND)
+                    yield _itip(town, engine, row.uid, mentee, "REPLY", "DECLINED", recurrence_id=SECOND)
                     away = _letter(town, mentor, "Automatisch antwoord", "Ik ben er niet.")
                     away["Auto-Submitted"] = "auto-replied"
                     yield away
                 case 2:
-                    yield _itip(town, engine, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND - timedelta(days=1))
+                    yield _itip(
+                        town, engine, row.uid, mentee, "COUNTER", "TENTATIVE", recurrence_id=SECOND, start=SECOND - timedelta(days=1)
+                    )
                 case 3:
-                    yield _itip(town, engine, row.uid, mentor, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=1))
+                    yield _itip(
+                        town, engine, row.uid, mentor, "COUNTER", "TENTATIVE", recurrence_id=SECOND, start=SECOND + timedelta(days=1)
+                    )
                 case 4:
                     yield _pressed(town, engine, mentee, TokenKind.HOUR)
                 case _:
                     yield _itip(town, engine, row.uid, mentor, "REPLY", "DECLINED")
-                    yield _itip(town, engine, row.uid, mentee, "COUNTER", "TENTATIVE", place=SECOND, start=SECOND + timedelta(days=2))
+                    yield _itip(
+                        town, engine, row.uid, mentee, "COUNTER", "TENTATIVE", recurrence_id=SECOND, start=SECOND + timedelta(days=2)
+                    )
 
 
 def choices(town: Town) -> Iterator[EmailMessage]:
@@ -190,14 +196,14 @@ def _itip(
     method: str,
     partstat: str,
     *,
-    place: datetime | None = None,
+    recurrence_id: datetime | None = None,
     start: datetime | None = None,
 ) -> EmailMessage:
     """Return what a calendar program sends back of the invitation that it got: after a crash that may have a higher SEQUENCE."""
-    sequence = engine.conversation.invited(uid).current(place)
+    sequence = engine.conversation.invited(uid).current(recurrence_id)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//a client//EN", f"METHOD:{method}", "BEGIN:VEVENT", f"UID:{uid}"]
     lines += [f"DTSTAMP:{town.now:%Y%m%dT%H%M%SZ}", f"SEQUENCE:{sequence}", f"ATTENDEE;PARTSTAT={partstat}:mailto:{who}"]
-    lines += [f"RECURRENCE-ID:{place:%Y%m%dT%H%M%SZ}"] if place else []
+    lines += [f"RECURRENCE-ID:{recurrence_id:%Y%m%dT%H%M%SZ}"] if recurrence_id else []
     lines += [f"DTSTART:{start or SECOND:%Y%m%dT%H%M%SZ}", f"DTEND:{(start or SECOND) + timedelta(hours=1):%Y%m%dT%H%M%SZ}"]
     mail = _letter(town, who, f"{partstat.title()}: Mentorgesprek", "")
     data = "\r\n".join([*lines, "END:VEVENT", "END:VCALENDAR", ""])
@@ -264,8 +270,8 @@ def itip_of(mail: EmailMessage) -> tuple[str, str, str, str] | None:
         if part.get_content_type() == "text/calendar":
             calendar = parse_calendar(part.get_content().encode())
             event = next(c for c in calendar.subcomponents if c.name == "VEVENT")
-            single = str(moment(calendar, event, "RECURRENCE-ID")) if "RECURRENCE-ID" in event else ""
-            return str(calendar["METHOD"]), str(event["UID"]), single, str(mail["To"].addresses[0].addr_spec)
+            recurrence_id = str(moment(calendar, event, "RECURRENCE-ID")) if "RECURRENCE-ID" in event else ""
+            return str(calendar["METHOD"]), str(event["UID"]), recurrence_id, str(mail["To"].addresses[0].addr_spec)
     return None
 
 

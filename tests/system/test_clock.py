@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system.town import BEGIN, DAY, Town, Words
 
-from beklijf.ledger import Ledger, Trouble, stamp
+from beklijf.ledger import Ledger, Outage, stamp
 from beklijf.ledger.holds import HoldKind
 from beklijf.ledger.instants import HAPPENED, LOOKED, TRIED_AGAIN, set_right, set_waits_right
 from beklijf.model.conversation import Heard, Pause, Said, Token, TokenKind
@@ -193,7 +193,7 @@ def test_nothing_waits_until_a_far_future_for_another_try(town: Town) -> None:
     right, far = town.now, town.now + YEAR
     with town.engine.ledger.write():
         for target in ("calendar", "mail", "inbox"):
-            town.engine.ledger.note_trouble(Trouble(target=target, what="no", attempts=3, since=far, retry_at=far))
+            town.engine.ledger.note_outage(Outage(target=target, what="no", attempts=3, since=far, retry_at=far))
         town.engine.outbox.add_notice("calendar down since then", recipient=ANNA, payload=NOTICE, now=far)
         [mail] = [mail for mail in town.engine.outbox.open_mails() if mail.recipient == ANNA]
         town.engine.outbox.retry(mail, at=far, note="later")
@@ -204,7 +204,7 @@ def test_nothing_waits_until_a_far_future_for_another_try(town: Town) -> None:
 
     assert outcome.calendar is None
     assert [to for to, _ in town.mails()] == [ANNA]
-    assert town.engine.ledger.troubles() == {}
+    assert town.engine.ledger.outages() == {}
 
 
 NOTICE = {"name": "Anna", "title": "iets", "lines": ["iets"], "command": ""}
@@ -266,7 +266,7 @@ def test_another_try_waits_for_the_longest_back_off_at_most() -> None:
     for at, then in ((longest, longest), (longest + timedelta(seconds=1), NOW), (NOW + YEAR, NOW)):
         with closing(instants(at)) as ledger:
             set_waits_right(ledger, NOW)
-            assert ledger.troubles()["calendar"].retry_at == then
+            assert ledger.outages()["calendar"].retry_at == then
             assert ledger.db.execute("SELECT retry_at FROM outbox").fetchone()[0] == stamp(then)
 
 

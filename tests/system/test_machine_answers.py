@@ -217,7 +217,7 @@ class Answering(Machine):
         person = everybody[who % len(everybody)]
         event = self.post.agenda(person)[uid]
         number = max(i.sequence for i in self.post.invitations.values() if (i.uid, i.recipient) == (uid, person))
-        ahead = [at for at in canonical.rhythm(event) if at > self.now] if event.recurrence else []
+        ahead = [at for at in canonical.occurrences(event) if at > self.now] if event.recurrence else []
         return person, event, number, ahead[nth % len(ahead)] if ahead and nth is not None else None
 
     def itip(self, who: str, event: Event, number: int, **more: str) -> None:
@@ -236,17 +236,25 @@ class Answering(Machine):
     @rule(which=EVENTS, who=PEOPLE, nth=MEETINGS, partstat=st.sampled_from(["ACCEPTED", "TENTATIVE", "DECLINED"]), heard=HEARD)
     def answer(self, which: int, who: int, nth: int | None, partstat: str, *, heard: bool) -> None:
         if found := self.invited(which, who, nth):
-            person, event, number, place = found
-            self.itip(person, event, number, method="REPLY", partstat=partstat, place=_utc(place), start=_utc(place or event.start))
+            person, event, number, recurrence_id = found
+            self.itip(
+                person,
+                event,
+                number,
+                method="REPLY",
+                partstat=partstat,
+                place=_utc(recurrence_id),
+                start=_utc(recurrence_id or event.start),
+            )
             self.wrote_mails[partstat.casefold()] += 1
             self.soon(heard=heard)
 
     @rule(which=EVENTS, who=PEOPLE, nth=MEETINGS, days=st.integers(-4, 4), hour=st.integers(8, 17), heard=HEARD)
     def propose(self, which: int, who: int, nth: int | None, days: int, hour: int, *, heard: bool) -> None:
         if found := self.invited(which, who, nth):
-            person, event, number, place = found
-            start = ((place or event.start).astimezone(AMSTERDAM) + timedelta(days=days)).replace(hour=hour)
-            self.itip(person, event, number, method="COUNTER", partstat="TENTATIVE", place=_utc(place), start=_utc(start))
+            person, event, number, recurrence_id = found
+            start = ((recurrence_id or event.start).astimezone(AMSTERDAM) + timedelta(days=days)).replace(hour=hour)
+            self.itip(person, event, number, method="COUNTER", partstat="TENTATIVE", place=_utc(recurrence_id), start=_utc(start))
             self.wrote_mails["proposed"] += 1
             self.soon(heard=heard)
 
@@ -572,14 +580,14 @@ def heard(machine: Answering, said: Said) -> list[str]:
 
 def test_what_we_cancelled_ourselves_before_a_power_cut_was_done_by_nobody(machine: Answering) -> None:
     series = machine.events()[of(machine, MENTEES[2], "series")].event
-    second = canonical.rhythm(series)[1]
+    second = canonical.occurrences(series)[1]
     machine.edit(replace(machine.words, closed=frozenset({second.date()})))
     machine.calendar_fails(["works", "works", "crash after"])  # reads the calendar, and when people can
     machine.tick()
 
     machine.settle()
 
-    assert canonical.held(machine.events()[of(machine, MENTEES[2], "series")].event, second) is None
+    assert canonical.actual_start(machine.events()[of(machine, MENTEES[2], "series")].event, second) is None
     assert heard(machine, Said.CANCELLED) == []
 
 
@@ -590,7 +598,7 @@ def test_what_a_person_puts_back_where_it_was_counts_as_a_move(machine: Answerin
     stored = machine.events()[where]
     machine.wrote.pop(stored.event.uid)
 
-    machine.write(stored, replace(stored.event, singles=()), "single")
+    machine.write(stored, replace(stored.event, overrides=()), "single")
     machine.settle()
 
     assert heard(machine, Said.MOVED) == [f"t/{MENTEES[2]}/series"] * 2

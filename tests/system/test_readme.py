@@ -34,7 +34,7 @@ from beklijf.commands import overview, report, status, status_report
 from beklijf.commands.arguments import CODES, parser
 from beklijf.config import init
 from beklijf.ical import ics
-from beklijf.ledger import Trouble
+from beklijf.ledger import Outage
 from beklijf.ledger.aside import TICKS
 from beklijf.mime import messages
 from beklijf.model import canonical
@@ -269,7 +269,7 @@ def test_the_json_of_status_has_the_documented_keys(lately: Path, capsys: pytest
     with opened(config.load(lately)) as engine, engine.ledger.write():
         for target in ("mail", f"{EMILY}/series"):  # down, and refused
             later = now + timedelta(minutes=5)
-            engine.ledger.note_trouble(Trouble(target=target, what="no", attempts=1, since=now, retry_at=later))
+            engine.ledger.note_outage(Outage(target=target, what="no", attempts=1, since=now, retry_at=later))
     forget(lately, "max_people = 60", "max_people = 1")
     forget(lately, "Kies samen een plek", "Kamer 3")  # held
 
@@ -539,7 +539,7 @@ def test_goals_stand_in_letters_and_never_in_a_calendar(rehearsal: Rehearsal) ->
     goal: Callable[[str], bool] = lambda text: "Ask one open question" in flat(text)  # noqa: E731 - a name for one question
 
     assert any(map(goal, rehearsal.letters.values()))
-    assert not any(goal(event.text + event.title + event.place) for event in rehearsal.events.values())
+    assert not any(goal(event.text + event.title + event.location) for event in rehearsal.events.values())
 
 
 def day(instant: str) -> date:

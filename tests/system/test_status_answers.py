@@ -13,7 +13,7 @@ from beklijf import config
 from beklijf.commands import status as how
 from beklijf.commands import status_report
 from beklijf.commands.report import Words
-from beklijf.ledger import Trouble
+from beklijf.ledger import Outage
 from beklijf.model.conversation import Heard, Pause, Said
 from beklijf.model.domain import Ref
 from beklijf.rehearse import client_edits
@@ -238,7 +238,7 @@ def troubled(tmp_path: Path) -> Iterator[Engine]:
         talk.note(Heard(at=BEGIN, said=Said.STRANGER, uid=series.uid, ref=Ref(""), who="m.leiden@leiden.example", source="mail"))
         for target in ("inbox", "mailbox mentee0@leiden.example"):
             at = BEGIN + timedelta(days=1)
-            engine.ledger.note_trouble(Trouble(target=target, what="no connection", attempts=2, since=at, retry_at=at + timedelta(days=9)))
+            engine.ledger.note_outage(Outage(target=target, what="no connection", attempts=2, since=at, retry_at=at + timedelta(days=9)))
     with firm.engine() as engine:
         yield engine
 

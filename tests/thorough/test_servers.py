@@ -127,7 +127,7 @@ def end_of(place: Place) -> End:
     told = Counter(itip_of(mail) or letter_of(mail) for mail in mails.values() if str(mail["To"]).startswith(("mentee", "mentor")))
     log = town.log()
     return End(
-        events={ref: (canonical.meetings(event), event.place, event.people, event.title) for ref, event in events},
+        events={ref: (canonical.meetings(event), event.location, event.people, event.title) for ref, event in events},
         mails=Counter({what: n for what, n in told.items() if ORGANIZER not in what}),
         brought=place.brought(),
         heard=heard,

@@ -111,8 +111,8 @@ def test_a_meeting_that_the_mentor_declines_comes_to_the_mentee_with_times_and_o
     settled(town)
 
 
-def _day(town: Town, place: datetime) -> str:
-    held = canonical.held(town.event("series"), place.astimezone(UTC))
+def _day(town: Town, recurrence_id: datetime) -> str:
+    held = canonical.actual_start(town.event("series"), recurrence_id.astimezone(UTC))
     assert held is not None
     return ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag")[held.astimezone(AMSTERDAM).weekday()]
 
@@ -182,7 +182,7 @@ def test_a_mentees_proposal_moves_the_meeting_for_both_and_from_now_on_if_they_s
         (SANNE, "REQUEST 20270204"),
         (SANNE, "Verzet naar woensdag"),
     ]
-    assert canonical.held(town.event("series"), SECOND.astimezone(UTC)) == datetime(2027, 2, 3, 10, tzinfo=UTC)
+    assert canonical.actual_start(town.event("series"), SECOND.astimezone(UTC)) == datetime(2027, 2, 3, 10, tzinfo=UTC)
     assert said(town) == {("series", "", "karim"): Said.ACCEPTED, ("series", "2027-02-04", "sanne"): Said.ACCEPTED}
     settled(town)
 
@@ -239,7 +239,7 @@ def test_a_time_that_can_not_be_is_answered_with_three_that_can(town: Town, star
     [answer] = town.mails()
     assert str(answer["To"].addresses[0].addr_spec) == SANNE
     assert len([each for each in links(answer) if "pauz" not in unquote(each).casefold()]) == 3
-    assert town.event("series").singles == ()
+    assert town.event("series").overrides == ()
     settled(town)
 
 
@@ -249,7 +249,7 @@ def test_a_mentors_proposal_is_put_to_the_mentee_who_takes_it_over(town: Town) -
     town.tick(SOON)
     [put] = town.mails()
     assert str(put["To"].addresses[0].addr_spec) == SANNE
-    assert town.event("series").singles == ()
+    assert town.event("series").overrides == ()
     settled(town)
 
     press(town, SANNE, link(put, "woensdag"))
@@ -321,7 +321,7 @@ def test_an_answer_from_outside_moves_nothing_and_reaches_nobody(town: Town) -> 
     town.tick(SOON)
 
     assert said(town) == {}
-    assert town.event("series").singles == ()
+    assert town.event("series").overrides == ()
     settled(town)
 
 
@@ -347,11 +347,11 @@ def test_a_proposal_that_nothing_proves_moves_nothing_until_somebody_vouches_for
     text = str(question.get_body(("plain",)))
     assert "Sanne" in text
     assert "3 februari" in text
-    assert town.event("series").singles == ()
+    assert town.event("series").overrides == ()
     settled(town)
     press(town, COORDINATOR, link(question, "Klopt"))
     town.tick(SOON)
-    assert [(s.at, s.start) for s in town.event("series").singles] == [(SECOND.astimezone(UTC), new.astimezone(UTC))]
+    assert [(s.at, s.start) for s in town.event("series").overrides] == [(SECOND.astimezone(UTC), new.astimezone(UTC))]
 
 
 def test_a_no_to_the_series_that_nothing_proves_is_asked_about_once(town: Town) -> None:
@@ -378,7 +378,7 @@ def test_what_an_outsider_sends_with_our_link_is_nothing(town: Town) -> None:
     press(town, "guest@elders.example", link(question, "Klopt"))
     town.tick(SOON)
 
-    assert town.event("series").singles == ()
+    assert town.event("series").overrides == ()
 
 
 def test_a_no_to_the_series_counts_where_it_answers_our_own_mail_to_that_person(town: Town) -> None:

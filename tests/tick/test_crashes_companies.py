@@ -154,8 +154,8 @@ def calendars(company: Company) -> list[tuple[object, ...]]:
     found = []
     for each in company.entries.values():
         singles = [
-            (place, one.start and one.start.timestamp(), one.minutes, one.title, one.text, one.place)
-            for place, one in sorted(each.singles.items())
+            (recurrence_id, one.start and one.start.timestamp(), one.minutes, one.title, one.text, one.place)
+            for recurrence_id, one in sorted(each.singles.items())
         ]
         guests = sorted((guest.address, guest.answer) for guest in each.guests)
         words = (each.title, each.text, each.place, each.cancelled)

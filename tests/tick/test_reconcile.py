@@ -77,9 +77,9 @@ def test_our_change_of_a_field_that_a_person_owns_is_reported_and_not_made(town:
     town.words.place = "Zaal 2"
     town.changed()
 
-    assert town.event("goals").place == "De tuin"
+    assert town.event("goals").location == "De tuin"
     assert town.row("goals").refused == ("place",)
-    assert town.event("series").place == "Zaal 2"
+    assert town.event("series").location == "Zaal 2"
     assert town.told() == [(KARIM, "REQUEST", ""), (SANNE, "REQUEST", "")]
     assert town.plan().changes == ()
 
@@ -150,7 +150,7 @@ def test_a_restored_field_is_ours_again(town: Town) -> None:
         town.engine.ledger.decide("restore", f"leiding/{SANNE}/goals", field="place", made=town.now)
     town.tick()
 
-    assert town.event("goals").place == "Zaal 1"
+    assert town.event("goals").location == "Zaal 1"
     assert town.plan().changes == ()
 
 
@@ -169,7 +169,7 @@ def test_one_moved_meeting_of_a_series_is_told_as_that_meeting(town: Town) -> No
     town.tick()
     town.tick(QUIET)
 
-    assert [single.at for single in town.event("series").singles if single.start] == [second.astimezone(UTC)]
+    assert [override.at for override in town.event("series").overrides if override.start] == [second.astimezone(UTC)]
     assert town.told() == [(KARIM, "REQUEST", day), (SANNE, "REQUEST", day)]
     assert town.plan().changes == ()
 
@@ -396,7 +396,7 @@ def test_an_older_state_of_the_server_is_held_until_approved(town: Town) -> None
     town.engine.tick(town.now, approve=[plan.id])
 
     assert "older state" in plan.held[0].reason
-    assert town.event("goals").place == "Zaal 2"
+    assert town.event("goals").location == "Zaal 2"
     assert town.tick().problems == []
     assert town.plan().held == ()
     assert town.plan().changes == ()
@@ -453,7 +453,7 @@ def test_letters_go_out_while_the_calendar_is_down(tmp_path: Path) -> None:
 
     assert outcome.calendar is not None
     assert sorted(str(mail["To"].addresses[0].addr_spec) for mail in town.mails()) == [KARIM, SANNE]
-    assert [trouble.target for trouble in town.engine.ledger.troubles().values()] == ["calendar"]
+    assert [outage.target for outage in town.engine.ledger.outages().values()] == ["calendar"]
     town.stop()
 
 
@@ -534,7 +534,7 @@ def test_invitations_that_a_crash_cut_off_are_sent_by_the_next_start(tmp_path: P
     town = folder_town(tmp_path)
     town.invited()
     with town.engine.ledger.write():
-        town.engine.ledger.put(replace(town.row("goals"), told=None))  # what a tick notes of an event that it finds, before it tells
+        town.engine.ledger.put(replace(town.row("goals"), announced=None))  # what a tick notes of an event that it finds, before it tells
 
     town.start()
     town.tick()

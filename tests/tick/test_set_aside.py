@@ -104,7 +104,7 @@ def test_one_mail_that_cannot_be_read_stops_no_other_and_is_set_aside_at_the_thi
 
     assert aside(town) == [("inbox", 3)]
     assert told(town) == ["beklijf: een mail in de mailbox voor antwoorden is opzijgelegd"]
-    assert town.engine.troubles.now() == {}, "the stage works"
+    assert town.engine.outages.now() == {}, "the stage works"
 
     mood = town.engine.listener.inbox
     assert isinstance(mood, OverOneMail)
@@ -164,7 +164,7 @@ def test_a_flood_of_mails_that_fail_blocks_nobody_and_brings_the_coordinator_twe
     assert said(town) == {("series", "", "sanne"): Said.ACCEPTED}
     assert aside(town) == [("inbox", 3)] * 120
     assert len(told(town)) == 20
-    assert town.engine.troubles.now() == {}
+    assert town.engine.outages.now() == {}
 
 
 def test_what_came_of_half_a_mail_before_it_failed_is_undone_and_the_rest_of_the_reading_stays(town: Town) -> None:
@@ -363,7 +363,7 @@ def test_one_event_that_cannot_be_written_stops_no_other_and_is_set_aside(town: 
     moody(town, mood)
 
     town.tick()
-    assert (town.event("series").place, town.event("goals").place) == ("Zaal 2", "Zaal 1")
+    assert (town.event("series").location, town.event("goals").location) == ("Zaal 2", "Zaal 1")
     assert [who for who, what in got(town) if what == "REQUEST"] == [KARIM, SANNE]
     for _ in range(60):
         town.tick()
@@ -376,8 +376,8 @@ def test_one_event_that_cannot_be_written_stops_no_other_and_is_set_aside(town: 
     mood.at = ""
     cli.main(["--config", str(town.folder / "config.toml"), "retry"])
     town.tick()
-    assert (aside(town), town.event("goals").place) == ([], "Zaal 2")
-    assert town.engine.troubles.now() == {}
+    assert (aside(town), town.event("goals").location) == ([], "Zaal 2")
+    assert town.engine.outages.now() == {}
 
 
 def test_writing_that_fails_for_three_pairs_in_a_row_is_down_and_reading_goes_on(town: Town) -> None:
@@ -394,8 +394,8 @@ def test_writing_that_fails_for_three_pairs_in_a_row_is_down_and_reading_goes_on
 
     town.tick()
 
-    assert "writing" in town.engine.troubles.now()
-    assert "calendar" not in town.engine.troubles.now()
+    assert "writing" in town.engine.outages.now()
+    assert "calendar" not in town.engine.outages.now()
     reply(town, "goals", SANNE, "ACCEPTED")
     town.tick(timedelta(minutes=1))
     assert ("goals", "", "sanne") in said(town)
@@ -403,8 +403,8 @@ def test_writing_that_fails_for_three_pairs_in_a_row_is_down_and_reading_goes_on
     mood.at = ""
     town.tick(timedelta(hours=4))
     town.tick(timedelta(hours=4))
-    assert town.event("series").place == "Zaal 2"
-    assert town.engine.troubles.now() == {}
+    assert town.event("series").location == "Zaal 2"
+    assert town.engine.outages.now() == {}
 
 
 # -- mails to send -----------------------------------------------------------------------------------------------------
@@ -480,12 +480,12 @@ def test_what_is_cut_short_because_we_are_asked_to_stop_is_nobodys_trouble(town:
     town.engine.tick(town.now, stop=lambda: bool(stopping))
 
     assert stopping
-    assert town.engine.troubles.now() == {}
+    assert town.engine.outages.now() == {}
     assert [mail.retry_at for mail in town.engine.outbox.open_mails() if mail.retry_at] == []
     assert aside(town) == []
 
     mood.at = ""
     town.tick(timedelta(seconds=1))
     town.tick(timedelta(seconds=1))
-    assert town.event("series").place == "Zaal 2"
+    assert town.event("series").location == "Zaal 2"
     assert sorted(who for who, what in got(town) if what == "REQUEST") == [KARIM, KARIM, SANNE, SANNE]

@@ -107,7 +107,7 @@ def given(town: Town, mood: Mood) -> None:
     town.edit("goals", "SUMMARY:[^\r\n]*", "SUMMARY:Even bijpraten")
     series = town.row("series")
     calendar_of(town).message = Itip(
-        method="REPLY", uid=series.uid, place=None, attendee=KARIM, partstat="ACCEPTED", sequence=LATER, stamp=town.now
+        method="REPLY", uid=series.uid, recurrence_id=None, attendee=KARIM, partstat="ACCEPTED", sequence=LATER, stamp=town.now
     )
     calendar_of(town).mood = mood
     for backend in (town.engine.delivery.mailer, town.engine.listener.inbox):
@@ -128,7 +128,7 @@ def done(town: Town, mails: Sequence[tuple[str, str]]) -> Done:
         read=town.event("goals").title == "Even bijpraten",
         waited=("series", "", "karim") in answers,
         heard=("series", "", "sanne") in answers,
-        written=town.event("series").place == "Zaal 2",
+        written=town.event("series").location == "Zaal 2",
         mailed=any(who == SERVICE_DESK and "een bericht" in what for who, what in mails),
     )
 
@@ -174,7 +174,7 @@ def test_whatever_is_raised_in_one_stage_the_others_go_on_and_it_is_done_afterwa
     town.tick(timedelta(hours=1))
 
     assert done(town, [(SERVICE_DESK, "een bericht")]) == ALL
-    assert town.engine.troubles.now() == {}
+    assert town.engine.outages.now() == {}
     assert stage != "mail" or (SERVICE_DESK, "beklijf: een bericht") in got(town)
 
 
@@ -195,9 +195,9 @@ def test_a_stage_that_stays_down_is_left_alone_for_longer_each_time_and_told_onc
     assert caplog.text.count("Traceback") == (stage != "writing")
     assert caplog.text.count("is down") == 1
     assert caplog.text.count("is back") == 0
-    trouble = town.engine.troubles.now()[stage]
-    assert trouble.what.startswith("no room" if stage == "writing" else "MemoryError")
-    assert "test_stages" not in trouble.what
+    outage = town.engine.outages.now()[stage]
+    assert outage.what.startswith("no room" if stage == "writing" else "MemoryError")
+    assert "test_stages" not in outage.what
 
 
 def test_while_writing_is_down_people_are_answered_and_the_calendar_is_read(town: Town) -> None:
@@ -229,7 +229,7 @@ def test_a_secret_that_is_not_there_ends_the_first_tick_and_is_one_stages_troubl
     mood.at = "inbox"
     outcome = town.tick()
 
-    assert "inbox" in town.engine.troubles.now()
+    assert "inbox" in town.engine.outages.now()
     assert [type(error) for error in outcome.errors] == [Down]
 
 
@@ -241,4 +241,4 @@ def test_without_the_ledger_nothing_goes_on_wherever_that_shows(town: Town, stag
     with pytest.raises((StateError, sqlite3.DatabaseError)):
         town.tick()
 
-    assert town.engine.troubles.now() == {}
+    assert town.engine.outages.now() == {}

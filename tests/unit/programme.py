@@ -91,7 +91,7 @@ def training(
         more_sessions=more_sessions,
         live=True,
         method=method,
-        place="Kamer 1",
+        location="Kamer 1",
         online="",
         mentorships=mentorships,
     )

@@ -111,7 +111,7 @@ def worlds(draw: st.DrawFn) -> World:
                 more_sessions=draw(st.integers(0, 5)) == 0,
                 live=True,
                 method=METHOD,
-                place="",
+                location="",
                 online="",
                 mentorships=tuple(mentorships.values()),
             )

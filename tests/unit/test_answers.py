@@ -34,7 +34,7 @@ from beklijf.model.domain import Kind, MentorshipKey
 from beklijf.model.mailbox import LARGEST, Envelope
 from beklijf.replies import own_text, reader
 from beklijf.replies.authentication import Receiver
-from beklijf.replies.judge import Held, judge, message, wanted
+from beklijf.replies.judge import Actual, judge, message, wanted
 from beklijf.replies.reader import Mail
 from beklijf.replies.verdict import Known, Verdict
 
@@ -84,14 +84,14 @@ KNOWN = Known(
     sent={LETTER: KARIM, OLD_LETTER: KARIM},
     goal_letters={GOALS: GOAL, OLD_GOALS: GOAL},
 )
-HELD: Held = {(SERIES, datetime(2027, 3, 2, 9, tzinfo=UTC)): (datetime(2027, 3, 2, 9, tzinfo=UTC), 60)}
+HELD: Actual = {(SERIES, datetime(2027, 3, 2, 9, tzinfo=UTC)): (datetime(2027, 3, 2, 9, tzinfo=UTC), 60)}
 
 
 def in_words(happening: Happening) -> str:
     match happening:
         case Answered() | Proposed() | Stranger():
             said = about_a_meeting(happening) + NAMES[happening.uid]
-            return said + (f" at {happening.place:%Y-%m-%dT%H:%MZ}" if happening.place else "")
+            return said + (f" at {happening.recurrence_id:%Y-%m-%dT%H:%MZ}" if happening.recurrence_id else "")
         case Asked(uid=uid, who=who):
             return f"{who} asks for {NAMES[uid]} again"
         case Away(who=who):
@@ -191,7 +191,7 @@ TABLE = [
 ]
 
 
-REPLIED = Itip(method="REPLY", uid=SERIES, place=None, attendee=KARIM, partstat="ACCEPTED", sequence=1, stamp=None)
+REPLIED = Itip(method="REPLY", uid=SERIES, recurrence_id=None, attendee=KARIM, partstat="ACCEPTED", sequence=1, stamp=None)
 SAID = {
     "REPLY": REPLIED,
     "COUNTER": replace(REPLIED, method="COUNTER", start=datetime(2027, 3, 17, 13, tzinfo=UTC), minutes=60),
@@ -215,23 +215,23 @@ def test_who_answers_is_named_by_the_address_that_was_invited() -> None:
 
     found = judge(Mail(sender=KARIM, itip=(REPLIED,)), invited_by_alias)
 
-    assert found.happenings == (Answered(uid=SERIES, place=None, who="k.bakker@voorbeeld.example", partstat="ACCEPTED"),)
+    assert found.happenings == (Answered(uid=SERIES, recurrence_id=None, who="k.bakker@voorbeeld.example", partstat="ACCEPTED"),)
 
 
 def test_proposing_the_time_that_a_moved_meeting_had_at_first_is_a_proposal() -> None:
-    moved: Held = {(SERIES, PLACE): (datetime(2027, 3, 18, 9, tzinfo=UTC), 60)}
-    back = replace(SAID["COUNTER"], place=PLACE, start=PLACE)
+    moved: Actual = {(SERIES, PLACE): (datetime(2027, 3, 18, 9, tzinfo=UTC), 60)}
+    back = replace(SAID["COUNTER"], recurrence_id=PLACE, start=PLACE)
 
     assert judge(Mail(sender=KARIM, itip=(back,), authenticated=True), KNOWN, held=moved).happenings == (
-        Proposed(uid=SERIES, place=PLACE, who=KARIM, start=PLACE, minutes=60),
+        Proposed(uid=SERIES, recurrence_id=PLACE, who=KARIM, start=PLACE, minutes=60),
     )
     assert judge(Mail(sender=KARIM, itip=(replace(back, start=moved[SERIES, PLACE][0]),)), KNOWN, held=moved).happenings == ()
 
 
 def test_proposing_the_same_hour_at_another_length_is_a_proposal() -> None:
-    held: Held = {(SERIES, PLACE): (PLACE, 60)}
+    held: Actual = {(SERIES, PLACE): (PLACE, 60)}
 
-    shorter = replace(SAID["COUNTER"], place=PLACE, start=PLACE, minutes=30)
+    shorter = replace(SAID["COUNTER"], recurrence_id=PLACE, start=PLACE, minutes=30)
     found = judge(Mail(sender=KARIM, itip=(shorter,), authenticated=True), KNOWN, held=held)
 
     assert [in_words(each) for each in found.happenings] == [
@@ -242,7 +242,7 @@ def test_proposing_the_same_hour_at_another_length_is_a_proposal() -> None:
 def test_an_answer_that_goes_back_to_open_is_heard() -> None:
     found = judge(Mail(sender=KARIM, itip=(replace(REPLIED, partstat="NEEDS-ACTION"),)), KNOWN)
 
-    assert found.happenings == (Answered(uid=SERIES, place=None, who=KARIM, partstat="NEEDS-ACTION"),)
+    assert found.happenings == (Answered(uid=SERIES, recurrence_id=None, who=KARIM, partstat="NEEDS-ACTION"),)
 
 
 def test_two_answers_in_one_mail_are_judged_each_for_itself() -> None:
@@ -654,7 +654,7 @@ def test_nothing_of_what_people_write_leaves_but_a_goal(words: str, method: str,
 
 def test_an_answer_under_the_servers_own_uid_is_about_our_event() -> None:
     theirs = "040000008200E00074C5B7101A82E008"
-    known = replace(KNOWN, events={theirs: replace(KNOWN.events[SERIES], known_as=theirs)})
+    known = replace(KNOWN, events={theirs: replace(KNOWN.events[SERIES], icaluid=theirs)})
     content = (CORPUS / "sabre-bare.eml").read_bytes().replace(SERIES.encode(), theirs.encode())
     assert theirs.encode() in content
 
@@ -741,7 +741,7 @@ def test_what_would_change_much_counts_only_with_a_proof(itip: Itip) -> None:
 
 @pytest.mark.parametrize(
     "itip",
-    [REPLIED, replace(NO, place=PLACE), replace(NO, partstat="TENTATIVE"), replace(NO, uid=MEETING, attendee=NOOR, sequence=0)],
+    [REPLIED, replace(NO, recurrence_id=PLACE), replace(NO, partstat="TENTATIVE"), replace(NO, uid=MEETING, attendee=NOOR, sequence=0)],
     ids=["yes", "no to one meeting", "perhaps", "no to a meeting that is no series"],
 )
 def test_what_changes_little_counts_as_before(itip: Itip) -> None:
@@ -756,9 +756,9 @@ def test_a_stranger_who_says_no_to_a_series_is_asked_about_and_says_nothing() ->
 
     found, proved = judge(mail, KNOWN), judge(replace(mail, authenticated=True), KNOWN)
 
-    assert found.happenings == (Stranger(uid=SERIES, place=None, who="k.b@voorbeeld.example", partstat="NEEDS-ACTION"),)
+    assert found.happenings == (Stranger(uid=SERIES, recurrence_id=None, who="k.b@voorbeeld.example", partstat="NEEDS-ACTION"),)
     assert found.forward
-    assert proved.happenings == (Stranger(uid=SERIES, place=None, who="k.b@voorbeeld.example", partstat="DECLINED"),)
+    assert proved.happenings == (Stranger(uid=SERIES, recurrence_id=None, who="k.b@voorbeeld.example", partstat="DECLINED"),)
 
 
 def test_an_answer_that_waits_in_the_servers_inbox_is_nobody_elses() -> None:

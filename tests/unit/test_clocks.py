@@ -309,7 +309,7 @@ def test_what_is_no_name_is_no_zone(tzid: str) -> None:
 def test_a_zone_with_a_name_costs_nothing_however_it_is_written() -> None:
     written = one_by_one("Europe/Amsterdam").replace(f"TZID:{OURS}", "TZID:Europe/Amsterdam")
 
-    assert itip.read(reply(written, "Europe/Amsterdam"), steps=0)[0].place == datetime(2027, 3, 30, 8, tzinfo=UTC)
+    assert itip.read(reply(written, "Europe/Amsterdam"), steps=0)[0].recurrence_id == datetime(2027, 3, 30, 8, tzinfo=UTC)
 
 
 # -- where they are read -----------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def reply(written: str, tzid: str = OURS, *, uid: str = UID, places: int = 1) ->
 def test_an_answer_is_read_by_a_zone_with_its_whole_history(name: str) -> None:
     (found,) = itip.read(reply(one_by_one(name)))
 
-    assert found.place == datetime(2027, 3, 30, 10, tzinfo=ZoneInfo(name)).astimezone(UTC)
+    assert found.recurrence_id == datetime(2027, 3, 30, 10, tzinfo=ZoneInfo(name)).astimezone(UTC)
 
 
 def test_a_zone_is_read_once_for_all_meetings_in_a_message() -> None:

@@ -52,10 +52,10 @@ def _row() -> Row:
         start=datetime(2027, 1, 21, 15, tzinfo=AMSTERDAM),
         minutes=60,
         recurrence=None,
-        singles=(),
+        overrides=(),
         title="Mentorgesprek",
         text="",
-        place="",
+        location="",
         organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
         people=(Contact("Karim", KARIM), Contact("Sanne", SANNE)),
         alarms=(),
@@ -77,8 +77,10 @@ def _row() -> Row:
     )
 
 
-def heard(said: Said, who: str, *, at: datetime = NOW, place: datetime | None = None, source: str = "mail") -> Heard:
-    return Heard(at=at, said=said, uid=UID, ref=Ref(""), place=place, who=who, source="mail" if source == "mail" else "calendar")
+def heard(said: Said, who: str, *, at: datetime = NOW, recurrence_id: datetime | None = None, source: str = "mail") -> Heard:
+    return Heard(
+        at=at, said=said, uid=UID, ref=Ref(""), recurrence_id=recurrence_id, who=who, source="mail" if source == "mail" else "calendar"
+    )
 
 
 def test_the_last_answer_of_each_person_holds(conversation: Conversation) -> None:
@@ -86,7 +88,7 @@ def test_the_last_answer_of_each_person_holds(conversation: Conversation) -> Non
         heard(Said.ACCEPTED, SANNE),
         heard(Said.DECLINED, SANNE, at=NOW + HOUR),
         heard(Said.ACCEPTED, KARIM),
-        heard(Said.DECLINED, KARIM, place=PLACE),
+        heard(Said.DECLINED, KARIM, recurrence_id=PLACE),
     ):
         conversation.note(each)
 
@@ -165,7 +167,7 @@ def test_a_newer_proposal_for_the_same_meeting_takes_the_place_of_the_older(conv
 
 def proposal(hour: int, *, who: str = SANNE) -> Proposal:
     start = datetime(2027, 1, 22, hour, tzinfo=AMSTERDAM)
-    return Proposal(id=0, at=NOW, mentorship=PAIR, uid=UID, place=PLACE, who=who, start=start, minutes=60)
+    return Proposal(id=0, at=NOW, mentorship=PAIR, uid=UID, recurrence_id=PLACE, who=who, start=start, minutes=60)
 
 
 def test_a_goal_is_the_mentees_own_and_not_the_next_ones(conversation: Conversation) -> None:
@@ -247,7 +249,7 @@ def much(ledger: Ledger, conversation: Conversation) -> None:
     ledger.join(PAIR, SANNE, NOW)
     ledger.keep_slot(PAIR, "chosen", Meets(weekday=3, at=time(15), minutes=60, zone=AMSTERDAM), config=None)
     outbox = Outbox(ledger)
-    outbox.add_invitation(uid=UID, single="", recipient=SANNE, sequence=0, payload={"method": "REQUEST"}, now=NOW)
+    outbox.add_invitation(uid=UID, recurrence_id="", recipient=SANNE, sequence=0, payload={"method": "REQUEST"}, now=NOW)
     outbox.add_answer(f"answer hours {PAIR} x", recipient=SANNE, response={}, now=NOW)
     mail = ledger.db.execute(
         "INSERT INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('letter', 'l', 's', '{}', 'sent', 'q')"

@@ -51,11 +51,11 @@ def test_an_event_is_the_services_the_mentees_or_the_mentors_own(name: str, prog
 def test_a_teams_meeting_has_no_place_but_what_the_training_says() -> None:
     series = item(TRACK, "series")
 
-    teams = written(replace(series, online="teams", place=""), OWN)
-    room = written(replace(series, online="teams", place="Zaal 1"), OWN)
-    link = written(replace(series, online="https://meet.example/1", place=""), OWN)
+    teams = written(replace(series, online="teams", location=""), OWN)
+    room = written(replace(series, online="teams", location="Zaal 1"), OWN)
+    link = written(replace(series, online="https://meet.example/1", location=""), OWN)
 
-    assert [(e.place, e.online) for e in (teams, room, link)] == [("", True), ("Zaal 1", True), ("https://meet.example/1", False)]
+    assert [(e.location, e.online) for e in (teams, room, link)] == [("", True), ("Zaal 1", True), ("https://meet.example/1", False)]
     assert merge.differences(room, replace(room, online=False)) == {"online"}
 
 

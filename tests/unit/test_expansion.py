@@ -19,7 +19,7 @@ import vobject
 
 from beklijf.ical import ics
 from beklijf.model.canonical import meetings
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +34,10 @@ def series(zone: str, start: str, every: int, steps: int) -> Event:
         start=first,
         minutes=60,
         recurrence=Recurrence(every, (first + timedelta(weeks=every * steps)).astimezone(UTC)),
-        singles=(),
+        overrides=(),
         title="Mentorgesprek",
         text="",
-        place="",
+        location="",
         organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
         people=(Contact("Sanne", "sanne@voorbeeld.example"),),
         alarms=(),
@@ -47,11 +47,11 @@ def series(zone: str, start: str, every: int, steps: int) -> Event:
 
 def with_exceptions(event: Event) -> Event:
     """Leave out the second and third meeting and the last but one, and move the fourth to the day after at another hour."""
-    places = [event.start + timedelta(weeks=event.recurrence.every * n) if event.recurrence else event.start for n in range(40)]
-    places = [p.astimezone(UTC) for p in places if event.recurrence and p.astimezone(UTC) <= event.recurrence.last]
-    off = [Single(places[1], None), Single(places[2], None), Single(places[-2], None)]
-    moved = Single(places[3], places[3] + timedelta(hours=25), 45)
-    return replace(event, singles=tuple(sorted([*off, moved], key=lambda s: s.at)))
+    recurrence_ids = [event.start + timedelta(weeks=event.recurrence.every * n) if event.recurrence else event.start for n in range(40)]
+    recurrence_ids = [p.astimezone(UTC) for p in recurrence_ids if event.recurrence and p.astimezone(UTC) <= event.recurrence.last]
+    off = [Override(recurrence_ids[1], None), Override(recurrence_ids[2], None), Override(recurrence_ids[-2], None)]
+    moved = Override(recurrence_ids[3], recurrence_ids[3] + timedelta(hours=25), 45)
+    return replace(event, overrides=tuple(sorted([*off, moved], key=lambda s: s.at)))
 
 
 def by_recurring_ical_events(data: bytes) -> list[datetime]:
@@ -109,7 +109,7 @@ def test_days_off_and_moved_meetings_too(event: Event, program: Callable[[bytes]
     data = ics.build(event, sequence=0, stamp=STAMP)
 
     assert program(data) == list(meetings(event))
-    assert len(meetings(event)) == len(meetings(replace(event, singles=()))) - 3
+    assert len(meetings(event)) == len(meetings(replace(event, overrides=()))) - 3
 
 
 def test_ten_oclock_stays_ten_oclock_over_both_changes_of_the_clock() -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from beklijf.decide.merge import take
 from beklijf.ical import ics
 from beklijf.ical.timezones import NoYearlyRule
-from beklijf.model.canonical import rhythm
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.canonical import occurrences
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Refused
 from beklijf.model.stored import Agent, Unreadable
 
@@ -41,16 +41,16 @@ SERIES = Event(
     start=at("2027-03-02"),
     minutes=60,
     recurrence=Recurrence(2, utc("2027-04-27")),
-    singles=(Single(utc("2027-03-30"), None),),
+    overrides=(Override(utc("2027-03-30"), None),),
     title="Mentorgesprek",
     text="Wat ging goed?\n\nWat kan beter?",
-    place="Zaal 1",
+    location="Zaal 1",
     organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
     people=(KARIM, SANNE),
     alarms=(15,),
     free=False,
 )
-MEETING = replace(SERIES, recurrence=None, singles=())
+MEETING = replace(SERIES, recurrence=None, overrides=())
 
 
 def build(event: Event, *, sequence: int = 0, agent: Agent = Agent.SERVER, method: str = "", only: datetime | None = None) -> str:
@@ -121,7 +121,7 @@ def test_an_object_for_a_calendar_has_no_method_and_one_for_mail_has() -> None:
 
 
 def test_a_moved_meeting_is_an_override_in_the_zone_of_the_series() -> None:
-    found = build(replace(SERIES, singles=(Single(utc("2027-03-30"), utc("2027-03-31", 14), 30),)))
+    found = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), utc("2027-03-31", 14), 30),)))
 
     override = found.split("BEGIN:VEVENT")[2]
     assert "RECURRENCE-ID;TZID=Europe/Amsterdam:20270330T100000\n" in override
@@ -132,7 +132,7 @@ def test_a_moved_meeting_is_an_override_in_the_zone_of_the_series() -> None:
 
 
 def test_a_cancellation_of_the_whole_says_nothing_of_single_meetings() -> None:
-    found = build(replace(SERIES, singles=(Single(utc("2027-03-30"), utc("2027-03-31", 14), 30),)), method="CANCEL", sequence=4)
+    found = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), utc("2027-03-31", 14), 30),)), method="CANCEL", sequence=4)
 
     assert found.count("BEGIN:VEVENT") == 1
     assert "RECURRENCE-ID" not in found
@@ -193,7 +193,7 @@ def test_an_event_without_people_has_no_organizer() -> None:
 
 def test_utc_needs_no_time_zone() -> None:
     last = datetime(2027, 4, 27, 9, tzinfo=UTC)
-    event = replace(SERIES, start=datetime(2027, 3, 2, 9, tzinfo=UTC), recurrence=Recurrence(2, last), singles=())
+    event = replace(SERIES, start=datetime(2027, 3, 2, 9, tzinfo=UTC), recurrence=Recurrence(2, last), overrides=())
 
     found = build(event)
 
@@ -252,16 +252,16 @@ def test_what_servers_and_clients_rewrite_is_no_edit(ours: str, theirs: str) -> 
 
 
 def test_a_cancelled_override_is_a_day_off() -> None:
-    data = build(replace(SERIES, singles=(Single(utc("2027-03-30"), utc("2027-03-31", 14), 60),)))
+    data = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), utc("2027-03-31", 14), 60),)))
     head, _, override = data.rpartition("STATUS:CONFIRMED")
 
     assert read(head + "STATUS:CANCELLED" + override) == SERIES
 
 
 def test_an_override_that_says_what_the_series_says_is_no_change() -> None:
-    data = build(replace(SERIES, singles=(Single(utc("2027-03-30"), utc("2027-03-31", 14), 60),)))
+    data = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), utc("2027-03-31", 14), 60),)))
 
-    assert read(data.replace("20270331T1", "20270330T1").replace("T140000", "T100000").replace("T150000", "T110000")).singles == ()
+    assert read(data.replace("20270331T1", "20270330T1").replace("T140000", "T100000").replace("T150000", "T110000")).overrides == ()
 
 
 def test_two_zones_of_one_name_keep_their_own_rules() -> None:
@@ -363,11 +363,11 @@ def test_a_patch_does_not_echo_exchanges_own_sequence() -> None:
 
 
 def test_a_moved_meeting_keeps_words_of_its_own() -> None:
-    data = build(replace(SERIES, singles=(Single(utc("2027-03-30"), utc("2027-03-31", 14), 60),)))
+    data = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), utc("2027-03-31", 14), 60),)))
     head, _, override = data.rpartition("SUMMARY:Mentorgesprek")
     data = head + "SUMMARY:Bij de koffie" + override
 
-    patched = patch(data, replace(SERIES, title="Nieuw", place="Zaal 2"), "title", "place")
+    patched = patch(data, replace(SERIES, title="Nieuw", location="Zaal 2"), "title", "place")
 
     assert "SUMMARY:Bij de koffie" in patched
     assert patched.count("SUMMARY:Nieuw") == 1
@@ -375,11 +375,11 @@ def test_a_moved_meeting_keeps_words_of_its_own() -> None:
 
 
 def test_a_shorter_series_loses_the_meetings_beyond_its_end() -> None:
-    event = replace(SERIES, singles=(Single(utc("2027-03-16"), None), Single(utc("2027-04-13"), utc("2027-04-14", 14), 60)))
+    event = replace(SERIES, overrides=(Override(utc("2027-03-16"), None), Override(utc("2027-04-13"), utc("2027-04-14", 14), 60)))
 
     patched = patch(build(event), replace(event, recurrence=Recurrence(2, utc("2027-03-30"))), "recurrence")
 
-    assert read(patched) == replace(event, recurrence=Recurrence(2, utc("2027-03-30")), singles=event.singles[:1])
+    assert read(patched) == replace(event, recurrence=Recurrence(2, utc("2027-03-30")), overrides=event.overrides[:1])
     assert "RECURRENCE-ID" not in patched
 
 
@@ -392,7 +392,7 @@ def test_a_new_time_keeps_a_humans_length_of_the_series() -> None:
 
 
 def test_a_new_time_in_another_zone_brings_that_zone() -> None:
-    london = replace(SERIES, start=SERIES.start.replace(tzinfo=ZoneInfo("Europe/London")), singles=())
+    london = replace(SERIES, start=SERIES.start.replace(tzinfo=ZoneInfo("Europe/London")), overrides=())
 
     patched = patch(build(SERIES), london, "time")
 
@@ -404,7 +404,7 @@ def test_answers_are_reopened_by_a_new_time_only() -> None:
     data = build(SERIES).replace("NEEDS-ACTION", "ACCEPTED")
 
     def answers(*fields: str) -> set[str]:
-        wanted = replace(SERIES, place="Zaal 2", recurrence=Recurrence(2, utc("2027-05-25")))
+        wanted = replace(SERIES, location="Zaal 2", recurrence=Recurrence(2, utc("2027-05-25")))
         return set(ics.read(patch(data, wanted, *fields).encode()).answers.values())
 
     assert answers("place") == answers("title", "text", "alarms") == answers("single") == answers() == {"ACCEPTED"}
@@ -443,21 +443,22 @@ def test_answers_to_meetings_that_are_none_are_not_heard() -> None:
 def test_an_answer_to_one_meeting_outlives_what_changes_elsewhere() -> None:
     data = declined(build(SERIES), "2027-03-16")
     longer = replace(SERIES, recurrence=Recurrence(2, utc("2027-05-25")))
-    fewer = replace(SERIES, singles=(Single(utc("2027-04-13"), None),))
+    fewer = replace(SERIES, overrides=(Override(utc("2027-04-13"), None),))
     others = replace(SERIES, people=(NOOR, SANNE))
 
     def answers(wanted: Event, *fields: str) -> str:
         return ics.read(patch(data, wanted, *fields).encode()).single_answers[utc("2027-03-16")][SANNE.email]
 
     assert (
-        answers(replace(SERIES, place="Zaal 2", title="Nieuw", text="Nieuw", alarms=()), "place", "title", "text", "alarms") == "DECLINED"
+        answers(replace(SERIES, location="Zaal 2", title="Nieuw", text="Nieuw", alarms=()), "place", "title", "text", "alarms")
+        == "DECLINED"
     )
     assert answers(longer, "recurrence") == answers(fewer, "single") == answers(others, "people") == answers(SERIES) == "DECLINED"
 
 
 def test_a_meeting_that_moves_asks_about_itself_alone() -> None:
     data = declined(declined(build(SERIES).replace("NEEDS-ACTION", "ACCEPTED"), "2027-03-16"), "2027-04-13")
-    moved = replace(SERIES, singles=(Single(utc("2027-03-16"), utc("2027-03-17", 14), 60), *SERIES.singles))
+    moved = replace(SERIES, overrides=(Override(utc("2027-03-16"), utc("2027-03-17", 14), 60), *SERIES.overrides))
 
     found = ics.read(patch(data, moved, "single").encode())
 
@@ -476,7 +477,7 @@ def test_a_meeting_beyond_a_new_end_takes_its_answer_along() -> None:
 
 
 def test_a_new_time_of_the_series_forgets_what_was_said_of_single_meetings() -> None:
-    later = replace(SERIES, start=at("2027-03-02", 14), recurrence=Recurrence(2, utc("2027-04-27", 14)), singles=())
+    later = replace(SERIES, start=at("2027-03-02", 14), recurrence=Recurrence(2, utc("2027-04-27", 14)), overrides=())
 
     found = ics.read(patch(declined(build(SERIES), "2027-03-16"), later, "time", "recurrence", "single").encode())
 
@@ -485,7 +486,7 @@ def test_a_new_time_of_the_series_forgets_what_was_said_of_single_meetings() -> 
 
 
 def test_a_cancelled_object_says_so_in_every_part_and_counts_for_more() -> None:
-    data = build(replace(SERIES, singles=(Single(utc("2027-03-30"), utc("2027-03-31", 14), 60),)), sequence=3)
+    data = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), utc("2027-03-31", 14), 60),)), sequence=3)
 
     gone = ics.cancelled(data.encode()).decode()
 
@@ -520,11 +521,11 @@ def test_who_mails_for_somebody_else_says_so() -> None:
 def test_a_meeting_that_a_client_wrote_in_its_own_zone_is_patched_in_that_zone() -> None:
     data = build(SERIES).replace("Europe/Amsterdam", "Customized Time Zone")
 
-    patched = patch(data, replace(SERIES, singles=(Single(utc("2027-04-13"), None),)), "single")
+    patched = patch(data, replace(SERIES, overrides=(Override(utc("2027-04-13"), None),)), "single")
 
     assert "EXDATE;TZID=Customized Time Zone:20270413T100000" in patched
     assert "Europe/Amsterdam" not in patched
-    assert read(patched) == replace(SERIES, singles=(Single(utc("2027-04-13"), None),))
+    assert read(patched) == replace(SERIES, overrides=(Override(utc("2027-04-13"), None),))
 
 
 def test_rules_of_a_human_that_we_cannot_write_are_kept_but_not_made() -> None:
@@ -558,10 +559,10 @@ def events(draw: st.DrawFn) -> Event:
         start=start,
         minutes=draw(st.integers(15, 120)),
         recurrence=Recurrence(every, (start + timedelta(weeks=every * steps)).astimezone(UTC)) if every else None,
-        singles=(),
+        overrides=(),
         title=draw(TEXTS),
         text=draw(TEXTS),
-        place=draw(TEXTS),
+        location=draw(TEXTS),
         organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
         people=tuple(sorted(draw(st.sets(CONTACTS, min_size=1)), key=lambda c: c.email)),
         alarms=tuple(sorted(draw(st.sets(st.sampled_from([0, 5, 15, 60]))))),
@@ -569,13 +570,15 @@ def events(draw: st.DrawFn) -> Event:
     )
     if not every:
         return event
-    places = rhythm(event)
-    chosen = sorted(draw(st.sets(st.sampled_from(places), max_size=3)))
-    singles = tuple(
-        Single(place, None) if draw(st.booleans()) else Single(place, place + timedelta(hours=26), draw(st.integers(15, 90)))
-        for place in chosen
+    recurrence_ids = occurrences(event)
+    chosen = sorted(draw(st.sets(st.sampled_from(recurrence_ids), max_size=3)))
+    overrides = tuple(
+        Override(recurrence_id, None)
+        if draw(st.booleans())
+        else Override(recurrence_id, recurrence_id + timedelta(hours=26), draw(st.integers(15, 90)))
+        for recurrence_id in chosen
     )
-    return replace(event, singles=singles)
+    return replace(event, overrides=overrides)
 
 
 @given(events())
@@ -586,11 +589,11 @@ def test_every_event_is_read_back_as_it_was(event: Event) -> None:
 @given(events(), st.text(st.characters(codec="utf-8"), max_size=20), st.booleans())
 def test_what_a_calendar_will_hold_is_known_beforehand(event: Event, text: str, moved: bool) -> None:
     person = Contact(text, "Somebody@Voorbeeld.example")
-    event = replace(event, title=text, text=f" {text}\r\n", place=text, people=(*event.people, person), alarms=(5, 0, 5))
+    event = replace(event, title=text, text=f" {text}\r\n", location=text, people=(*event.people, person), alarms=(5, 0, 5))
     if event.recurrence is not None:
         last = event.recurrence.last
-        odd = Single(last + timedelta(days=1), None), Single(last, last, 0 if moved else event.minutes)
-        event = replace(event, singles=(*odd, *(s for s in event.singles if s.at != last)))
+        odd = Override(last + timedelta(days=1), None), Override(last, last, 0 if moved else event.minutes)
+        event = replace(event, overrides=(*odd, *(s for s in event.overrides if s.at != last)))
 
     assert read(build(event)) == ics.canonical(event)
     assert ics.canonical(ics.canonical(event)) == ics.canonical(event)
@@ -605,7 +608,7 @@ def test_a_patch_does_what_the_merge_says_and_nothing_else(one: Event, other: Ev
     wanted = fields | set(times)
     if times:
         expected = replace(
-            take(one, other, fields), start=other.start, minutes=other.minutes, recurrence=other.recurrence, singles=other.singles
+            take(one, other, fields), start=other.start, minutes=other.minutes, recurrence=other.recurrence, overrides=other.overrides
         )
     else:
         expected = take(one, other, fields)
@@ -619,9 +622,9 @@ def test_a_patch_does_what_the_merge_says_and_nothing_else(one: Event, other: Ev
 def test_any_singles_can_become_any_others(event: Event, data: st.DataObject) -> None:
     if event.recurrence is None:
         return
-    places = data.draw(st.sets(st.sampled_from(rhythm(event)), max_size=3))
-    singles = tuple(Single(p, None) if n % 2 else Single(p, p + timedelta(hours=3), 45) for n, p in enumerate(sorted(places)))
+    recurrence_ids = data.draw(st.sets(st.sampled_from(occurrences(event)), max_size=3))
+    overrides = tuple(Override(p, None) if n % 2 else Override(p, p + timedelta(hours=3), 45) for n, p in enumerate(sorted(recurrence_ids)))
 
-    patched = read(patch(build(event), replace(event, singles=singles), "single"))
+    patched = read(patch(build(event), replace(event, overrides=overrides), "single"))
 
-    assert patched == replace(event, singles=singles)
+    assert patched == replace(event, overrides=overrides)

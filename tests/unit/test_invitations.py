@@ -23,7 +23,7 @@ from icalendar import Calendar, Component
 from beklijf.ical import ics
 from beklijf.mime.invitations import invitation
 from beklijf.mime.messages import Rendered, message_id
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 SECRET = b"a secret of the tests"
 GOLDEN = Path(__file__).parents[1] / "golden" / "invitations"
@@ -41,10 +41,10 @@ SERIES = Event(
     minutes=60,
     # the ninth Thursday lies after the clock went forward: still 15:00 there, 13:00 in UTC
     recurrence=Recurrence(every=2, last=datetime(2027, 4, 8, 13, 0, tzinfo=UTC)),
-    singles=(Single(datetime(2026, 12, 31, 14, 0, tzinfo=UTC), None),),
+    overrides=(Override(datetime(2026, 12, 31, 14, 0, tzinfo=UTC), None),),
     title="Mentorgesprek Sanne en Karim",
     text="Wat heb je geoefend, wat ging goed, wat kan beter?\n\nVerzetten? Doe het gewoon in je agenda; wij volgen.",
-    place="Kies samen een plek",
+    location="Kies samen een plek",
     organizer=SERVICE,
     people=(KARIM, SANNE),
     alarms=(),
@@ -68,22 +68,22 @@ GOALS = replace(
     uid="3c1d8a3e-7a51-5b1e-8f55-6a1e2d3c4b5a-1a2b3c4d@beklijf",
     start=datetime(2026, 12, 1, 15, 0, tzinfo=AMSTERDAM),
     recurrence=None,
-    singles=(),
+    overrides=(),
     title="Startgesprek Sanne en Karim",
 )
 JANUARY = datetime(2027, 1, 14, 14, 0, tzinfo=UTC)
 """Where the rhythm of the series has its third meeting."""
-MOVED = replace(SERIES, singles=(*SERIES.singles, Single(JANUARY, datetime(2027, 1, 15, 10, 0, tzinfo=UTC), 60)))
-CANCELLED = replace(SERIES, singles=(*SERIES.singles, Single(JANUARY, None)))
+MOVED = replace(SERIES, overrides=(*SERIES.overrides, Override(JANUARY, datetime(2027, 1, 15, 10, 0, tzinfo=UTC), 60)))
+CANCELLED = replace(SERIES, overrides=(*SERIES.overrides, Override(JANUARY, None)))
 REMINDER = Event(
     uid="9b2e4f60-1c3d-5e7f-8a9b-0c1d2e3f4a5b-1a2b3c4d@beklijf",
     start=datetime(2027, 4, 22, 9, 0, tzinfo=AMSTERDAM),
     minutes=15,
     recurrence=Recurrence(every=4, last=datetime(2027, 8, 12, 7, 0, tzinfo=UTC)),
-    singles=(),
+    overrides=(),
     title="Even stilstaan bij Sanne",
     text="Welke situatie komt eraan die bij je collega past?",
-    place="",
+    location="",
     organizer=SERVICE,
     people=(KARIM,),
     alarms=(15,),
@@ -99,7 +99,7 @@ class Case:
     subject: str
     method: Literal["REQUEST", "CANCEL"] = "REQUEST"
     sequence: int = 0
-    single: datetime | None = None
+    recurrence_id: datetime | None = None
     starts: tuple[datetime, ...] = ()
     """When the receiver's calendar must show it."""
     inside: tuple[Contact, ...] = (KARIM, SANNE)
@@ -110,7 +110,7 @@ CASES = [
     Case(name="single-meeting", event=GOALS, to=KARIM, subject="Invitation: the first talk with Sanne", starts=(GOALS.start,)),
     Case(
         name="series-updated",
-        event=replace(MOVED, place="Kamer 2.14"),
+        event=replace(MOVED, location="Kamer 2.14"),
         to=SANNE,
         subject="Gewijzigd: jullie gesprekken",
         sequence=3,
@@ -122,7 +122,7 @@ CASES = [
         to=SANNE,
         subject="Verzet: het gesprek van 14 januari",
         sequence=2,
-        single=JANUARY,
+        recurrence_id=JANUARY,
         starts=(datetime(2027, 1, 15, 11, 0, tzinfo=AMSTERDAM),),
     ),
     Case(
@@ -132,7 +132,7 @@ CASES = [
         subject="Gaat niet door: het gesprek van 14 januari",
         method="CANCEL",
         sequence=2,
-        single=JANUARY,
+        recurrence_id=JANUARY,
         starts=(THURSDAYS[1],),
     ),
     Case(
@@ -173,7 +173,7 @@ def sent(case: Case) -> EmailMessage:
         method=case.method,
         sequence=case.sequence,
         stamp=STAMP,
-        single=case.single,
+        recurrence_id=case.recurrence_id,
         recipient=case.to,
         rendered=Rendered(subject=case.subject, text=text, html=f"<p>{text}</p>", language="en" if case.to == KARIM else "nl"),
         message_id=message_id(SECRET, f"invitation {case.name}", "voorbeeld.example"),
@@ -295,16 +295,18 @@ def test_only_what_is_off_is_cancelled_and_only_a_single_meeting_is_named_by_its
     _, events = understood(case)
 
     assert {str(event["STATUS"]) for event in events} == {"CANCELLED" if case.method == "CANCEL" else "CONFIRMED"}
-    if case.single is None:
+    if case.recurrence_id is None:
         assert "RECURRENCE-ID" not in events[0]
     else:
         (event,) = events
-        assert event.decoded("RECURRENCE-ID") == case.single
+        assert event.decoded("RECURRENCE-ID") == case.recurrence_id
         assert event["RECURRENCE-ID"].params["TZID"] == "Europe/Amsterdam"
         assert "RRULE" not in event
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.method == "REQUEST" and case.single is None], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.method == "REQUEST" and case.recurrence_id is None], ids=lambda case: case.name
+)
 def test_a_request_of_the_whole_means_the_event_that_it_was_made_from(case: Case) -> None:
     assert ics.read(inside(received(case))).event == case.event
 
@@ -338,7 +340,7 @@ def moved(*, accepted: tuple[str, ...] = (), event: Event = MOVED, to: Contact =
         method="REQUEST",
         sequence=2,
         stamp=STAMP,
-        single=JANUARY,
+        recurrence_id=JANUARY,
         recipient=to,
         rendered=Rendered(subject="Verzet", text="Hoi", html="<p>Hoi</p>"),
         message_id=message_id(SECRET, "invitation moved", "voorbeeld.example"),

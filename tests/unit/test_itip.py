@@ -14,7 +14,9 @@ from beklijf.model.stored import Unreadable
 
 UID = "0d7f6c1a-5a1b-4c0e-9d55-3b1f6a0f2c11-1a2b3c4d@beklijf"
 KARIM = "ATTENDEE;CN=Karim;PARTSTAT=ACCEPTED:mailto:Karim@Voorbeeld.example"
-ACCEPTED = Itip(method="REPLY", uid=UID, place=None, attendee="karim@voorbeeld.example", partstat="ACCEPTED", sequence=0, stamp=None)
+ACCEPTED = Itip(
+    method="REPLY", uid=UID, recurrence_id=None, attendee="karim@voorbeeld.example", partstat="ACCEPTED", sequence=0, stamp=None
+)
 
 
 def event(*lines: str, uid: str = UID) -> str:
@@ -76,7 +78,7 @@ def test_events_of_others_are_nobodys_business() -> None:
 def test_several_meetings_of_a_series_are_answered_at_once() -> None:
     found = itip.read(calendar(event(KARIM), event(KARIM, "RECURRENCE-ID:20270316T090000Z"), event(KARIM, uid="other")))
 
-    assert [each.place for each in found] == [None, datetime(2027, 3, 16, 9, tzinfo=UTC)]
+    assert [each.recurrence_id for each in found] == [None, datetime(2027, 3, 16, 9, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_several_meetings_of_a_series_are_answered_at_once() -> None:
 def test_a_meeting_is_named_by_its_place_in_the_rhythm_whatever_the_clock(given: str) -> None:
     (found,) = itip.read(calendar(zone("Eigen"), event(KARIM, given)))
 
-    assert found.place == datetime(2027, 3, 30, 8, tzinfo=UTC)
+    assert found.recurrence_id == datetime(2027, 3, 30, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -272,14 +274,14 @@ def test_a_known_zone_means_what_everybody_takes_it_for() -> None:
 
     (found,) = itip.read(calendar(lying, event(KARIM, "RECURRENCE-ID;TZID=Europe/Amsterdam:20270330T100000")))
 
-    assert found.place == datetime(2027, 3, 30, 8, tzinfo=UTC)
+    assert found.recurrence_id == datetime(2027, 3, 30, 8, tzinfo=UTC)
 
 
 def test_two_clocks_of_one_name_in_two_messages_are_kept_apart() -> None:
     first = calendar(zone("Eigen"), event(KARIM, "RECURRENCE-ID;TZID=Eigen:20270330T100000"))
     second = calendar(zone("Eigen").replace("+0", "+1"), event(KARIM, "RECURRENCE-ID;TZID=Eigen:20270330T100000"))
 
-    assert [itip.read(each)[0].place for each in (first, second)] == [
+    assert [itip.read(each)[0].recurrence_id for each in (first, second)] == [
         datetime(2027, 3, 30, 8, tzinfo=UTC),
         datetime(2027, 3, 29, 22, tzinfo=UTC),
     ]
@@ -304,4 +306,4 @@ def test_whatever_comes_is_answers_about_ours_or_unreadable(lines: list[str], me
         return
 
     assert all(each.uid == UID and each.method == method for each in found)
-    assert all(each.place is None or each.place.tzinfo is UTC for each in found)
+    assert all(each.recurrence_id is None or each.recurrence_id.tzinfo is UTC for each in found)

@@ -26,7 +26,7 @@ from beklijf.letters import TOO_LARGE, Letters, bundled_templates, html, markup,
 from beklijf.letters.specimens import responses
 from beklijf.mime.links import Links
 from beklijf.mime.messages import Rendered
-from beklijf.model.domain import Contact, Event, Letter, LetterRule, MentorshipKey, Programme, Recurrence, Role, Single, Span, Topic
+from beklijf.model.domain import Contact, Event, Letter, LetterRule, MentorshipKey, Override, Programme, Recurrence, Role, Span, Topic
 from beklijf.model.errors import ConfigError
 from beklijf.model.words import LANGUAGES, REASONS, day, days, listed, reason, span
 from beklijf.planning.days import WorkingDays
@@ -429,10 +429,10 @@ SERIES = Event(
     start=datetime(2026, 12, 17, 15, tzinfo=AMSTERDAM),
     minutes=60,
     recurrence=Recurrence(2, datetime(2027, 3, 11, 14, tzinfo=UTC)),
-    singles=(),
+    overrides=(),
     title="Mentorgesprek Sanne en Karim",
     text="",
-    place="Kamer 3",
+    location="Kamer 3",
     organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
     people=(Contact("Karim Bakker", "karim@voorbeeld.example"), Contact("Sanne de Vries", "sanne@voorbeeld.example")),
     alarms=(),
@@ -458,9 +458,9 @@ def test_an_invitation_says_when_on_both_clocks_and_with_whom() -> None:
 def test_a_meeting_of_a_series_that_moved_is_told_as_that_meeting() -> None:
     made = proof.programme(METHOD)
     sanne = proof.person("Sanne de Vries")
-    moved = Single(datetime(2027, 1, 14, 14, tzinfo=UTC), datetime(2027, 1, 15, 9, tzinfo=UTC), 30)
+    moved = Override(datetime(2027, 1, 14, 14, tzinfo=UTC), datetime(2027, 1, 15, 9, tzinfo=UTC), 30)
 
-    mail = LETTERS.around("update", SERIES, sanne, made, single=moved)
+    mail = LETTERS.around("update", SERIES, sanne, made, override=moved)
 
     assert mail.subject == "Verzet: Mentorgesprek Sanne en Karim, vrijdag 15 januari om 10.00 uur"
     assert "Het was donderdag 14 januari 2027, 15.00\N{EN DASH}16.00 uur en wordt:\n" in mail.text
@@ -469,9 +469,9 @@ def test_a_meeting_of_a_series_that_moved_is_told_as_that_meeting() -> None:
 
 def test_a_meeting_of_a_series_that_is_off_leaves_the_others_as_they_are() -> None:
     made = proof.programme(METHOD)
-    off = Single(datetime(2027, 1, 14, 14, tzinfo=UTC), None)
+    off = Override(datetime(2027, 1, 14, 14, tzinfo=UTC), None)
 
-    mail = LETTERS.around("cancelled", SERIES, proof.person("Sanne de Vries"), made, single=off)
+    mail = LETTERS.around("cancelled", SERIES, proof.person("Sanne de Vries"), made, override=off)
 
     assert mail.subject == "Vervalt: Mentorgesprek Sanne en Karim, donderdag 14 januari om 15.00 uur"
     assert "dat van donderdag 14 januari 2027, 15.00\N{EN DASH}16.00 uur. De andere gesprekken blijven" in mail.text

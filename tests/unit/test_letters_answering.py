@@ -52,7 +52,7 @@ ANSWERED = Response(
     person=SANNE.key,
     other=KARIM.key,
     uid="u@beklijf",
-    place=PLACE,
+    recurrence_id=PLACE,
     series=True,
     was=THURSDAY,
     start=FRIDAY,
@@ -152,7 +152,12 @@ def test_the_order_of_a_value_does_not_matter() -> None:
 def test_without_a_mailbox_or_a_secret_there_is_no_link_and_no_token(links: Links) -> None:
     replies = Replies(links, KEY, SANNE)
 
-    assert [replies.goal(), replies.pause("letters"), replies.once(FRIDAY, uid="u", place=PLACE), links.unsubscribe(KEY, SANNE)] == [""] * 4
+    assert [
+        replies.goal(),
+        replies.pause("letters"),
+        replies.once(FRIDAY, uid="u", recurrence_id=PLACE),
+        links.unsubscribe(KEY, SANNE),
+    ] == [""] * 4
     assert not links.works
     assert links.made == []
 
@@ -169,9 +174,9 @@ def test_each_link_carries_what_its_kind_needs() -> None:
     replies.pause("meetings")
     replies.resume("letters")
     replies.hour(Offer(FRIDAY, 60))
-    replies.time(Offer(FRIDAY, 45), uid="u@beklijf", place=PLACE)
-    replies.time(Offer(FRIDAY, 45), uid="u@beklijf", place=None)
-    replies.once(FRIDAY, uid="u@beklijf", place=PLACE)
+    replies.time(Offer(FRIDAY, 45), uid="u@beklijf", recurrence_id=PLACE)
+    replies.time(Offer(FRIDAY, 45), uid="u@beklijf", recurrence_id=None)
+    replies.once(FRIDAY, uid="u@beklijf", recurrence_id=PLACE)
 
     friday, place = "2027-01-15T15:00:00+01:00", "2027-01-14T14:00:00+00:00"
     assert [(token.kind, dict(token.value)) for token in links.made] == [
@@ -454,7 +459,7 @@ def test_two_answers_about_two_days_have_two_subjects(language: str) -> None:
     for response in responses(programme, 1):
         other = replace(
             response,
-            was=response.was + later if response.was and not (response.series and response.place is None) else response.was,
+            was=response.was + later if response.was and not (response.series and response.recurrence_id is None) else response.was,
             start=response.start + later if response.start else None,
             first=response.first + later if response.first else None,
         )
@@ -466,7 +471,7 @@ def test_a_move_of_one_of_many_asks_whether_it_is_for_once_and_silence_means_yes
     programme, links = made(), READ.links()
 
     mail = LETTERS.response(ANSWERED, programme, links)
-    single = LETTERS.response(replace(ANSWERED, series=False, place=None), programme, READ.links())
+    single = LETTERS.response(replace(ANSWERED, series=False, recurrence_id=None), programme, READ.links())
 
     assert "- Alleen deze keer\n" in mail.text
     assert "- Voortaan vrijdag om 15.00 uur\n" in mail.text
@@ -476,11 +481,13 @@ def test_a_move_of_one_of_many_asks_whether_it_is_for_once_and_silence_means_yes
 
 
 @pytest.mark.parametrize(
-    ("series", "place", "kind"), [(True, None, TokenKind.HOUR), (True, PLACE, TokenKind.TIME), (False, None, TokenKind.TIME)]
+    ("series", "recurrence_id", "kind"), [(True, None, TokenKind.HOUR), (True, PLACE, TokenKind.TIME), (False, None, TokenKind.TIME)]
 )
-def test_times_that_are_offered_move_what_the_answer_is_about(series: bool, place: datetime | None, kind: TokenKind) -> None:
+def test_times_that_are_offered_move_what_the_answer_is_about(series: bool, recurrence_id: datetime | None, kind: TokenKind) -> None:
     links = READ.links()
-    answer = replace(ANSWERED, about=About.IMPOSSIBLE, why=Hindrance.TAKEN, series=series, place=place, offers=offers(3, AMSTERDAM))
+    answer = replace(
+        ANSWERED, about=About.IMPOSSIBLE, why=Hindrance.TAKEN, series=series, recurrence_id=recurrence_id, offers=offers(3, AMSTERDAM)
+    )
 
     LETTERS.response(answer, made(), links)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beklijf.decide.merge import as_configured, differences, ended, fields, half_made, human_fields, merge, name, rebase, single_field, take
 from beklijf.model import canonical
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
@@ -25,10 +25,10 @@ MEETING = Event(
     start=FIRST,
     minutes=60,
     recurrence=None,
-    singles=(),
+    overrides=(),
     title="Mentorgesprek",
     text="Wat ga je anders doen?",
-    place="Zaal 1",
+    location="Zaal 1",
     organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
     people=(KARIM, SANNE),
     alarms=(),
@@ -49,7 +49,7 @@ LATER = timedelta(hours=2)
 
 
 def test_what_is_found_as_we_want_it_is_agreed_and_not_written() -> None:
-    wanted = replace(MEETING, place="Zaal 2")
+    wanted = replace(MEETING, location="Zaal 2")
 
     merged = merge(asked=MEETING, seen=MEETING, server=wanted, desired=wanted, now=NOW)
 
@@ -66,7 +66,7 @@ def test_nothing_happens_where_nobody_changed_anything() -> None:
 
 
 def test_what_only_we_changed_is_written() -> None:
-    wanted = replace(MEETING, place="Zaal 2", text="Anders")
+    wanted = replace(MEETING, location="Zaal 2", text="Anders")
 
     merged = merge(asked=MEETING, seen=MEETING, server=MEETING, desired=wanted, now=NOW)
 
@@ -96,26 +96,26 @@ def test_a_persons_field_is_refused_to_us_when_both_changed_it_at_once() -> None
 
 
 def test_a_field_that_a_person_changed_long_ago_is_still_theirs() -> None:
-    edited, wanted = replace(MEETING, place="De tuin"), replace(MEETING, place="Zaal 2")
+    edited, wanted = replace(MEETING, location="De tuin"), replace(MEETING, location="Zaal 2")
 
     merged = merge(asked=MEETING, seen=edited, server=edited, desired=wanted, now=NOW)
 
     assert merged.refused == {"place"}
     assert merged.write == frozenset()
-    assert merged.seen.place == "De tuin"
+    assert merged.seen.location == "De tuin"
 
 
 def test_a_field_is_ours_again_once_its_person_put_it_back() -> None:
-    edited = replace(MEETING, place="De tuin")
+    edited = replace(MEETING, location="De tuin")
 
     back = merge(asked=MEETING, seen=edited, server=MEETING, desired=MEETING, now=NOW)
-    then = merge(asked=back.asked, seen=back.seen, server=MEETING, desired=replace(MEETING, place="Zaal 2"), now=NOW)
+    then = merge(asked=back.asked, seen=back.seen, server=MEETING, desired=replace(MEETING, location="Zaal 2"), now=NOW)
 
     assert then.write == {"place"}
 
 
 def test_one_field_of_a_person_keeps_no_other_field_from_us() -> None:
-    edited, wanted = replace(MEETING, place="De tuin"), replace(MEETING, place="Zaal 2", people=(NOOR, SANNE))
+    edited, wanted = replace(MEETING, location="De tuin"), replace(MEETING, location="Zaal 2", people=(NOOR, SANNE))
 
     merged = merge(asked=MEETING, seen=MEETING, server=edited, desired=wanted, now=NOW)
 
@@ -128,18 +128,18 @@ def test_one_field_of_a_person_keeps_no_other_field_from_us() -> None:
 
 
 def test_each_meeting_of_a_series_is_a_field_of_its_own() -> None:
-    moved = replace(SERIES, singles=(Single(place(1), place(1) + LATER, 60),))
-    wanted = replace(SERIES, singles=(Single(place(3), None),))
+    moved = replace(SERIES, overrides=(Override(place(1), place(1) + LATER, 60),))
+    wanted = replace(SERIES, overrides=(Override(place(3), None),))
 
     merged = merge(asked=SERIES, seen=SERIES, server=moved, desired=wanted, now=NOW)
 
     assert merged.write == {"single"}
-    assert merged.seen.singles == (Single(place(1), place(1) + LATER, 60), Single(place(3), None))
+    assert merged.seen.overrides == (Override(place(1), place(1) + LATER, 60), Override(place(3), None))
     assert human_fields(merged.asked, merged.seen) == {single_field(place(1))}
 
 
 def test_a_meeting_that_has_been_is_left_as_it_is() -> None:
-    wanted = replace(SERIES, singles=(Single(place(0), None),))
+    wanted = replace(SERIES, overrides=(Override(place(0), None),))
 
     merged = merge(asked=SERIES, seen=SERIES, server=SERIES, desired=wanted, now=FIRST + LATER)
 
@@ -148,14 +148,14 @@ def test_a_meeting_that_has_been_is_left_as_it_is() -> None:
 
 
 def test_a_series_with_a_meeting_that_people_moved_is_not_moved_under_them() -> None:
-    moved = replace(SERIES, singles=(Single(place(1), place(1) + LATER, 60),))
-    wanted = replace(SERIES, start=FIRST + LATER, recurrence=Recurrence(2, place(5) + LATER), place="Zaal 2")
+    moved = replace(SERIES, overrides=(Override(place(1), place(1) + LATER, 60),))
+    wanted = replace(SERIES, start=FIRST + LATER, recurrence=Recurrence(2, place(5) + LATER), location="Zaal 2")
 
     merged = merge(asked=SERIES, seen=moved, server=moved, desired=wanted, now=NOW)
 
     assert merged.write == {"place"}
     assert merged.refused == {"time", "recurrence"}
-    assert merged.seen == replace(moved, place="Zaal 2")
+    assert merged.seen == replace(moved, location="Zaal 2")
 
 
 def test_a_series_that_begins_later_and_ends_where_it_did_says_so() -> None:
@@ -172,8 +172,8 @@ def test_a_series_that_begins_later_and_ends_where_it_did_says_so() -> None:
 
 
 def test_a_series_that_is_moved_takes_its_days_off_along() -> None:
-    before = replace(SERIES, singles=(Single(place(1), None),))
-    wanted = replace(SERIES, start=FIRST + LATER, recurrence=Recurrence(2, place(5) + LATER), singles=(Single(place(2) + LATER, None),))
+    before = replace(SERIES, overrides=(Override(place(1), None),))
+    wanted = replace(SERIES, start=FIRST + LATER, recurrence=Recurrence(2, place(5) + LATER), overrides=(Override(place(2) + LATER, None),))
 
     merged = merge(asked=before, seen=before, server=before, desired=wanted, now=NOW)
 
@@ -187,7 +187,7 @@ BEGUN = FIRST + LATER
 
 
 def test_a_begun_series_keeps_its_start_and_loses_only_meetings_to_come() -> None:
-    wanted = replace(SERIES, start=FIRST + FORTNIGHT, singles=(Single(place(3), None),))
+    wanted = replace(SERIES, start=FIRST + FORTNIGHT, overrides=(Override(place(3), None),))
 
     rebased = rebase(wanted, SERIES, BEGUN)
 
@@ -220,7 +220,7 @@ def test_a_begun_series_cannot_go_on_in_another_rhythm(wanted: Event) -> None:
 def test_a_series_that_had_ended_goes_on_without_meetings_after_the_fact() -> None:
     short = replace(SERIES, recurrence=Recurrence(2, place(1)))
 
-    rebased = rebase(replace(SERIES, singles=()), short, place(3) + LATER)
+    rebased = rebase(replace(SERIES, overrides=()), short, place(3) + LATER)
 
     assert rebased is not None
     assert canonical.meetings(rebased) == (place(0), place(1), place(4), place(5))
@@ -232,7 +232,7 @@ def test_nothing_goes_on_from_a_rhythm_that_we_cannot_read() -> None:
 
 
 def test_an_ended_series_keeps_what_has_been_and_what_became_of_it() -> None:
-    lived = replace(SERIES, singles=(Single(place(0), place(0) + LATER, 60), Single(place(4), None)))
+    lived = replace(SERIES, overrides=(Override(place(0), place(0) + LATER, 60), Override(place(4), None)))
 
     stopped = ended(lived, FIRST + FORTNIGHT + LATER)
 
@@ -257,16 +257,16 @@ def events(draw: st.DrawFn) -> Event:
     """One state of the same series: few values, so that two of them often agree."""
     shift = draw(st.sampled_from([timedelta(), LATER]))
     last = draw(st.sampled_from([3, 5]))
-    singles = []
+    overrides = []
     for nth in draw(st.sets(st.integers(0, last), max_size=3)):
         at = place(nth) + shift
-        singles.append(Single(at, *draw(st.sampled_from([(None, 0), (at + timedelta(hours=5), 45)]))))
+        overrides.append(Override(at, *draw(st.sampled_from([(None, 0), (at + timedelta(hours=5), 45)]))))
     return replace(
         SERIES,
         start=FIRST + shift,
         recurrence=Recurrence(2, place(last) + shift),
-        singles=tuple(sorted(singles, key=lambda single: single.at)),
-        place=draw(st.sampled_from(["Zaal 1", "Zaal 2"])),
+        overrides=tuple(sorted(overrides, key=lambda override: override.at)),
+        location=draw(st.sampled_from(["Zaal 1", "Zaal 2"])),
         text=draw(st.sampled_from(["Kort", "Lang"])),
         people=draw(st.sampled_from([(KARIM, SANNE), (NOOR, SANNE)])),
     )
@@ -296,8 +296,8 @@ def test_what_a_person_owns_stays_as_it_is(asked: Event, seen: Event, server: Ev
 def test_no_meeting_that_a_person_moved_is_thrown_away(asked: Event, seen: Event, server: Event, desired: Event) -> None:
     merged = merge(asked=asked, seen=seen, server=server, desired=desired, now=NOW)
 
-    theirs = set(server.singles) - set(asked.singles) - set(desired.singles)
-    assert theirs <= set(merged.seen.singles)
+    theirs = set(server.overrides) - set(asked.overrides) - set(desired.overrides)
+    assert theirs <= set(merged.seen.overrides)
 
 
 @given(asked=events(), desired=events())
@@ -316,7 +316,9 @@ def test_taking_all_that_differs_gives_the_other(one: Event, other: Event) -> No
 
 def past_of(event: Event, now: datetime) -> set[datetime]:
     """Return where the rhythm had the meetings that took place, then or at another hour."""
-    return {at for at in canonical.rhythm(event) if at <= now} - {single.at for single in event.singles if single.start is None}
+    return {at for at in canonical.occurrences(event) if at <= now} - {
+        override.at for override in event.overrides if override.start is None
+    }
 
 
 @given(desired=events(), onto=events(), weeks=st.integers(0, 12))
@@ -327,9 +329,9 @@ def test_a_continuation_has_the_meetings_that_are_wanted_and_the_past_that_was(d
 
     if rebased is not None:
         assert past_of(rebased, now) == past_of(onto, now)
-        held = set(canonical.rhythm(rebased)) - {single.at for single in rebased.singles}
+        held = set(canonical.occurrences(rebased)) - {override.at for override in rebased.overrides}
         assert {at for at in held if at > now} == {
-            at for at in set(canonical.rhythm(desired)) - {s.at for s in desired.singles} if at > now
+            at for at in set(canonical.occurrences(desired)) - {s.at for s in desired.overrides} if at > now
         }
         assert rebase(desired, rebased, now) == rebased
 
@@ -338,8 +340,8 @@ def test_a_continuation_has_the_meetings_that_are_wanted_and_the_past_that_was(d
 
 
 def test_an_event_that_was_cut_off_before_its_attendees_is_finished_and_nothing_in_it_is_taken_for_a_persons_edit() -> None:
-    wanted = replace(SERIES, singles=(Single(place(1), None), Single(place(3), None)))
-    half = replace(wanted, people=(), singles=wanted.singles[:1], place="Zaal 2")
+    wanted = replace(SERIES, overrides=(Override(place(1), None), Override(place(3), None)))
+    half = replace(wanted, people=(), overrides=wanted.overrides[:1], location="Zaal 2")
     asked = half_made(wanted, half)
     assert asked is not None
 
@@ -348,7 +350,7 @@ def test_an_event_that_was_cut_off_before_its_attendees_is_finished_and_nothing_
     assert merged.write == {"people", "single"}
     assert merged.theirs == {"place"}
     assert merged.asked == wanted
-    assert merged.seen == replace(wanted, place="Zaal 2")
+    assert merged.seen == replace(wanted, location="Zaal 2")
 
 
 @pytest.mark.parametrize(

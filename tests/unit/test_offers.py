@@ -33,7 +33,7 @@ from tests.unit.programme import (
 )
 
 from beklijf.model.conversation import Busy, Hindrance, Offer, Pause
-from beklijf.model.domain import Contact, Event, Meets, MentorshipKey, Programme, Recurrence, Ref, Single, Span, Training
+from beklijf.model.domain import Contact, Event, Meets, MentorshipKey, Override, Programme, Recurrence, Ref, Span, Training
 from beklijf.model.facts import Facts, Generation, Moved
 from beklijf.planning.offers import Times
 
@@ -141,7 +141,7 @@ def test_an_hour_that_overlaps_its_own_is_offered_for_one_meeting_too() -> None:
 
 
 def test_the_hour_that_a_meeting_was_moved_away_from_is_free_for_others() -> None:
-    moved = replace(NOTHING, strayed={Ref(f"{KEY}/series"): {at("4 Feb").astimezone(UTC): at("9 Feb", 10).astimezone(UTC)}})
+    moved = replace(NOTHING, moved_instances={Ref(f"{KEY}/series"): {at("4 Feb").astimezone(UTC): at("9 Feb", 10).astimezone(UTC)}})
     noor = pair(person("Noor"), KARIM, replace(THURSDAY, at=time(11)))
     found = times(training("12 Jan", pairs=(pair(), noor)), facts=moved)
 
@@ -159,13 +159,13 @@ def test_several_times_of_one_day_are_offered_only_when_there_is_no_other_day() 
 
 
 def test_offers_keep_away_from_where_people_moved_meetings() -> None:
-    moved = replace(NOTHING, strayed={Ref(f"{KEY}/series"): {at("18 Feb").astimezone(UTC): at("10 Feb", 10).astimezone(UTC)}})
+    moved = replace(NOTHING, moved_instances={Ref(f"{KEY}/series"): {at("18 Feb").astimezone(UTC): at("10 Feb", 10).astimezone(UTC)}})
 
     assert max(near(times(facts=moved), count=500)).date() == day("9 Feb")
 
 
 def test_a_meeting_that_people_moved_is_offered_times_around_where_it_is_held() -> None:
-    moved = replace(NOTHING, strayed={Ref(f"{KEY}/series"): {at("4 Feb").astimezone(UTC): at("9 Feb", 10).astimezone(UTC)}})
+    moved = replace(NOTHING, moved_instances={Ref(f"{KEY}/series"): {at("4 Feb").astimezone(UTC): at("9 Feb", 10).astimezone(UTC)}})
 
     assert near(times(facts=moved), "9 Feb", hour=10) == [at("9 Feb", 9), at("10 Feb", 10), at("8 Feb", 10)]
 
@@ -276,16 +276,16 @@ def test_a_series_that_is_over_is_offered_no_hours() -> None:
 # -- a time that somebody proposes -------------------------------------------------------------------------------------
 
 
-def series(*singles: Single) -> Event:
+def series(*overrides: Override) -> Event:
     return Event(
         uid="series-12345678@beklijf",
         start=at("21 Jan"),
         minutes=60,
         recurrence=Recurrence(2, at("18 Feb").astimezone(UTC)),
-        singles=singles,
+        overrides=overrides,
         title="Mentorgesprek",
         text="",
-        place="",
+        location="",
         organizer=SOMEBODY,
         people=(Contact(SANNE.name, SANNE.email), Contact(KARIM.name, KARIM.email)),
         alarms=(),
@@ -331,8 +331,8 @@ def test_a_time_that_is_past_beyond_its_neighbours_or_on_a_day_off_is_not(start:
 
 
 def test_a_neighbour_is_where_it_is_held_and_one_that_is_cancelled_is_none() -> None:
-    moved = Single(at("18 Feb").astimezone(UTC), at("10 Feb"), 60)
-    cancelled = Single(at("18 Feb").astimezone(UTC), None)
+    moved = Override(at("18 Feb").astimezone(UTC), at("10 Feb"), 60)
+    cancelled = Override(at("18 Feb").astimezone(UTC), None)
 
     assert why(at("10 Feb", 9), event=series(moved)) is Hindrance.NEIGHBOURS
     assert why(at("9 Feb"), event=series(moved)) is None
@@ -344,7 +344,7 @@ def test_a_single_meeting_has_no_neighbours() -> None:
 
 
 def test_a_meeting_that_has_been_or_is_gone_goes_nowhere() -> None:
-    gone = series(Single(PLACE, None))
+    gone = series(Override(PLACE, None))
 
     assert why(at("12 Feb"), now=at("4 Feb", 16)) is Hindrance.OVER
     assert why(at("12 Feb"), event=gone) is Hindrance.OVER

@@ -31,10 +31,12 @@ class Desk:
         self.ledger = ledger
         self.outbox = Outbox(ledger)
 
-    def invite(self, method: str = "REQUEST", *, to: str = SANNE, single: str = "", sequence: int = 0, uid: str = "1@beklijf") -> None:
+    def invite(
+        self, method: str = "REQUEST", *, to: str = SANNE, recurrence_id: str = "", sequence: int = 0, uid: str = "1@beklijf"
+    ) -> None:
         with self.ledger.write():
             payload = {"method": method, "sequence": sequence}
-            self.outbox.add_invitation(uid=uid, single=single, recipient=to, sequence=sequence, payload=payload, now=NOW)
+            self.outbox.add_invitation(uid=uid, recurrence_id=recurrence_id, recipient=to, sequence=sequence, payload=payload, now=NOW)
 
     def send(self, mail: Mail) -> None:
         with self.ledger.write():
@@ -92,7 +94,7 @@ def test_what_one_gets_replaces_nothing_of_another_or_of_another_event(desk: Des
 
 def test_a_cancel_of_something_never_sent_removes_both(desk: Desk) -> None:
     desk.invite()
-    desk.invite(single=SINGLE, sequence=1)
+    desk.invite(recurrence_id=SINGLE, sequence=1)
 
     desk.invite("CANCEL", sequence=2)
 
@@ -125,7 +127,7 @@ def test_a_cancel_after_an_attempt_of_unknown_end_goes_out_too(desk: Desk) -> No
 def test_a_cancel_of_one_meeting_does_not_take_the_series_back(desk: Desk) -> None:
     desk.invite()
 
-    desk.invite("CANCEL", single=SINGLE, sequence=1)
+    desk.invite("CANCEL", recurrence_id=SINGLE, sequence=1)
 
     assert [name.split()[0] for name in desk.names()] == ["REQUEST", "CANCEL"]
 
@@ -133,7 +135,7 @@ def test_a_cancel_of_one_meeting_does_not_take_the_series_back(desk: Desk) -> No
 def test_news_of_the_whole_replaces_unsent_news_of_one_meeting(desk: Desk) -> None:
     desk.invite()
     desk.send(desk.due()[0])
-    desk.invite(single=SINGLE, sequence=1)
+    desk.invite(recurrence_id=SINGLE, sequence=1)
 
     desk.invite(sequence=2)
 

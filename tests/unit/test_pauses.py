@@ -116,7 +116,7 @@ def test_the_event_keeps_its_ends_and_what_is_paused_is_cancelled_one_by_one(fir
 
     assert (event.start, event.recurrence) == (before.start, before.recurrence)
     assert held(event) == days(*left)
-    assert all(single.start is None for single in event.singles)
+    assert all(override.start is None for override in event.overrides)
 
 
 def test_a_day_off_between_a_paused_first_meeting_and_the_next_is_cancelled_too() -> None:
@@ -187,15 +187,15 @@ def test_a_pair_that_pauses_keeps_its_hour_and_nobody_else_gets_it() -> None:
 
 
 def test_a_meeting_that_people_moved_out_of_a_pause_takes_place() -> None:
-    place, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 9, 14, tzinfo=UTC)
-    moved = replace(paused("1 Feb", "7 Feb"), strayed={Ref(f"{KEY}/series"): {place: there}})
+    recurrence_id, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 9, 14, tzinfo=UTC)
+    moved = replace(paused("1 Feb", "7 Feb"), moved_instances={Ref(f"{KEY}/series"): {recurrence_id: there}})
 
     assert dates(item(plan(training("12 Jan"), facts=moved)[KEY], "series")) == days("21 Jan", "4 Feb", "18 Feb")
 
 
 def test_a_meeting_that_people_moved_into_a_pause_is_off() -> None:
-    place, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 9, 14, tzinfo=UTC)
-    moved = replace(paused("8 Feb", "12 Feb"), strayed={Ref(f"{KEY}/series"): {place: there}})
+    recurrence_id, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 9, 14, tzinfo=UTC)
+    moved = replace(paused("8 Feb", "12 Feb"), moved_instances={Ref(f"{KEY}/series"): {recurrence_id: there}})
 
     assert dates(item(plan(training("12 Jan"), facts=moved)[KEY], "series")) == days("21 Jan", "18 Feb")
 

@@ -86,7 +86,7 @@ def test_the_series_begins_on_the_pairs_weekday_5_to_11_days_after_the_first_blo
 
     assert dates(series) == days("21 Jan", "4 Feb", "18 Feb")
     assert series.starts[0] == datetime(2027, 1, 21, 15, tzinfo=AMSTERDAM)
-    assert (series.kind, series.every, series.minutes, series.place, series.generation) == (Kind.SERIES, 2, 60, "Kamer 1", 1)
+    assert (series.kind, series.every, series.minutes, series.location, series.generation) == (Kind.SERIES, 2, 60, "Kamer 1", 1)
     assert (series.without, series.left_out) == ((), ())
     assert [who.name for who in series.people] == ["Sanne", "Karim"]
     assert series.why == "every 2 weeks until 40 days after the last session"
@@ -769,14 +769,16 @@ def test_a_new_meeting_never_takes_the_hour_of_one_that_stands() -> None:
 # -- meetings that people moved ----------------------------------------------------------------------------------------
 
 
-def strayed(place: str, to: str) -> Facts:
+def moved_instances(place: str, to: str) -> Facts:
     """Return that people moved one meeting of the series to another day, to eleven o'clock."""
     there = datetime.combine(day(to), time(11), AMSTERDAM).astimezone(UTC)
-    return replace(NOTHING, strayed={Ref(f"{KEY}/series"): {datetime.combine(day(place), time(15), AMSTERDAM).astimezone(UTC): there}})
+    return replace(
+        NOTHING, moved_instances={Ref(f"{KEY}/series"): {datetime.combine(day(place), time(15), AMSTERDAM).astimezone(UTC): there}}
+    )
 
 
 def test_a_meeting_that_people_moved_off_a_day_off_themselves_needs_no_stand_in() -> None:
-    facts = replace(strayed("4 Feb", "9 Feb"), kept={Ref(f"{KEY}/stand-in:2027-02-04"): datetime(2027, 2, 5, 14, tzinfo=UTC)})
+    facts = replace(moved_instances("4 Feb", "9 Feb"), kept={Ref(f"{KEY}/stand-in:2027-02-04"): datetime(2027, 2, 5, 14, tzinfo=UTC)})
 
     track = plan(training("12 Jan"), facts=facts, off=("4 Feb",))[KEY]
 
@@ -786,7 +788,7 @@ def test_a_meeting_that_people_moved_off_a_day_off_themselves_needs_no_stand_in(
 
 
 def test_a_meeting_that_people_moved_to_another_day_off_keeps_its_stand_in() -> None:
-    track = plan(training("12 Jan"), facts=strayed("4 Feb", "9 Feb"), off=("4 Feb", "9 Feb"))[KEY]
+    track = plan(training("12 Jan"), facts=moved_instances("4 Feb", "9 Feb"), off=("4 Feb", "9 Feb"))[KEY]
 
     assert item(track, "series").left_out == (LeftOut(day=day("4 Feb"), why="public holiday", stand_in=day("5 Feb")),)
 
@@ -794,7 +796,7 @@ def test_a_meeting_that_people_moved_to_another_day_off_keeps_its_stand_in() -> 
 def test_a_meeting_that_people_moved_keeps_the_block_that_it_looks_back_on() -> None:
     plain = plan(training("12 Jan", "26 Jan"))[KEY]
 
-    moved = plan(training("12 Jan", "26 Jan"), facts=strayed("4 Feb", "17 Feb"))[KEY]
+    moved = plan(training("12 Jan", "26 Jan"), facts=moved_instances("4 Feb", "17 Feb"))[KEY]
 
     assert item(plain, "series").topics[datetime(2027, 2, 4, 15, tzinfo=AMSTERDAM)] == (look_back_on("26 Jan"),)
     assert item(moved, "series") == item(plain, "series")
@@ -803,7 +805,7 @@ def test_a_meeting_that_people_moved_keeps_the_block_that_it_looks_back_on() -> 
 def test_other_meetings_keep_away_from_where_a_moved_one_is_held() -> None:
     """The holiday's stand-in would be on Friday 19 February; that is too near to a meeting on Monday the 22nd."""
     plain = plan(training("12 Jan", "26 Jan"), off=("18 Feb",))[KEY]
-    moved = plan(training("12 Jan", "26 Jan"), facts=strayed("4 Mar", "22 Feb"), off=("18 Feb",))[KEY]
+    moved = plan(training("12 Jan", "26 Jan"), facts=moved_instances("4 Mar", "22 Feb"), off=("18 Feb",))[KEY]
 
     assert item(plain, "series").left_out[0].stand_in == day("19 Feb")
     assert item(moved, "series").left_out[0].stand_in == day("17 Feb")
@@ -811,10 +813,10 @@ def test_other_meetings_keep_away_from_where_a_moved_one_is_held() -> None:
 
 def test_nobody_else_is_planned_at_the_hour_to_which_people_moved_a_meeting() -> None:
     """Sanne and Karim meet on Monday 1 February at nine instead of Thursday; Noor's series would be at that hour."""
-    place, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 1, 8, tzinfo=UTC)
+    recurrence_id, there = datetime(2027, 2, 4, 14, tzinfo=UTC), datetime(2027, 2, 1, 8, tzinfo=UTC)
     new = training("12 Jan", pairs=(pair(NOOR, KARIM, None),), name="schrijven")
 
-    tracks = plan(training("12 Jan"), new, facts=replace(NOTHING, strayed={Ref(f"{KEY}/series"): {place: there}}))
+    tracks = plan(training("12 Jan"), new, facts=replace(NOTHING, moved_instances={Ref(f"{KEY}/series"): {recurrence_id: there}}))
 
     assert tracks[MentorshipKey("schrijven/noor@voorbeeld.example")].meets == Meets(weekday=MON, at=time(10), minutes=60, zone=AMSTERDAM)
 

@@ -164,12 +164,12 @@ def test_everything_opens_at_a_letter_hour_on_a_working_day_before_it_starts_and
 @thoroughly
 def test_a_rhythm_holds_its_starts_and_gaps_and_begins_and_ends_with_a_meeting(world: World) -> None:
     for item in items(world.tracks(), Kind.SERIES, Kind.REMINDER):
-        places = sorted((*item.starts, *item.without))
+        recurrence_ids = sorted((*item.starts, *item.without))
 
         assert not set(item.starts) & set(item.without)
-        assert (places[0], places[-1]) == (item.starts[0], item.starts[-1])
-        assert all((other.date() - one.date()).days == 7 * item.every for one, other in pairwise(places))
-        assert len({start.time() for start in places}) == 1
+        assert (recurrence_ids[0], recurrence_ids[-1]) == (item.starts[0], item.starts[-1])
+        assert all((other.date() - one.date()).days == 7 * item.every for one, other in pairwise(recurrence_ids))
+        assert len({start.time() for start in recurrence_ids}) == 1
 
 
 @thoroughly
@@ -215,7 +215,7 @@ def test_what_concerns_nobody_changes_nothing(world: World) -> None:
         world.facts,
         pauses=(long_ago, Pause(person="nobody@voorbeeld.example", kind="meetings", first=date(2026, 1, 1))),
         busy=dict.fromkeys(everybody, nights),
-        strayed={Ref(f"{key}/series"): {EARLY: EARLY + DAY} for key in world.tracks()},
+        moved_instances={Ref(f"{key}/series"): {EARLY: EARLY + DAY} for key in world.tracks()},
         heard={key: History(heard=(said,)) for key in world.tracks()},
     )
 
@@ -300,10 +300,10 @@ def alone(at: datetime) -> Event:
         start=at,
         minutes=60,
         recurrence=None,
-        singles=(),
+        overrides=(),
         title="",
         text="",
-        place="",
+        location="",
         organizer=NOBODY,
         people=(),
         alarms=(),

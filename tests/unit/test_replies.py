@@ -21,7 +21,7 @@ SENT = client_mail.Envelope(
 PLACE = datetime(2027, 1, 21, 9, 0, tzinfo=UTC)
 INVITATION = client_mail.Invitation(
     uid="x-1a2b3c4d@beklijf",
-    place=PLACE,
+    recurrence_id=PLACE,
     sequence=3,
     organizer="mentor@a.example",
     attendee="sanne@a.example",
@@ -37,7 +37,7 @@ def test_an_answer_says_what_to_which_meeting_by_whom(partstat: str) -> None:
 
     [message] = read.itip
     assert read.sender == message.attendee == "sanne@a.example"
-    assert (message.method, message.uid, message.place) == ("REPLY", INVITATION.uid, PLACE)
+    assert (message.method, message.uid, message.recurrence_id) == ("REPLY", INVITATION.uid, PLACE)
     assert (message.partstat, message.sequence) == (partstat, 3)
 
 

@@ -85,7 +85,7 @@ def heard(text: str, said: Said, who: Person | None = None, ref: Ref = SERIES, p
         said=said,
         uid=uid or ref,
         ref=ref,
-        place=at(place, 15) if place else None,
+        recurrence_id=at(place, 15) if place else None,
         who=who.email if who else "",
         person=who.key if who else "",
     )

@@ -153,9 +153,9 @@ def _inbox(config: Config, _now: datetime) -> Looked:
 def _standing(config: Config, _now: datetime) -> Looked:
     """Say what the service has met with: stages that are down, and what was set aside. It stops nothing, and is no fault of the config."""
     with opened(config, read_only=True) as engine:
-        troubles = [trouble for stage, trouble in engine.troubles.now().items() if stage in STAGES]
+        outages = [outage for stage, outage in engine.outages.now().items() if stage in STAGES]
         aside = engine.aside.asides.set_aside()
-    problems = [Problem(where=t.target, what=f"is down since {t.since:%Y-%m-%d %H:%M} UTC: {t.what}", warning=True) for t in troubles]
+    problems = [Problem(where=t.target, what=f"is down since {t.since:%Y-%m-%d %H:%M} UTC: {t.what}", warning=True) for t in outages]
     hint = "have it tried again: beklijf retry"
     problems += [Problem(where=f"{a.stage}, {a.name}", what=f"set aside: {a.what}", hint=hint, warning=True) for a in aside]
     return Looked(problems=tuple(problems))

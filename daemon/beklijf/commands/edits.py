@@ -38,16 +38,16 @@ def edits(row: Row, words: Words) -> list[Remark]:
     asked, seen = canonical.load(row.asked), canonical.load(row.seen)
     fields = merge.human_fields(asked, seen)
     found = [_edit(row, name, said) for name, said in _plain(asked, seen, words) if name in fields]
-    moved = {merge.single_field(s.at): s for s in seen.singles}
+    moved = {merge.single_field(s.at): s for s in seen.overrides}
     for each in sorted(f for f in fields if merge.name(f) == "single"):
-        single = moved.get(each)
-        if single is None:
+        override = moved.get(each)
+        if override is None:
             if "time" not in fields:  # a moved series has its days off elsewhere
                 found.append(_edit(row, "single", "a meeting that was off or moved takes place after all"))
-        elif single.start is not None:
-            found.append(_edit(row, "single", f"the meeting of {words.moment(single.at)} moved to {words.moment(single.start)}"))
+        elif override.start is not None:
+            found.append(_edit(row, "single", f"the meeting of {words.moment(override.at)} moved to {words.moment(override.start)}"))
         elif "time" not in fields:
-            found.append(_edit(row, "single", f"the meeting of {words.moment(single.at)} is cancelled"))
+            found.append(_edit(row, "single", f"the meeting of {words.moment(override.at)} is cancelled"))
     return found
 
 
@@ -59,7 +59,7 @@ def _plain(asked: Event, seen: Event, words: Words) -> Iterator[tuple[str, str]]
         yield "time", f"{series}lasts {seen.minutes} minutes"
     last = "" if seen.recurrence is None else words.day(seen.recurrence.last)
     yield "recurrence", f"repeats otherwise, until {last}" if last else "no longer repeats"
-    yield "place", f'place changed to "{seen.place}"'
+    yield "place", f'place changed to "{seen.location}"'
     yield "people", _people(asked, seen)
     yield "title", f'title changed to "{seen.title}"'
     yield "text", "text changed"

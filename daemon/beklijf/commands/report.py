@@ -139,9 +139,9 @@ def _standing(engine: Engine) -> Iterator[Problem]:
             yield Problem(where=mail.recipient, what=f"{mail_called(mail)} was refused: {mail.note}", hint=hint)
         elif mail.state == "perhaps":
             yield Problem(where=mail.recipient, what=f"{mail_called(mail)} was perhaps sent: {mail.note}", hint=PERHAPS)
-    for trouble in engine.ledger.troubles().values():
-        hint = f"tried again on its own at {trouble.retry_at:%a %-d %b %H:%M} UTC"
-        yield Problem(where=trouble.target, what=trouble.what, hint=hint)
+    for outage in engine.ledger.outages().values():
+        hint = f"tried again on its own at {outage.retry_at:%a %-d %b %H:%M} UTC"
+        yield Problem(where=outage.target, what=outage.what, hint=hint)
     for aside in engine.aside.asides.set_aside():
         yield Problem(where=f"{aside.stage}, {aside.name}", what=f"set aside: {aside.what}", hint="have it tried again: beklijf retry")
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from beklijf.commands.pause import standing_pauses
 from beklijf.model import canonical
 from beklijf.model.conversation import FEW, History, Said
-from beklijf.model.domain import Kind, Single
+from beklijf.model.domain import Kind, Override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class Answer:
     """What one person said to one event or meeting, and since when."""
 
     ref: Ref
-    place: datetime | None
+    recurrence_id: datetime | None
     person: Person
     said: Said
     since: datetime
@@ -166,9 +166,9 @@ def _pair(mentorship: Mentorship, rows: Sequence[Row], plan: Plan, silent: Silen
     persons = {person.key: person for person in (mentorship.mentee, mentorship.mentor)}
     live = {row.uid: row for row in rows}
     answers = [
-        Answer(ref=live[uid].ref, place=place, person=persons[who], said=heard.said, since=heard.at)
-        for (uid, place, who), heard in history.answers().items()
-        if uid in live and who in persons and _ahead(live[uid], place, plan.now)
+        Answer(ref=live[uid].ref, recurrence_id=recurrence_id, person=persons[who], said=heard.said, since=heard.at)
+        for (uid, recurrence_id, who), heard in history.answers().items()
+        if uid in live and who in persons and _ahead(live[uid], recurrence_id, plan.now)
     ]
     event = _first(rows, plan.now)
     counts = Counts() if event is None else _counts(event, mentorship, history, rows, silent=silent is not None and silent.silent)
@@ -176,12 +176,12 @@ def _pair(mentorship: Mentorship, rows: Sequence[Row], plan: Plan, silent: Silen
 
 
 def _order(answer: Answer) -> tuple[str, str, str]:
-    return answer.ref, "" if answer.place is None else answer.place.isoformat(), answer.person.key
+    return answer.ref, "" if answer.recurrence_id is None else answer.recurrence_id.isoformat(), answer.person.key
 
 
-def _ahead(row: Row, place: datetime | None, now: datetime) -> bool:
+def _ahead(row: Row, recurrence_id: datetime | None, now: datetime) -> bool:
     event = canonical.load(row.seen)
-    return max(canonical.meetings(event) if place is None else [place], default=now) > now
+    return max(canonical.meetings(event) if recurrence_id is None else [recurrence_id], default=now) > now
 
 
 def _first(rows: Iterable[Row], now: datetime) -> Row | None:
@@ -215,7 +215,7 @@ def said_together(answers: Sequence[Said | None]) -> Said | None:
 
 
 def _moved(heard: Iterable[Heard]) -> Iterator[tuple[str, datetime | None]]:
-    return ((each.uid, each.place) for each in heard if each.said is Said.MOVED)
+    return ((each.uid, each.recurrence_id) for each in heard if each.said is Said.MOVED)
 
 
 def _elsewhere(rows: Iterable[Row]) -> Iterator[tuple[str, datetime | None]]:
@@ -227,12 +227,12 @@ def _elsewhere(rows: Iterable[Row]) -> Iterator[tuple[str, datetime | None]]:
         if asked.start != seen.start:
             yield row.uid, None
             continue
-        wanted = _singles(asked)
-        yield from ((row.uid, at) for at, single in _singles(seen).items() if single.start and wanted.get(at) != single)
+        wanted = _overrides(asked)
+        yield from ((row.uid, at) for at, override in _overrides(seen).items() if override.start and wanted.get(at) != override)
 
 
-def _singles(event: Event) -> dict[datetime, Single]:
-    return {single.at: single for single in event.singles}
+def _overrides(event: Event) -> dict[datetime, Override]:
+    return {override.at: override for override in event.overrides}
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------

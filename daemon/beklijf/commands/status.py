@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from beklijf.commands.report import Words
     from beklijf.contracts.settings import Config
     from beklijf.decide.plan import Plan
-    from beklijf.ledger import Row, Trouble
+    from beklijf.ledger import Outage, Row
     from beklijf.ledger.aside import Aside
     from beklijf.ledger.outbox import Mail
     from beklijf.model.domain import Mentorship, MentorshipKey, Track, Training
@@ -71,7 +71,7 @@ class Status:
     invitations: str | None
     last_tick: datetime | None
     next: datetime | None
-    servers: tuple[Trouble, ...]
+    servers: tuple[Outage, ...]
     """What is down: the servers, and people's own calendars."""
     trainings: tuple[tuple[Training, tuple[PairStatus, ...]], ...]
     staff: Remarks
@@ -91,7 +91,7 @@ def look(engine: Engine, now: datetime) -> tuple[Plan, BackendError | None]:
 def status(engine: Engine, plan: Plan, words: Words) -> Status:
     """Put together what the ledger, the calendar and the plan say about each mentorship."""
     rows = noted(plan)
-    troubles = engine.ledger.troubles()
+    outages = engine.ledger.outages()
     collected = _Collected(config=engine.config)
     left = engine.aside.asides.names(MAIL)
     collected.mails(mail for mail in engine.outbox.open_mails() if mail.label not in left)
@@ -99,8 +99,8 @@ def status(engine: Engine, plan: Plan, words: Words) -> Status:
     for row in sorted(rows.values(), key=lambda row: row.ref):
         for key in row.mentorships:
             collected.remarks[key].changed += edits(row, words)
-            if trouble := troubles.get(row.ref):
-                collected.remarks[key].failed.append(Remark(item=row.ref, what=trouble.what, at=trouble.retry_at))
+            if outage := outages.get(row.ref):
+                collected.remarks[key].failed.append(Remark(item=row.ref, what=outage.what, at=outage.retry_at))
     meetings = _meetings(rows.values())
     return Status(
         now=plan.now,
@@ -108,7 +108,7 @@ def status(engine: Engine, plan: Plan, words: Words) -> Status:
         invitations=engine.applier.sender,
         last_tick=engine.ledger.instant("last_tick"),
         next=plan.next,
-        servers=tuple(t for t in troubles.values() if t.target in STAGES or t.target.startswith(MAILBOX)),
+        servers=tuple(t for t in outages.values() if t.target in STAGES or t.target.startswith(MAILBOX)),
         trainings=tuple(
             (training, tuple(_pair(m, plan, meetings.get(m.key, []), collected.remarks[m.key]) for m in training.mentorships))
             for training in engine.config.trainings

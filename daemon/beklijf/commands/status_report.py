@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from beklijf.commands.report import Words
     from beklijf.commands.response_stats import Answer, Counts, Pair, Standing
     from beklijf.commands.status import PairStatus, Remarks, Status
-    from beklijf.ledger import Trouble
+    from beklijf.ledger import Outage
     from beklijf.model.domain import Mentorship, Person, Training
 
 INVITE = {
@@ -145,7 +145,7 @@ def _waited_for(key: str, mentorship: Mentorship) -> str:
 def _answer_json(answer: Answer) -> Json:
     return {
         "item": answer.ref,
-        "place": instant(answer.place),
+        "place": instant(answer.recurrence_id),
         "person": answer.person.email,
         "said": answer.said.value,
         "since": instant(answer.since),
@@ -201,7 +201,7 @@ def _reading(standing: Standing) -> Iterator[str]:
         yield "Answers can't be heard: there is no [inbox], and no calendar that tells them."
 
 
-def _server_said(server: Trouble, words: Words) -> str:
+def _server_said(server: Outage, words: Words) -> str:
     name = f"the calendar of {words.name(server.target.removeprefix(MAILBOX))}" if server.target.startswith(MAILBOX) else server.target
     return f"{name} is down since {words.moment(server.since)}, next try {words.moment(server.retry_at)}: {server.what}"
 
@@ -235,7 +235,7 @@ def _heard_lines(heard: Pair, mentorship: Mentorship, words: Words) -> Iterator[
     """Yield who answered what, and who waits for whom."""
     said: dict[str, list[str]] = {}
     for answer in heard.answers:
-        what = called(answer.ref) if answer.place is None else f"the meeting of {words.moment(answer.place)}"
+        what = called(answer.ref) if answer.recurrence_id is None else f"the meeting of {words.moment(answer.recurrence_id)}"
         said.setdefault(what, []).append(f"{answer.person.first_name} {answer.said.value} ({words.day(answer.since)})")
     for what, answers in said.items():
         yield from wrapped(f"{what}: {', '.join(answers)}", "    ", "      ")

@@ -35,10 +35,10 @@ class _Finding(NamedTuple):
     hint: str
     warning: bool = True
     other: str = ""
-    """A second mentorship whose place belongs behind *what*."""
+    """A second mentorship whose position belongs behind *what*."""
 
 
-class _Place(NamedTuple):
+class _Position(NamedTuple):
     file: str
     line: int
     where: str
@@ -87,8 +87,8 @@ def _impossible(tracks: Mapping[MentorshipKey, Track], moved: Collection[str]) -
 def _as_problems(config: Config, findings: Collection[_Finding]) -> list[Problem]:
     if not findings:
         return []
-    places = _places(config)
-    return sorted((_problem(finding, places) for finding in dict.fromkeys(findings)), key=lambda problem: (problem.file, problem.line))
+    positions = _positions(config)
+    return sorted((_problem(finding, positions) for finding in dict.fromkeys(findings)), key=lambda problem: (problem.file, problem.line))
 
 
 _READ_OR_NOT = (
@@ -113,16 +113,16 @@ def _agendas(config: Config) -> Agendas:
     return Agendas(config.organisation, public_holidays(config.organisation.holidays, years), config.trainings)
 
 
-def _problem(finding: _Finding, places: Mapping[str, _Place]) -> Problem:
-    place = places[finding.about]
-    other = places.get(finding.other)
+def _problem(finding: _Finding, positions: Mapping[str, _Position]) -> Problem:
+    position = positions[finding.about]
+    other = positions.get(finding.other)
     what = f"{finding.what}, {other.where} ({other.file}:{other.line})" if other else finding.what
-    return Problem(file=place.file, line=place.line, where=place.where, what=what, hint=finding.hint, warning=finding.warning)
+    return Problem(file=position.file, line=position.line, where=position.where, what=what, hint=finding.hint, warning=finding.warning)
 
 
-def _places(config: Config) -> Mapping[str, _Place]:
+def _positions(config: Config) -> Mapping[str, _Position]:
     """Return where each training and mentorship stands; trainings stand in the config in the order of its files."""
-    found: dict[str, _Place] = {}
+    found: dict[str, _Position] = {}
     trainings = iter(config.trainings)
     for source in config.sources:
         lines = lines_of(source.text)
@@ -130,10 +130,10 @@ def _places(config: Config) -> Mapping[str, _Place]:
         while ("training", number) in lines:
             training = next(trainings)
             path = ("training", number)
-            found[training.id] = _Place(source.name, lines[path], spelt(path))
+            found[training.id] = _Position(source.name, lines[path], spelt(path))
             for inner, mentorship in enumerate(training.mentorships):
                 below = (*path, "mentorship", inner)
-                found[mentorship.key] = _Place(source.name, lines[below], spelt(below))
+                found[mentorship.key] = _Position(source.name, lines[below], spelt(below))
             number += 1
     return found
 

@@ -108,7 +108,7 @@ def _training(table: Table, around: _Around) -> Training:
         more_sessions=table.get("more_sessions", flag, False),
         live=table.get("state", choice("draft", "live"), "draft") == "live",
         method=method,
-        place=table.get("place", optional_text, ""),
+        location=table.get("place", optional_text, ""),
         online=online,
         mentorships=tuple(mentorships.values()),
     )

@@ -37,7 +37,7 @@ class CalendarKind(Kind):
     tells_answers: bool = False
     """The server works every answer into its event, whatever it was sent with."""
     own_uids: bool = False
-    """The server invites under UIDs of its own (`Stored.known_as`)."""
+    """The server invites under UIDs of its own (`Stored.icaluid`)."""
     makes_meetings_online: bool = False
     family: str = ""
     """Kinds of one family may stand side by side, while mailboxes move from one to the other in batches; empty: of none."""

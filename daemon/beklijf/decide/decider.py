@@ -201,7 +201,7 @@ class Decider:
         asked = replace(facts, busy=busy) if busy else facts
         tracks = self._tracks(name, part, asked, snapshot)
         programme = _programme(snapshot, {training.id: training for training in part.trainings}, tracks)
-        held = as_held(programme, rows)
+        actual = as_they_are(programme, rows)
         letters = _letters(part, snapshot, programme, asked)
         ladder = silence.ladder(programme, asked, snapshot.holidays)
         world = World(
@@ -209,20 +209,23 @@ class Decider:
             part=part,
             programme=programme,
             writer=events.Writer(
-                installation=snapshot.config.service.installation, programme=programme, texts=snapshot.texts, strayed=asked.strayed
+                installation=snapshot.config.service.installation,
+                programme=programme,
+                texts=snapshot.texts,
+                moved_instances=asked.moved_instances,
             ),
             rows=rows,
             current=looked.current,
             unknown=looked.unknown,
             letters=letters,
             facts=asked,
-            times=cache(lambda: Times(held, asked, snapshot.holidays)),
+            times=cache(lambda: Times(actual, asked, snapshot.holidays)),
             unsettled=frozenset(key for key in tracks if ladder.unsettled(key, snapshot.now)),
         )
-        standing = silence.ladder(held, asked, snapshot.holidays)
+        standing = silence.ladder(actual, asked, snapshot.holidays)
         found = Found(
             tracks=tracks,
-            programme=held,
+            programme=actual,
             facts=asked,
             letters=letters,
             silences={key: s for key in tracks if (s := standing.standing(key, snapshot.now))} if snapshot.hears else {},
@@ -338,8 +341,8 @@ def _facts(name: str, snapshot: Snapshot, looked: _Looked) -> Facts:
         facts = restored(rows, facts, snapshot.decisions, snapshot.now)[1]
         facts = replace(facts, pauses=decided_pauses(facts.pauses, mine), heard=_with(facts.heard, looked.heard.get(name, ()), looked.rows))
         rows = {uid: looked.rows[uid] for uid in rows if uid in looked.rows}
-    strayed = from_calendar.strayed(rows, looked.current)
-    return replace(facts, strayed=strayed) if strayed else facts
+    moved_instances = from_calendar.moved_instances(rows, looked.current)
+    return replace(facts, moved_instances=moved_instances) if moved_instances else facts
 
 
 def _busy(name: str, snapshot: Snapshot, rows: Mapping[str, Row], current: Current) -> Mapping[str, tuple[Busy, ...]]:
@@ -394,7 +397,7 @@ def current_state(rows: Mapping[str, Row], changes: Changes, emails: Mapping[str
     return Current(stored=stored, gone=frozenset(gone - stored.keys()))
 
 
-def as_held(programme: Programme, rows: Mapping[str, Row]) -> Programme:
+def as_they_are(programme: Programme, rows: Mapping[str, Row]) -> Programme:
     """Return *programme* with the meetings where people moved them to: letters name the real day and hour."""
     tracks = dict(programme.tracks)
     for row in rows.values():
@@ -403,8 +406,8 @@ def as_held(programme: Programme, rows: Mapping[str, Row]) -> Programme:
         asked, seen = canonical.load(row.asked), canonical.load(row.seen)
         gone = row.state == "deleted"
         real = {
-            canonical.held(asked, planned): None if gone else canonical.held(seen, found)
-            for planned, found in zip(canonical.rhythm(asked), canonical.rhythm(seen), strict=False)
+            canonical.actual_start(asked, planned): None if gone else canonical.actual_start(seen, found)
+            for planned, found in zip(canonical.occurrences(asked), canonical.occurrences(seen), strict=False)
         }
         for mentorship in row.mentorships:
             if track := tracks.get(mentorship):

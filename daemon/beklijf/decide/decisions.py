@@ -36,7 +36,7 @@ def restored(rows: Mapping[str, Row], facts: Facts, decisions: Iterable[Decision
             continue
         for row in [row for row in rows.values() if row.ref == decision.subject]:
             if row.state == "deleted":
-                if row.told is None:  # else it stays until its attendees have been told that this one is off
+                if row.announced is None:  # else it stays until its attendees have been told that this one is off
                     del rows[row.uid]
                 generations[row.ref] = Generation(number=row.generation + 1, since=now)
                 continue

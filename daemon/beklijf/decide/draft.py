@@ -30,7 +30,7 @@ from beklijf.model import canonical
 from beklijf.model.domain import Kind, MentorshipKey
 from beklijf.model.errors import Problem
 from beklijf.model.facts import spell
-from beklijf.model.stored import TOLD
+from beklijf.model.stored import ANNOUNCED
 from beklijf.planning import events
 from beklijf.planning.pauses import PAUSED
 
@@ -165,7 +165,7 @@ class _Drafting:
     def _event(self, text: str) -> Event:
         """Return an event of the ledger, whose hours may be others than those of its item."""
         event = canonical.load(text)
-        self._turn(canonical.rhythm(event), canonical.meetings(event))
+        self._turn(canonical.occurrences(event), canonical.meetings(event))
         return event
 
     # -- items -------------------------------------------------------------------------------------------------------
@@ -227,12 +227,12 @@ class _Drafting:
                 generation=generation,
                 state="live",
                 seen=seen,
-                told=seen,
+                announced=seen,
                 href=stored.href,
                 etag=stored.etag,
                 sequence=stored.sequence,
                 ours=tuple(sorted(stored.unreachable)),
-                known_as=stored.known_as,
+                icaluid=stored.icaluid,
             )
         )
 
@@ -259,7 +259,7 @@ class _Drafting:
             desired = replace(desired, uid=row.uid)
         if row.seen != row.asked:
             self._event(row.seen)
-        quiet = stored is None and row.changed_at is None and row.told == row.seen  # else somebody is still to be told
+        quiet = stored is None and row.changed_at is None and row.announced == row.seen  # else somebody is still to be told
         if quiet and canonical.dump(desired) == row.asked:
             return
         self._merge(item, row, stored, desired)
@@ -280,13 +280,13 @@ class _Drafting:
             # nothing in an event can change whose it is; a reminder is one person's, and nobody is invited anew
             self._next_generation(item, row, server, organizer="" if item.kind is Kind.REMINDER else desired.organizer.email)
             return
-        if canonical.rhythm(server)[0] <= self.now:
+        if canonical.occurrences(server)[0] <= self.now:
             going_on = merge.rebase(desired, asked, self.now) or merge.rebase(desired, server, self.now)
             if going_on is None or row.persons != persons or not row.href:
                 self._next_generation(item, row, server)
                 return
             desired = going_on
-        quiet = not notify.told_fields(merge.differences(asked, desired), self.now)
+        quiet = not notify.announced_fields(merge.differences(asked, desired), self.now)
         if self.world.sender != "none" and quiet and not self._announcing(row, server):
             desired = asked  # a changed text alone: it rides along with the next change that people are told about
         merged = merge.merge(asked=asked, seen=seen, server=server, desired=desired, now=self.now)
@@ -294,7 +294,7 @@ class _Drafting:
             self._next_generation(item, row, server)
             return
         changed_at = row.changed_at
-        if notify.told_fields(merged.theirs, self.now) or (row.state == "deleted"):
+        if notify.announced_fields(merged.theirs, self.now) or (row.state == "deleted"):
             changed_at = self.now
         ours = stored.unreachable.union(row.ours) if stored and self.world.sender == "server" else row.ours
         noted = replace(
@@ -307,7 +307,7 @@ class _Drafting:
             sequence=max(stored.sequence, row.sequence) if stored else row.sequence,
             changed_at=changed_at,
             refused=tuple(sorted(set(row.refused) & merge.human_fields(merged.asked, merged.seen) | merged.refused)),
-            told=canonical.dump(server) if self.world.sender == "server" and not ours else row.told,
+            announced=canonical.dump(server) if self.world.sender == "server" and not ours else row.announced,
             ours=tuple(sorted(ours)),
         )
         self._announce(item, noted, merged, row, persons)
@@ -320,35 +320,37 @@ class _Drafting:
         if self.world.sender != "server" or server.recurrence is None:
             return False
         heard = (each for key in row.mentorships if (history := self.world.facts.heard.get(key)) for each in history.heard)
-        return any(single.start for single in server.singles) or any(each.uid == row.uid and each.place for each in heard)
+        return any(override.start for override in server.overrides) or any(each.uid == row.uid and each.recurrence_id for each in heard)
 
     def _announcing(self, row: Row, server: Event) -> bool:
         """Say whether people are told now of what a human changed before; where a server told them, our words follow."""
-        if row.told is None or row.changed_at is None or row.changed_at + QUIET > self.now:
+        if row.announced is None or row.changed_at is None or row.changed_at + QUIET > self.now:
             return False
-        return self.world.sender == "server" or bool(notify.told_fields(merge.differences(self._event(row.told), server), self.now))
+        return self.world.sender == "server" or bool(
+            notify.announced_fields(merge.differences(self._event(row.announced), server), self.now)
+        )
 
     def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
         """Write what is ours, tell what has stood long enough, note the rest."""
-        told = None if noted.told is None else canonical.load(noted.told)
+        announced = None if noted.announced is None else canonical.load(noted.announced)
         same = noted.persons == persons
-        tells = notify.by_us(notify.tells(told, merged.seen, now=self.now, same_persons=same), self.world.sender, noted.ours)
+        tells = notify.by_us(notify.tells(announced, merged.seen, now=self.now, same_persons=same), self.world.sender, noted.ours)
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
-        now_told = replace(noted, persons=persons, hour=self._hour(item))
+        now_announced = replace(noted, persons=persons, hour=self._hour(item))
         if not tells and not merged.write:
             follow = self.world.sender == "server" and not settled  # what a person changed may change our words, which wait
-            noted = now_told if follow else replace(now_told, changed_at=None)
+            noted = now_announced if follow else replace(now_announced, changed_at=None)
             if follow and noted.changed_at:
                 self.later.append(noted.changed_at + QUIET)
         if noted != row:
             self.records.append(noted)
-        ours = merged.write & TOLD or (merged.write and not tells)
+        ours = merged.write & ANNOUNCED or (merged.write and not tells)
         if merged.write or (tells and settled):
             self._do(
                 self._change(
                     Action.UPDATE,
                     item,
-                    work=Write(row=now_told, event=merged.seen, fields=merged.write, asked=merged.asked),
+                    work=Write(row=now_announced, event=merged.seen, fields=merged.write, asked=merged.asked),
                     cause=Cause.CHANGE if ours else Cause.HUMAN,
                     tells=tells,
                     why=item.why if ours else "moved or edited by a person in the calendar",
@@ -379,8 +381,8 @@ class _Drafting:
         seen = self._event(row.seen)
         stored = self.world.current.stored.get(row.uid)
         to_come = self._is_ahead(stored.event if stored else seen)
-        expected = row.told is not None and self._is_ahead(self._event(row.told))  # moved into the past, and nobody heard of it
-        absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.told is None))
+        expected = row.announced is not None and self._is_ahead(self._event(row.announced))  # moved into the past, and nobody heard of it
+        absent = stored is None and (row.state == "intended" or (row.state == "deleted" and row.announced is None))
         if absent or not (to_come or expected):
             self.records.append(replace(row, state="closed"))
         elif not to_come or row.uid in self.world.current.gone or (row.state == "deleted" and stored is None):
@@ -399,13 +401,13 @@ class _Drafting:
         seen = self._event(row.seen)
         deleted = replace(row, state="deleted", changed_at=self.now)
         if max(canonical.meetings(seen) or (self.now,)) <= self.now or (self.world.sender == "server" and not row.ours):
-            deleted = replace(deleted, told=None, changed_at=None)
+            deleted = replace(deleted, announced=None, changed_at=None)
         self.records.append(deleted)
-        if deleted.told:
+        if deleted.announced:
             self.later.append(self.now + QUIET)
 
     def _tell_deletion(self, row: Row) -> None:
-        if row.told is None or row.changed_at is None:
+        if row.announced is None or row.changed_at is None:
             return
         if row.changed_at + QUIET > self.now:
             self.later.append(row.changed_at + QUIET)

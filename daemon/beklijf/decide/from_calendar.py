@@ -63,25 +63,25 @@ def _answers(row: Row, stored: Stored, told: Told, now: datetime) -> Iterator[He
         said = ANSWERS.get(partstat, Said.OPEN)
         if said is not told.get((row.uid, None, address), Said.OPEN):
             yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, who=address)
-    for place, answers in sorted(stored.single_answers.items()):
+    for recurrence_id, answers in sorted(stored.single_answers.items()):
         for address, partstat in sorted(answers.items()):
-            if (address, place) in stored.proposals:
+            if (address, recurrence_id) in stored.proposals:
                 continue
             whole = ANSWERS.get(stored.answers.get(address, ""), Said.OPEN)
             said = ANSWERS.get(partstat, Said.OPEN)
-            if said is not told.get((row.uid, place, address), whole):
-                yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=place, who=address)
+            if said is not told.get((row.uid, recurrence_id, address), whole):
+                yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, recurrence_id=recurrence_id, who=address)
 
-    for (uid, single, address), before in told.items():
-        if uid == row.uid and single and single not in stored.single_answers and before is not Said.OPEN:
-            yield Heard(at=now, said=Said.OPEN, uid=uid, ref=row.ref, place=single, who=address)
+    for (uid, instance, address), before in told.items():
+        if uid == row.uid and instance and instance not in stored.single_answers and before is not Said.OPEN:
+            yield Heard(at=now, said=Said.OPEN, uid=uid, ref=row.ref, recurrence_id=instance, who=address)
 
 
 def proposed(row: Row, stored: Stored) -> tuple[Proposed, ...]:
     """Return the other times that people proposed since the calendar was last read; it keeps them until the organizer does something."""
     known = {_spelt(key, said) for key, said in _proposals(row).items()}
     return tuple(
-        Proposed(uid=row.uid, place=key[1], who=key[0], start=said[0], minutes=said[1])
+        Proposed(uid=row.uid, recurrence_id=key[1], who=key[0], start=said[0], minutes=said[1])
         for key, said in sorted(stored.proposals.items(), key=str)
         if _spelt(key, said) not in known
     )
@@ -89,7 +89,7 @@ def proposed(row: Row, stored: Stored) -> tuple[Proposed, ...]:
 
 def is_told(row: Row, proposed: Proposed) -> bool:
     """Say whether the calendar has this proposal too."""
-    return _proposals(row).get((proposed.who.casefold(), proposed.place)) == (proposed.start, proposed.minutes)
+    return _proposals(row).get((proposed.who.casefold(), proposed.recurrence_id)) == (proposed.start, proposed.minutes)
 
 
 def with_proposals(row: Row, proposals: Proposals) -> Row:
@@ -104,8 +104,8 @@ def still_proposed(row: Row, stored: Stored) -> Row:
 
 def _proposals(row: Row) -> Proposals:
     return {
-        (who, datetime.fromisoformat(place) if place else None): (datetime.fromisoformat(start), minutes)
-        for who, place, start, minutes in json.loads(row.proposals)
+        (who, datetime.fromisoformat(recurrence_id) if recurrence_id else None): (datetime.fromisoformat(start), minutes)
+        for who, recurrence_id, start, minutes in json.loads(row.proposals)
     }
 
 
@@ -126,12 +126,12 @@ def _moves(row: Row, stored: Stored, now: datetime) -> Iterator[Heard]:
     if fields & {"time", "recurrence"} and stored.event.start != asked.start:
         yield Heard(at=now, said=Said.MOVED, uid=row.uid, ref=row.ref)
         return
-    before, after = ({single.at: single for single in event.singles} for event in (seen, stored.event))
+    before, after = ({override.at: override for override in event.overrides} for event in (seen, stored.event))
     for at in sorted(before.keys() | after.keys()):
         if merge.single_field(at) in fields and at > now:
-            single = after.get(at)
-            said = Said.CANCELLED if single is not None and single.start is None else Said.MOVED
-            yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, place=at)
+            override = after.get(at)
+            said = Said.CANCELLED if override is not None and override.start is None else Said.MOVED
+            yield Heard(at=now, said=said, uid=row.uid, ref=row.ref, recurrence_id=at)
 
 
 def of_people(heard: Iterable[Heard], rows: Mapping[str, Row], current: Current, draft: Draft) -> tuple[Heard, ...]:
@@ -149,12 +149,12 @@ def _is_ours(heard: Heard, row: Row, stored: Stored | None, wanted: Event) -> bo
     """Say whether the calendar holds what we want and hadn't noted as asked for."""
     if stored is None or heard.said not in {Said.MOVED, Said.CANCELLED}:
         return False
-    fields = {"time", "recurrence"} if heard.place is None else {merge.single_field(heard.place)}
+    fields = {"time", "recurrence"} if heard.recurrence_id is None else {merge.single_field(heard.recurrence_id)}
     asked = canonical.load(row.asked)
     return bool(fields & merge.differences(asked, stored.event)) and not fields & merge.differences(wanted, stored.event)
 
 
-def strayed(rows: Mapping[str, Row], current: Current) -> dict[Ref, dict[datetime, datetime]]:
+def moved_instances(rows: Mapping[str, Row], current: Current) -> dict[Ref, dict[datetime, datetime]]:
     """Return the meetings of each series that people moved: where the rhythm has them, and where they are held."""
     found: dict[Ref, dict[datetime, datetime]] = {}
     for row in rows.values():
@@ -164,8 +164,8 @@ def strayed(rows: Mapping[str, Row], current: Current) -> dict[Ref, dict[datetim
         if stored is None and row.seen == row.asked:
             continue
         seen, asked = stored.event if stored else canonical.load(row.seen), canonical.load(row.asked)
-        planned = {single.at: single.start for single in asked.singles}
-        moved = {s.at: s.start.astimezone(UTC) for s in seen.singles if s.start is not None and planned.get(s.at) != s.start}
+        planned = {override.at: override.start for override in asked.overrides}
+        moved = {s.at: s.start.astimezone(UTC) for s in seen.overrides if s.start is not None and planned.get(s.at) != s.start}
         if moved:
             found.setdefault(row.ref, {}).update(moved)
     return found

@@ -93,7 +93,7 @@ def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> 
     vanished = [rows[uid] for uid in sorted(current.gone) if rows[uid].state == "live" and _to_come(rows[uid], watch.now)]
     # one that was deleted and came back, of which nobody was told yet, or that is being withdrawn, has the number of before we told so
     there = [(rows[uid], stored) for uid, stored in sorted(current.stored.items()) if uid in rows and rows[uid].state == "live"]
-    older = [row for row, stored in there if (row.told or not row.changed_at) and stored.sequence < row.sequence]
+    older = [row for row, stored in there if (row.announced or not row.changed_at) and stored.sequence < row.sequence]
     older = [row for row in older if _to_come(row, watch.now)]
     standing = sum(row.state == "live" and _to_come(row, watch.now) for row in rows.values()) if len(vanished) > 1 else 0
     faults = _faults(vanished, older, standing, watch)
@@ -212,17 +212,17 @@ def distrust(now: datetime, last_tick: datetime | None) -> str:
     return ""
 
 
-def _by_clock(changes: Sequence[Change], places: Iterable[int], reason: str, watch: Watch) -> dict[int, Held]:
+def _by_clock(changes: Sequence[Change], positions: Iterable[int], reason: str, watch: Watch) -> dict[int, Held]:
     # what is in the outbox was let through before; held, the mail about a hold would be held too, and make another plan of it
-    found = {i: changes[i] for i in places if not isinstance(changes[i].work, Resend)}
+    found = {i: changes[i] for i in positions if not isinstance(changes[i].work, Resend)}
     name = watch.new_name(found.values())
     return {i: Held(change=change, reason=reason, kind=HoldKind.CLOCK, hold=name) for i, change in found.items()}
 
 
-def _wishes(changes: Sequence[Change], places: Iterable[int], known: Matched, watch: Watch) -> dict[int, Held]:
+def _wishes(changes: Sequence[Change], positions: Iterable[int], known: Matched, watch: Watch) -> dict[int, Held]:
     """Return what is held: training by training, so that one doesn't stop another."""
     by_training: dict[str, list[int]] = defaultdict(list)
-    for i in places:
+    for i in positions:
         if changes[i].cause is Cause.CHANGE:
             by_training[changes[i].training].append(i)
     held: dict[int, Held] = {}

@@ -21,8 +21,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from beklijf.model.canonical import rhythm
-from beklijf.model.domain import Single
+from beklijf.model.canonical import occurrences
+from beklijf.model.domain import Override
+from beklijf.model.stored import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,15 +52,15 @@ def fields(event: Event) -> dict[str, object]:
     values: dict[str, object] = {
         "time": (event.start.astimezone(UTC), event.minutes),
         "recurrence": event.recurrence,
-        "place": event.place,
+        "place": event.location,
         "people": frozenset(c.email.casefold() for c in event.people),
         "title": event.title,
         "text": event.text,
         "alarms": event.alarms,
         "online": event.online,
     }
-    for single in event.singles:
-        values[single_field(single.at)] = (single.start and single.start.astimezone(UTC), single.start and single.minutes)
+    for override in event.overrides:
+        values[single_field(override.at)] = (override.start and override.start.astimezone(UTC), override.start and override.minutes)
     return values
 
 
@@ -119,8 +120,8 @@ def merge(*, asked: Event, seen: Event, server: Event, desired: Event, now: date
 def take(base: Event, other: Event, wanted: Iterable[str]) -> Event:
     """Return *base* with the *wanted* fields as *other* has them."""
     changes: dict[str, object] = {}
-    singles = {single.at: single for single in base.singles}
-    theirs = {single.at: single for single in other.singles}
+    overrides = {override.at: override for override in base.overrides}
+    theirs = {override.at: override for override in other.overrides}
     names = set(wanted)
     for field in names:
         match name(field):
@@ -129,15 +130,15 @@ def take(base: Event, other: Event, wanted: Iterable[str]) -> Event:
             case "single":
                 pass
             case plain:
-                changes[plain] = getattr(other, plain)
+                changes[attribute(plain)] = getattr(other, attribute(plain))
     if "time" in names:
-        singles = theirs
+        overrides = theirs
     else:
-        for at in singles.keys() | theirs.keys():
+        for at in overrides.keys() | theirs.keys():
             if single_field(at) in names:
-                _put(singles, at, theirs.get(at))
-    ordered = tuple(singles[at] for at in sorted(singles))
-    return replace(base, singles=ordered, **changes)  # type: ignore[arg-type]  # the names are Event's own, from `fields`
+                _put(overrides, at, theirs.get(at))
+    ordered = tuple(overrides[at] for at in sorted(overrides))
+    return replace(base, overrides=ordered, **changes)  # type: ignore[arg-type]  # the names are Event's own, from `fields`
 
 
 def as_configured(event: Event, emails: Mapping[str, str]) -> Event:
@@ -177,39 +178,39 @@ def rebase(desired: Event, onto: Event, now: datetime) -> Event | None:
     """
     if onto.recurrence is None or onto.recurrence.other or onto.minutes != desired.minutes:
         return None
-    taking_place = set(rhythm(desired)) - {single.at for single in desired.singles}
+    taking_place = set(occurrences(desired)) - {override.at for override in desired.overrides}
     ahead = sorted(at for at in taking_place if at > now)
     every = desired.recurrence.every if desired.recurrence else onto.recurrence.every
-    to_come = [at for at in rhythm(desired) if at > now]  # the last may be cancelled: a paused one is, and shortens nothing
-    last = to_come[-1] if to_come else max((at for at in rhythm(onto) if at <= now), default=onto.recurrence.last)
+    to_come = [at for at in occurrences(desired) if at > now]  # the last may be cancelled: a paused one is, and shortens nothing
+    last = to_come[-1] if to_come else max((at for at in occurrences(onto) if at <= now), default=onto.recurrence.last)
     carrier = replace(onto, recurrence=replace(onto.recurrence, every=every, last=last))
-    places = rhythm(carrier)
-    if not set(ahead) <= set(places):
+    recurrence_ids = occurrences(carrier)
+    if not set(ahead) <= set(recurrence_ids):
         return None
-    past = tuple(single for single in onto.singles if single.at <= now)
+    past = tuple(override for override in onto.overrides if override.at <= now)
     # a series that had ended and goes on longer gets no meetings in between after the fact
-    off = tuple(Single(at, None) for at in places if (at > now and at not in taking_place) or onto.recurrence.last < at <= now)
-    return replace(desired, start=onto.start, recurrence=carrier.recurrence, singles=past + off)
+    off = tuple(Override(at, None) for at in recurrence_ids if (at > now and at not in taking_place) or onto.recurrence.last < at <= now)
+    return replace(desired, start=onto.start, recurrence=carrier.recurrence, overrides=past + off)
 
 
 def ended(event: Event, now: datetime) -> Event | None:
     """Return *event* without what lies ahead; None when nothing of it has been."""
-    past = [at for at in rhythm(event) if at <= now]
+    past = [at for at in occurrences(event) if at <= now]
     if not past:
         return None
     if event.recurrence is None:
         return event
-    kept = tuple(single for single in event.singles if single.at <= now)
-    return replace(event, recurrence=replace(event.recurrence, last=past[-1]), singles=kept)
+    kept = tuple(override for override in event.overrides if override.at <= now)
+    return replace(event, recurrence=replace(event.recurrence, last=past[-1]), overrides=kept)
 
 
-def _put(singles: dict[datetime, Single], at: datetime, single: Single | None) -> None:
-    if single is None:
-        singles.pop(at, None)
+def _put(overrides: dict[datetime, Override], at: datetime, override: Override | None) -> None:
+    if override is None:
+        overrides.pop(at, None)
     else:
-        singles[at] = single
+        overrides[at] = override
 
 
 def _people_moved(asked: Event, server: Event, now: datetime) -> bool:
-    ours = set(asked.singles)
-    return any(single not in ours and single.at > now for single in server.singles)
+    ours = set(asked.overrides)
+    return any(override not in ours and override.at > now for override in server.overrides)

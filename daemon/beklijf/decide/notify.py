@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from beklijf.decide import merge
-from beklijf.model.stored import TOLD
+from beklijf.model.stored import ANNOUNCED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -37,44 +37,44 @@ class Tell:
     method: Literal["REQUEST", "CANCEL"]
     contact: Contact
     about: About
-    single: datetime | None = None
+    recurrence_id: datetime | None = None
     """Where the rhythm had the one meeting that it is about."""
 
 
-def told_fields(fields: Iterable[str], now: datetime) -> frozenset[str]:
+def announced_fields(fields: Iterable[str], now: datetime) -> frozenset[str]:
     """Return those of *fields* that people are told about; what became of a past meeting is nobody's news."""
-    return frozenset(f for f in fields if merge.name(f) in TOLD and not merge.past(f, now))
+    return frozenset(f for f in fields if merge.name(f) in ANNOUNCED and not merge.past(f, now))
 
 
-def tells(told: Event | None, event: Event, *, now: datetime, same_persons: bool = False) -> tuple[Tell, ...]:
-    """Return what brings the attendees from *told* to *event*; *same_persons*: only an address is new."""
-    if told is None:
+def tells(announced: Event | None, event: Event, *, now: datetime, same_persons: bool = False) -> tuple[Tell, ...]:
+    """Return what brings the attendees from *announced* to *event*; *same_persons*: only an address is new."""
+    if announced is None:
         return tuple(Tell(method="REQUEST", contact=contact, about="invitation") for contact in event.people)
-    changed = told_fields(merge.differences(told, event), now)
+    changed = announced_fields(merge.differences(announced, event), now)
     if not changed:
         return ()
-    before = {c.email.casefold(): c for c in told.people}
+    before = {c.email.casefold(): c for c in announced.people}
     after = {c.email.casefold(): c for c in event.people}
     found = [Tell(method="CANCEL", contact=before[address], about="left") for address in before if address not in after]
     found += [Tell(method="REQUEST", contact=after[address], about="invitation") for address in after if address not in before]
     staying = [after[address] for address in after if address in before]
-    whole = changed & {"time", "recurrence", "place"} or ("people" in changed and not same_persons) or _are_back(told, event, changed)
+    whole = changed & {"time", "recurrence", "place"} or ("people" in changed and not same_persons) or _are_back(announced, event, changed)
     if whole:
         found += [Tell(method="REQUEST", contact=contact, about="update") for contact in staying]
     else:
-        found += [tell for contact in staying for tell in _singles(told, event, contact, changed)]
+        found += [tell for contact in staying for tell in _of_meetings(announced, event, contact, changed)]
     return tuple(found)
 
 
-def _are_back(told: Event, event: Event, changed: frozenset[str]) -> bool:
+def _are_back(announced: Event, event: Event, changed: frozenset[str]) -> bool:
     """Say whether more than one meeting that was off takes place again on its own hour."""
-    off = {single.at for single in told.singles if single.start is None} - {single.at for single in event.singles}
+    off = {override.at for override in announced.overrides if override.start is None} - {override.at for override in event.overrides}
     return sum(merge.single_field(at) in changed for at in off) > 1
 
 
-def cancels(told: Event | None) -> tuple[Tell, ...]:
+def cancels(announced: Event | None) -> tuple[Tell, ...]:
     """Return what tells everybody who knows of the event that it is off."""
-    return () if told is None else tuple(Tell(method="CANCEL", contact=contact, about="cancelled") for contact in told.people)
+    return () if announced is None else tuple(Tell(method="CANCEL", contact=contact, about="cancelled") for contact in announced.people)
 
 
 def by_us(tells: tuple[Tell, ...], sender: str | None, ours: Collection[str] = ()) -> tuple[Tell, ...]:
@@ -84,13 +84,13 @@ def by_us(tells: tuple[Tell, ...], sender: str | None, ours: Collection[str] = (
     return () if sender == "none" else tells
 
 
-def _singles(told: Event, event: Event, contact: Contact, changed: frozenset[str]) -> Iterable[Tell]:
-    now = {single.at: single for single in event.singles}
-    for at in sorted({single.at for single in (*told.singles, *event.singles)}):
+def _of_meetings(announced: Event, event: Event, contact: Contact, changed: frozenset[str]) -> Iterable[Tell]:
+    now = {override.at: override for override in event.overrides}
+    for at in sorted({override.at for override in (*announced.overrides, *event.overrides)}):
         if merge.single_field(at) not in changed:
             continue
-        single = now.get(at)
-        if single is not None and single.start is None:
-            yield Tell(method="CANCEL", contact=contact, about="cancelled", single=at)
+        override = now.get(at)
+        if override is not None and override.start is None:
+            yield Tell(method="CANCEL", contact=contact, about="cancelled", recurrence_id=at)
         else:
-            yield Tell(method="REQUEST", contact=contact, about="update", single=at)
+            yield Tell(method="REQUEST", contact=contact, about="update", recurrence_id=at)

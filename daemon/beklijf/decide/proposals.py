@@ -21,7 +21,7 @@ from beklijf.decide import notify
 from beklijf.decide.plan import Action, Cause, Change, Move, Rehour, Respond
 from beklijf.model import canonical
 from beklijf.model.conversation import About, Hindrance, Response
-from beklijf.model.domain import Kind, Meets, Ref, Single
+from beklijf.model.domain import Kind, Meets, Override, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,9 +54,9 @@ def _settle(world: World, proposal: Proposal, track: Track) -> Change | None:
     row = _row(world, proposal)
     if row is not None and (row.ref in world.snapshot.aside or world.snapshot.resting.get(row.ref, world.now) > world.now):
         return None
-    if proposal.place is None and (not proposal.uid or (row is not None and row.kind is Kind.SERIES)):
+    if proposal.recurrence_id is None and (not proposal.uid or (row is not None and row.kind is Kind.SERIES)):
         return _series(world, proposal, track, row)
-    if row is not None and proposal.place and _goes_elsewhere(world, proposal, row):
+    if row is not None and proposal.recurrence_id and _goes_elsewhere(world, proposal, row):
         return None
     event = _event(world, row) if row else None
     why = Hindrance.OVER if row is None or event is None else _hindrance(world, proposal, event)
@@ -104,13 +104,13 @@ def _event(world: World, row: Row) -> Event | None:
 
 def _hindrance(world: World, proposal: Proposal, event: Event) -> Hindrance | None:
     """Return why the meeting can't be at that time; whether it still lies ahead comes first."""
-    place = proposal.place
-    if place is not None and place not in canonical.rhythm(event):
+    recurrence_id = proposal.recurrence_id
+    if recurrence_id is not None and recurrence_id not in canonical.occurrences(event):
         return Hindrance.OVER
-    held = canonical.held(event, place) if place else event.start.astimezone(UTC)
-    if (held or place or event.start) <= world.now:
+    actual = canonical.actual_start(event, recurrence_id) if recurrence_id else event.start.astimezone(UTC)
+    if (actual or recurrence_id or event.start) <= world.now:
         return Hindrance.OVER
-    return world.times().hindrance(proposal.mentorship, event, place, proposal.start, proposal.minutes, now=world.now)
+    return world.times().hindrance(proposal.mentorship, event, recurrence_id, proposal.start, proposal.minutes, now=world.now)
 
 
 # -- what comes of it --------------------------------------------------------------------------------------------------
@@ -122,16 +122,16 @@ def _move(world: World, proposal: Proposal, row: Row, event: Event, pair: Mentor
     # moved before the power failed: what it was stands in the ledger alone
     before = canonical.load(row.seen) if _hour(event, proposal, pair) == start else event
     minutes = proposal.minutes or event.minutes
-    if proposal.place is None:
+    if proposal.recurrence_id is None:
         moved, fields = replace(event, start=start, minutes=minutes), frozenset({"time"})
     else:
-        singles = {single.at: single for single in event.singles}
-        singles[proposal.place] = Single(proposal.place, start, minutes)
-        if start.astimezone(UTC) == proposal.place and minutes == event.minutes:
-            del singles[proposal.place]
-        moved, fields = replace(event, singles=tuple(singles[at] for at in sorted(singles))), frozenset({"single"})
-    told, asked = None if row.told is None else canonical.load(row.told), canonical.load(row.asked)
-    if proposal.place and (text := _words(world, row, event, {proposal.place: start.astimezone(UTC)})) is not None:
+        overrides = {override.at: override for override in event.overrides}
+        overrides[proposal.recurrence_id] = Override(proposal.recurrence_id, start, minutes)
+        if start.astimezone(UTC) == proposal.recurrence_id and minutes == event.minutes:
+            del overrides[proposal.recurrence_id]
+        moved, fields = replace(event, overrides=tuple(overrides[at] for at in sorted(overrides))), frozenset({"single"})
+    announced, asked = None if row.announced is None else canonical.load(row.announced), canonical.load(row.asked)
+    if proposal.recurrence_id and (text := _words(world, row, event, {proposal.recurrence_id: start.astimezone(UTC)})) is not None:
         moved, asked, fields = replace(moved, text=text), replace(asked, text=text), fields | {"text"}
     if stored := world.current.stored.get(row.uid):
         sequence = max(row.sequence, stored.sequence)
@@ -149,7 +149,7 @@ def _move(world: World, proposal: Proposal, row: Row, event: Event, pair: Mentor
         why=f"{who.first_name} proposed another time",
         cause=Cause.HUMAN,
         work=Move(row=row, event=moved, fields=fields, asked=asked, proposal=proposal, reply=_answer(response, proposal)),
-        tells=notify.by_us(notify.tells(told, moved, now=world.now), world.sender, row.ours),
+        tells=notify.by_us(notify.tells(announced, moved, now=world.now), world.sender, row.ours),
     )
 
 
@@ -161,8 +161,8 @@ def _words(world: World, row: Row, event: Event, moved: Mapping[datetime, dateti
     item = next((item for item in items if item.generation == row.generation), None)
     if item is None:
         return None
-    strayed = {**world.writer.strayed, row.ref: {**world.writer.strayed.get(row.ref, {}), **moved}}
-    text = replace(world.writer, strayed=strayed).event(item).text
+    moved_instances = {**world.writer.moved_instances, row.ref: {**world.writer.moved_instances.get(row.ref, {}), **moved}}
+    text = replace(world.writer, moved_instances=moved_instances).event(item).text
     return None if text == event.text else text
 
 
@@ -244,12 +244,12 @@ def _respond(world: World, proposal: Proposal, to: Person, response: Response, *
 
 
 def _answer(response: Response, proposal: Proposal) -> Respond:
-    name = f"answer {response.about} {response.mentorship} {proposal.uid} {proposal.place or ''} {proposal.start} {proposal.at}"
+    name = f"answer {response.about} {response.mentorship} {proposal.uid} {proposal.recurrence_id or ''} {proposal.start} {proposal.at}"
     return Respond(response=response, name=name, proposal=proposal)
 
 
 def _offers(world: World, proposal: Proposal, response: Response) -> tuple[Offer, ...]:
-    if response.series and response.place is None:
+    if response.series and response.recurrence_id is None:
         return world.times().hours(proposal.mentorship, now=world.now)
     if response.was is None:
         return ()
@@ -267,7 +267,7 @@ def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other:
         person=to.key,
         other=other.key,
         uid=proposal.uid,
-        place=proposal.place,
+        recurrence_id=proposal.recurrence_id,
         series=event is None or event.recurrence is not None,
         was=was,
         start=proposal.start if was is None else proposal.start.astimezone(was.tzinfo),
@@ -277,5 +277,5 @@ def _told(pair: Mentorship, proposal: Proposal, about: About, to: Person, other:
 
 def _hour(event: Event, proposal: Proposal, pair: Mentorship) -> datetime:
     """Return when the meeting that is meant is held, in wall time."""
-    at = canonical.held(event, proposal.place) or proposal.place if proposal.place else event.start
+    at = canonical.actual_start(event, proposal.recurrence_id) or proposal.recurrence_id if proposal.recurrence_id else event.start
     return at.astimezone(canonical.clock(event.start, pair.zone))

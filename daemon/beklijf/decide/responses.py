@@ -77,11 +77,11 @@ def _declined(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[t
         if heard.person not in {pair.mentee.key, pair.mentor.key}:
             continue
         event = _event(world, row)
-        if heard.place is None and silence.is_arrangement(row.ref, track, world.programme.trainings[pair.training].method):
+        if heard.recurrence_id is None and silence.is_arrangement(row.ref, track, world.programme.trainings[pair.training].method):
             if not _over(event, world.now) and row.uid not in offered:  # where both said no, the first one's brought the hours
                 offered.add(row.uid)
                 yield from _hours(world, track, row, event, heard, who)
-        elif _unseen(world, heard, pair) and (at := _held(event, heard.place)) is not None and at > world.now:
+        elif _unseen(world, heard, pair) and (at := _actual_start(event, heard.recurrence_id)) is not None and at > world.now:
             yield _note(world, track, row, event, heard, at, who, other)
 
 
@@ -125,7 +125,7 @@ def _note(
 ) -> tuple[Response, str, str]:
     """Tell the other one, who can't see it where we invite; the mentee gets times to choose from."""
     pair, start = track.mentorship, at.astimezone(canonical.clock(event.start, track.mentorship.zone))
-    name = f"answer declined {row.uid} {heard.place or ''} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+    name = f"answer declined {row.uid} {heard.recurrence_id or ''} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
     offers: tuple[Offer, ...] = ()
     if other.key == pair.mentee.key and name not in world.part.answered:
         offers = world.times().near(pair.key, start, event.minutes, now=world.now)
@@ -135,7 +135,7 @@ def _note(
         person=other.key,
         other=who.key,
         uid=row.uid,
-        place=heard.place,
+        recurrence_id=heard.recurrence_id,
         series=row.kind is Kind.SERIES,
         was=start,
         minutes=event.minutes,
@@ -199,10 +199,10 @@ def _over(event: Event, now: datetime) -> bool:
     return max(canonical.meetings(event) or (now,)) <= now
 
 
-def _held(event: Event, place: datetime | None) -> datetime | None:
-    if place is None:
+def _actual_start(event: Event, recurrence_id: datetime | None) -> datetime | None:
+    if recurrence_id is None:
         return event.start.astimezone(UTC)
-    return canonical.held(event, place) if place in canonical.rhythm(event) else None
+    return canonical.actual_start(event, recurrence_id) if recurrence_id in canonical.occurrences(event) else None
 
 
 # -- as text, for the outbox -------------------------------------------------------------------------------------------
@@ -221,14 +221,14 @@ def dump(response: Response) -> dict[str, Any]:
             value = [[canonical.spelt(offer.start), offer.minutes] for offer in value]
         elif each.name == "days":
             value = [canonical.spelt(day) for day in value]
-        plain[each.name] = value
+        plain["place" if each.name == "recurrence_id" else each.name] = value  # the outbox has it under that name
     return plain
 
 
 def load(plain: Mapping[str, Any]) -> Response:
     """Return the response that `dump` spelt."""
-    values = dict(plain)
-    for name in ("place", "was", "start"):
+    values = {"recurrence_id" if name == "place" else name: value for name, value in plain.items()}
+    for name in ("recurrence_id", "was", "start"):
         values[name] = None if values[name] is None else canonical.unspelt(values[name])
     for name in ("first", "last"):
         values[name] = None if values[name] is None else date.fromisoformat(values[name])

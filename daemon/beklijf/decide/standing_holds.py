@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The changes that a hold knows, by their place in the draft."""
+    """The changes that a hold knows, by their position in the draft."""
 
     stays: Mapping[int, Hold]
     passes: Mapping[int, Hold]
@@ -60,12 +60,12 @@ def match(changes: Sequence[Change], holds: Iterable[Hold], *, config: str, now:
         by_ref[change.ref].append(i)
     for hold in sorted(holds, key=lambda hold: hold.approved is None):  # who is in two is held
         for ref in dict.fromkeys(each.ref for each in hold.changes):
-            places = [i for i in by_ref.get(ref, ()) if _concerns(hold, changes[i])]
-            asked = [changes[i] for i in places]
+            positions = [i for i in by_ref.get(ref, ()) if _concerns(hold, changes[i])]
+            asked = [changes[i] for i in positions]
             if _is_same(hold, ref, asked, config=config, now=now):
-                (passes if hold.approved else stays).update(dict.fromkeys(places, hold))
+                (passes if hold.approved else stays).update(dict.fromkeys(positions, hold))
             elif not hold.approved and (hold.config == config or _is_in(hold, ref, asked, now)):
-                grown |= dict.fromkeys(places, hold)
+                grown |= dict.fromkeys(positions, hold)
     return Matched(stays, {i: hold for i, hold in passes.items() if i not in stays and i not in grown}, grown)
 
 
@@ -119,7 +119,7 @@ def spell(change: Change, now: datetime) -> HeldChange:
 def _traits(event: Event, now: datetime) -> frozenset[str]:
     """Return what people are told of an event, one by one, as we asked for it: what they made of it themselves is no wish of ours."""
     found = {stamp(at) for at in canonical.meetings(event) if at > now}
-    found |= {f"length {event.minutes}", f"place {event.place}", f"online {event.online}", f"organizer {event.organizer.email}"}
+    found |= {f"length {event.minutes}", f"place {event.location}", f"online {event.online}", f"organizer {event.organizer.email}"}
     return frozenset(found | {f"with {contact.email}" for contact in event.people})
 
 
@@ -152,7 +152,7 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def hanging(changes: Iterable[Change], held: Iterable[Held]) -> dict[int, Held]:
-    """Return which new events have to wait, by their place: they would stand beside what they take the place of.
+    """Return which new events have to wait, by their position: they would stand beside what they take the place of.
 
     A stand-in waits while the meeting that it stands in for is still to be taken out; an event of the same two people under
     another training (its ``id`` was changed, say) waits while theirs is still to be withdrawn.

@@ -31,8 +31,8 @@ def withdrawal(
         row = replace(row, href=stored.href, etag=stored.etag, sequence=max(row.sequence, stored.sequence))
     value = server or canonical.load(row.seen)
     ended = None if gone else merge.ended(value, world.now)
-    told = None if row.told is None else canonical.load(row.told)
-    tells = notify.tells(told, ended, now=world.now) if ended else notify.cancels(told)
+    announced = None if row.announced is None else canonical.load(row.announced)
+    tells = notify.tells(announced, ended, now=world.now) if ended else notify.cancels(announced)
     return Change(
         action=action,
         kind=row.kind,
@@ -51,19 +51,19 @@ def withdrawal(
 
 def deletion(world: World, row: Row) -> Change:
     """Return the change that tells the attendees of an event that a human deleted."""
-    assert row.told is not None  # who knows of nothing is told nothing
-    told = canonical.load(row.told)
+    assert row.announced is not None  # who knows of nothing is told nothing
+    announced = canonical.load(row.announced)
     return Change(
         action=Action.WITHDRAW,
         kind=row.kind,
         training=row.training,
         mentorships=row.mentorships,
         ref=row.ref,
-        start=told.start,
+        start=announced.start,
         at=world.now,
-        to=tuple(c.email for c in told.people),
+        to=tuple(c.email for c in announced.people),
         why="deleted by a person in the calendar; restore brings it back",
         cause=Cause.HUMAN,
         work=Withdraw(row=row, gone=True, state="deleted"),
-        tells=notify.by_us(notify.cancels(told), world.sender, row.ours),
+        tells=notify.by_us(notify.cancels(announced), world.sender, row.ours),
     )

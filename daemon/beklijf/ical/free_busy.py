@@ -198,18 +198,18 @@ def _is_plain(given: Mapping[str, list[str]], interval: int) -> bool:
     MONTHLY, YEARLY   BYMONTHDAY, or BYSETPOS among days of the week                       BYDAY; BYMONTHDAY to the 28th, or with its month
     """
     months, monthdays = [int(n) for n in given.get("BYMONTH", [])], [int(n) for n in given.get("BYMONTHDAY", [])]
-    ordinals, places = [int(d[:-2] or 0) for d in given.get("BYDAY", [])], [int(n) for n in given.get("BYSETPOS", [])]
+    ordinals, positions = [int(d[:-2] or 0) for d in given.get("BYDAY", [])], [int(n) for n in given.get("BYSETPOS", [])]
     frequency = given["FREQ"][0]
     if not set(months) <= set(range(1, 13)) or any(abs(n) > _LAST_WEEK for n in ordinals) or {"BYYEARDAY", "BYWEEKNO"} & given.keys():
         return False
-    if places and (monthdays or not ordinals or any(ordinals) or any(not 0 < abs(n) < _LAST_WEEK for n in places)):
+    if positions and (monthdays or not ordinals or any(ordinals) or any(not 0 < abs(n) < _LAST_WEEK for n in positions)):
         return False
     lengths = [monthrange(_COMMON_YEAR, month)[1] for month in months] or [28 if interval > 1 else 31]
     if monthdays and not any(0 < abs(n) <= length for n in monthdays for length in lengths):
         return False
     if frequency in {"DAILY", "WEEKLY"}:
-        return not monthdays and not places and (interval == 1 or not (months or (ordinals and frequency == "DAILY")))
-    return interval == 1 or (not places and not (monthdays and ordinals) and (not months or frequency == "YEARLY"))
+        return not monthdays and not positions and (interval == 1 or not (months or (ordinals and frequency == "DAILY")))
+    return interval == 1 or (not positions and not (monthdays and ordinals) and (not months or frequency == "YEARLY"))
 
 
 def _times(calendar: Calendar, addresses: frozenset[str], zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Busy]:

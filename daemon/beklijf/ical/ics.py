@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from beklijf.ical import icalendar, parts, timezones
 from beklijf.ical.parser import parse
 from beklijf.ical.reader import Reading, is_cancelled, is_ours, length, members, moment, plain_text, read, reading, stored, uid_of
-from beklijf.model.canonical import rhythm
-from beklijf.model.domain import Contact, Recurrence, Single
-from beklijf.model.stored import Agent, Stored
+from beklijf.model.canonical import occurrences
+from beklijf.model.domain import Contact, Override, Recurrence
+from beklijf.model.stored import Agent, Stored, attribute
 
 if TYPE_CHECKING:
     from icalendar import Calendar, Component
@@ -55,17 +55,19 @@ def build(
     about that single meeting: its new time, or with CANCEL that it does not take place. *sent_by* is the address that mails
     it for an organizer who is somebody else (RFC 5545 section 3.2.18); nothing for an organizer who mails by itself.
     """
-    moved = {single.at: single for single in event.singles if single.start is not None}
+    moved = {override.at: override for override in event.overrides if override.start is not None}
     if only is not None:
         at = only.astimezone(UTC)
-        events = [parts.meeting(event, moved.get(at, Single(at, at, event.minutes)), parts.whole(event), parts.clock_of(event.start))]
+        events = [parts.meeting(event, moved.get(at, Override(at, at, event.minutes)), parts.whole(event), parts.clock_of(event.start))]
     else:
         master = parts.whole(event)
         overrides = (
-            [] if method == "CANCEL" else [parts.meeting(event, single, master, parts.clock_of(event.start)) for single in moved.values()]
+            []
+            if method == "CANCEL"
+            else [parts.meeting(event, override, master, parts.clock_of(event.start)) for override in moved.values()]
         )
         parts.set_recurrence(master, event.recurrence, event.start)
-        parts.set_exdates(master, event.singles, parts.clock_of(event.start))
+        parts.set_exdates(master, event.overrides, parts.clock_of(event.start))
         events = [master, *overrides]
     for component in events:
         component["STATUS"] = icalendar.vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
@@ -85,18 +87,18 @@ def build(
 
 def canonical(event: Event) -> Event:
     """Return *event* as `read` gives it back after `build`: what a calendar that changes no meaning holds."""
-    places = set(rhythm(event))
-    singles = (
-        replace(single, minutes=0) if single.start is None else replace(single, minutes=single.minutes or event.minutes)
-        for single in event.singles
-        if event.recurrence is not None and (event.recurrence.other or single.at in places)
+    recurrence_ids = set(occurrences(event))
+    overrides = (
+        replace(override, minutes=0) if override.start is None else replace(override, minutes=override.minutes or event.minutes)
+        for override in event.overrides
+        if event.recurrence is not None and (event.recurrence.other or override.at in recurrence_ids)
     )
     return replace(
         event,
-        singles=tuple(sorted((s for s in singles if (s.start, s.minutes) != (s.at, event.minutes)), key=lambda s: s.at)),
+        overrides=tuple(sorted((s for s in overrides if (s.start, s.minutes) != (s.at, event.minutes)), key=lambda s: s.at)),
         title=plain_text(event.title),
         text=plain_text(event.text),
-        place=plain_text(event.place),
+        location=plain_text(event.location),
         organizer=parts.contact(event.organizer) if event.people else Contact("", ""),
         people=tuple(sorted(map(parts.contact, event.people), key=lambda contact: contact.email)),
         alarms=tuple(sorted(set(event.alarms))),
@@ -107,8 +109,8 @@ def written(event: Event, *, href: str, etag: str, sequence: int, agent: Agent) 
     """Return *event* as `stored` gives it back after `build`, where the calendar is known to hold what was sent."""
     held = canonical(event)
     answers = {person.email: "NEEDS-ACTION" for person in held.people}
-    places = set(rhythm(event))
-    own = (s.at for s in event.singles if s.start is not None and event.recurrence and (event.recurrence.other or s.at in places))
+    recurrence_ids = set(occurrences(event))
+    own = (s.at for s in event.overrides if s.start is not None and event.recurrence and (event.recurrence.other or s.at in recurrence_ids))
     moved = {at.astimezone(UTC): answers for at in own}
     return Stored(
         event=held,
@@ -124,7 +126,7 @@ def written(event: Event, *, href: str, etag: str, sequence: int, agent: Agent) 
 def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, stamp: datetime, agent: Agent) -> bytes:
     """Return *data* with only *fields* as *wanted* has them; all that we do not model goes back as it came.
 
-    A re-timed series (``time``) loses its old exceptions for those of *wanted*: they belonged to places that are no more.
+    A re-timed series (``time``) loses its old exceptions for those of *wanted*: they belonged to occurrences that are no more.
     A single meeting keeps words and answers of its own. With ``time`` all answers go back to open; a single meeting that
     changes its time reopens its own. With ``recurrence`` alone nobody is asked again: what remains is when it was.
     """
@@ -133,7 +135,7 @@ def patch(data: bytes, wanted: Event, fields: frozenset[str], *, sequence: int, 
     before = _event(calendar)
     components = [master, *overrides.values()]
     for field in fields & parts.WORDS.keys():
-        parts.set_words(components, field, getattr(wanted, field))
+        parts.set_words(components, field, getattr(wanted, attribute(field)))
     for component in components:
         if "people" in fields:
             parts.set_people(component, wanted)
@@ -168,56 +170,56 @@ def _event(calendar: Calendar) -> Event:
 
 
 def _set_times(calendar: Calendar, before: Event, wanted: Event, fields: frozenset[str]) -> None:
-    master, overrides = members(calendar)
+    master, components = members(calendar)
     recurrence = wanted.recurrence if "recurrence" in fields else before.recurrence
     start, minutes = (wanted.start, wanted.minutes) if "time" in fields else (before.start, before.minutes)
     if "time" in fields:
-        parts.drop(calendar, overrides.values())
-        overrides = {}
+        parts.drop(calendar, components.values())
+        components = {}
         parts.set_span(master, start, minutes, *parts.clock_of(start))
         zone = parts.zone_of(wanted)
         if zone and zone not in {str(known.get("TZID")) for known in calendar.walk("VTIMEZONE")}:
             calendar.subcomponents.insert(0, timezones.vtimezone(zone))
         if "recurrence" not in fields and recurrence is not None and not recurrence.other:
             # A human's length of the series, at our new time: as many meetings as before.
-            steps = len(rhythm(before)) - 1
+            steps = len(occurrences(before)) - 1
             recurrence = Recurrence(recurrence.every, (start + timedelta(weeks=recurrence.every * steps)).astimezone(UTC))
     if fields & {"time", "recurrence"} and not (recurrence and recurrence.other and recurrence == before.recurrence):
         for name in ("RRULE", "RDATE", "EXRULE"):
             master.pop(name, None)
         parts.set_recurrence(master, recurrence, start)
-    singles = wanted.singles if fields & {"time", "single"} else before.singles
-    _set_singles(calendar, master, overrides, singles, minutes=minutes, recurrence=recurrence)
+    overrides = wanted.overrides if fields & {"time", "single"} else before.overrides
+    _set_overrides(calendar, master, components, overrides, minutes=minutes, recurrence=recurrence)
 
 
-def _set_singles(
+def _set_overrides(
     calendar: Calendar,
     master: Component,
-    overrides: dict[datetime, Component],
-    singles: tuple[Single, ...],
+    components: dict[datetime, Component],
+    overrides: tuple[Override, ...],
     *,
     minutes: int,
     recurrence: Recurrence | None,
 ) -> None:
-    """Make EXDATE and the overrides say *singles*; an override beyond the end of the series would still show, so it goes."""
+    """Make EXDATE and the overrides say *overrides*; an override beyond the end of the series would still show, so it goes."""
     event = _event(calendar)
-    places = set(rhythm(event))
-    inside = {s.at: s for s in singles if recurrence is not None and (recurrence.other or s.at in places)}
+    recurrence_ids = set(occurrences(event))
+    inside = {s.at: s for s in overrides if recurrence is not None and (recurrence.other or s.at in recurrence_ids)}
     clock = parts.clock_of(moment(calendar, master, "DTSTART"), str(master["DTSTART"].params.get("TZID", "")))
     parts.set_exdates(master, inside.values(), clock)
-    for at, override in overrides.items():
-        single = inside.pop(at, Single(at, at, minutes))
-        if recurrence is None or single.start is None or is_cancelled(override) or not (recurrence.other or at in places):
-            parts.drop(calendar, [override])
-            if single.start is not None:
-                inside[at] = single
+    for at, component in components.items():
+        override = inside.pop(at, Override(at, at, minutes))
+        if recurrence is None or override.start is None or is_cancelled(component) or not (recurrence.other or at in recurrence_ids):
+            parts.drop(calendar, [component])
+            if override.start is not None:
+                inside[at] = override
             continue
-        lasts = single.minutes or minutes
-        if (moment(calendar, override, "DTSTART"), length(calendar, override)) != (single.start, lasts):
-            parts.set_span(override, single.start, lasts, *clock)
-            parts.reopen(override, rsvp=not event.free)
-    for at, single in inside.items():
-        if single.start is not None and (single.start, single.minutes or minutes) != (at, minutes):
-            override = parts.meeting(event, single, master, clock)
-            parts.reopen(override, rsvp=not event.free)
-            calendar.subcomponents.append(override)
+        lasts = override.minutes or minutes
+        if (moment(calendar, component, "DTSTART"), length(calendar, component)) != (override.start, lasts):
+            parts.set_span(component, override.start, lasts, *clock)
+            parts.reopen(component, rsvp=not event.free)
+    for at, override in inside.items():
+        if override.start is not None and (override.start, override.minutes or minutes) != (at, minutes):
+            component = parts.meeting(event, override, master, clock)
+            parts.reopen(component, rsvp=not event.free)
+            calendar.subcomponents.append(component)

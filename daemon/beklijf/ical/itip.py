@@ -195,7 +195,7 @@ def _message(method: Literal["REPLY", "COUNTER", "REFRESH"], block: list[str], c
         Itip(
             method=method,
             uid=_uid(event),
-            place=_place(calendar, event),
+            recurrence_id=_recurrence_id(calendar, event),
             attendee=addresses.pop() if len(addresses) == 1 else "",
             partstat=partstats.pop() if len(partstats) == 1 and method != "REFRESH" else "",
             sequence=_sequence(event),
@@ -225,16 +225,16 @@ def _attendees(event: Component) -> list[tuple[str, str]]:
     return found
 
 
-def _place(calendar: Calendar, event: Component) -> datetime | None:
+def _recurrence_id(calendar: Calendar, event: Component) -> datetime | None:
     if "RECURRENCE-ID" not in event:
         return None
     value: Property = event["RECURRENCE-ID"]
     if "RANGE" in value.params:
         raise Unreadable(f"{event.get('UID')}: an answer from one meeting on, which few programs understand")
-    place = reader.moment(calendar, event, "RECURRENCE-ID").astimezone(UTC)
-    if place.year not in _YEARS:
-        raise Unreadable(f"{event.get('UID')}: an answer about the year {place.year}")
-    return place
+    recurrence_id = reader.moment(calendar, event, "RECURRENCE-ID").astimezone(UTC)
+    if recurrence_id.year not in _YEARS:
+        raise Unreadable(f"{event.get('UID')}: an answer about the year {recurrence_id.year}")
+    return recurrence_id
 
 
 def _sequence(event: Component) -> int:

@@ -16,7 +16,7 @@ from beklijf.ical.reader import WEEKDAYS, address, alarms, attendees, minutes_be
 from beklijf.model.addresses import ascii_domain
 from beklijf.model.domain import Contact
 from beklijf.model.errors import Refused
-from beklijf.model.stored import UNREACHABLE, Agent
+from beklijf.model.stored import UNREACHABLE, Agent, attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from icalendar import Calendar, Component, vCalAddress, vDDDTypes
 
     from beklijf.ical.parser import Property
-    from beklijf.model.domain import Event, Recurrence, Single
+    from beklijf.model.domain import Event, Override, Recurrence
 
 Clock: TypeAlias = "tuple[tzinfo, str]"
 WORDS = {"title": "SUMMARY", "text": "DESCRIPTION", "place": "LOCATION"}
@@ -37,7 +37,7 @@ def whole(event: Event) -> Component:
     component["UID"] = icalendar.vText(event.uid)
     set_span(component, event.start, event.minutes, *clock_of(event.start))
     for field in WORDS:
-        set_words([component], field, getattr(event, field))
+        set_words([component], field, getattr(event, attribute(field)))
     if event.people:
         component["ORGANIZER"] = _calendar_address(event.organizer)
         set_people(component, event)
@@ -46,13 +46,13 @@ def whole(event: Event) -> Component:
     return component
 
 
-def meeting(event: Event, single: Single, master: Component, clock: Clock) -> Component:
+def meeting(event: Event, override: Override, master: Component, clock: Clock) -> Component:
     """Return one meeting of a series as a component of its own, with all else as *master* has it."""
     component = deepcopy(master)
     for name in ("RRULE", "RDATE", "EXRULE", "EXDATE"):
         component.pop(name, None)
-    component["RECURRENCE-ID"] = _when(single.at, *clock)
-    set_span(component, single.start or single.at, single.minutes or event.minutes, *clock)
+    component["RECURRENCE-ID"] = _when(override.at, *clock)
+    set_span(component, override.start or override.at, override.minutes or event.minutes, *clock)
     return component
 
 
@@ -172,9 +172,9 @@ def set_recurrence(master: Component, recurrence: Recurrence | None, start: date
     )
 
 
-def set_exdates(master: Component, singles: Iterable[Single], clock: Clock) -> None:
+def set_exdates(master: Component, overrides: Iterable[Override], clock: Clock) -> None:
     """Write one line a date: of a list some readers keep the first date only."""
-    dates = [_when(single.at, *clock) for single in singles if single.start is None]
+    dates = [_when(override.at, *clock) for override in overrides if override.start is None]
     _put_list(master, "EXDATE", dates)
 
 

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from beklijf.boundary.foreign import ACTING
 from beklijf.ical.parser import Property, clock_of, parse
 from beklijf.model.addresses import kept_domain, seen
-from beklijf.model.canonical import rhythm
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.canonical import occurrences
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Missing
 from beklijf.model.stored import Stored, Unreadable
 
@@ -122,17 +122,17 @@ def reading(calendar: Calendar) -> Reading:
         start=start,
         minutes=length(calendar, master),
         recurrence=_recurrence(master, start),
-        singles=(),
+        overrides=(),
         title=text(master, "SUMMARY"),
         text=text(master, "DESCRIPTION"),
-        place=text(master, "LOCATION"),
+        location=text(master, "LOCATION"),
         organizer=Contact(_name(master["ORGANIZER"]), address(master["ORGANIZER"])) if "ORGANIZER" in master else Contact("", ""),
         people=tuple(Contact(_name(person), key) for key, person in sorted(people.items())),
         alarms=tuple(sorted({minutes for alarm in alarms(master) if (minutes := minutes_before(alarm)) is not None})),
         free=str(master.get("TRANSP", "")).upper() == "TRANSPARENT",
     )
     if event.recurrence is not None:
-        event = replace(event, singles=tuple(_singles(calendar, master, overrides, event)))
+        event = replace(event, overrides=tuple(_overrides(calendar, master, overrides, event)))
     if not isinstance(start.tzinfo, ZoneInfo):
         event = replace(event, start=start.astimezone(ZoneInfo("UTC")))  # a clock of the object's own has no name to keep
     return Reading(
@@ -232,20 +232,20 @@ def _spelt(master: Component) -> str:
     return " ".join(sorted(lines))
 
 
-def _singles(calendar: Calendar, master: Component, overrides: dict[datetime, Component], event: Event) -> Iterator[Single]:
-    """Yield what became of single meetings; places outside the rhythm mean nothing to anybody and are left out."""
-    places = None if event.recurrence and event.recurrence.other else set(rhythm(event))
+def _overrides(calendar: Calendar, master: Component, overrides: dict[datetime, Component], event: Event) -> Iterator[Override]:
+    """Yield what became of single meetings; occurrences outside the rule mean nothing to anybody and are left out."""
+    recurrence_ids = None if event.recurrence and event.recurrence.other else set(occurrences(event))
     skipped = {at.astimezone(UTC) for at in exdates(calendar, master, event.start)}
     skipped |= {at for at, override in overrides.items() if is_cancelled(override)}
     for at in sorted(skipped | set(overrides)):
-        if places is not None and at not in places:
+        if recurrence_ids is not None and at not in recurrence_ids:
             continue
         if at in skipped:
-            yield Single(at, None)
+            yield Override(at, None)
             continue
         moved, minutes = moment(calendar, overrides[at], "DTSTART").astimezone(UTC), length(calendar, overrides[at])
         if (moved, minutes) != (at, event.minutes):
-            yield Single(at, moved, minutes)
+            yield Override(at, moved, minutes)
 
 
 def _single_answers(overrides: dict[datetime, Component], event: Event) -> dict[datetime, dict[str, str]]:
@@ -255,11 +255,11 @@ def _single_answers(overrides: dict[datetime, Component], event: Event) -> dict[
     """
     if event.recurrence is None:
         return {}
-    places = None if event.recurrence.other else set(rhythm(event))
+    recurrence_ids = None if event.recurrence.other else set(occurrences(event))
     return {
         at: _answers(override)
         for at, override in sorted(overrides.items())
-        if not is_cancelled(override) and (places is None or at in places)
+        if not is_cancelled(override) and (recurrence_ids is None or at in recurrence_ids)
     }
 
 

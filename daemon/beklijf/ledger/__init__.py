@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file with identity, asked, seen, told, facts and decisions. Contains no business logic.
+"""The ledger: one SQLite file with identity, asked, seen, announced, facts and decisions. Contains no business logic.
 
 A method a use case. Writes happen inside ``with ledger.write():``, which is one transaction: all of it or nothing.
 The outbox lives in the same file, so that an event and its mails are recorded together: see ``outbox``.
@@ -34,7 +34,7 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the ledger knows of one event; asked, seen and told are `canonical.dump` texts."""
+    """What the ledger knows of one event; asked, seen and announced are `canonical.dump` texts."""
 
     uid: str
     ref: Ref
@@ -47,7 +47,7 @@ class Row:
     state: str
     asked: str
     seen: str
-    told: str | None = None
+    announced: str | None = None
     href: str = ""
     etag: str = ""
     sequence: int = 0
@@ -55,7 +55,7 @@ class Row:
     refused: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()
     """Addresses that the inviting server can't reach: we invite them, and the calendar says so."""
-    known_as: str = ""
+    icaluid: str = ""
     """The UID under which the server invites, where it takes none of ours."""
     proposals: str = "[]"
     """Other times that people proposed, as the calendar last had them (`decide.from_calendar` spells them)."""
@@ -70,7 +70,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Outage:
     """A target that refused, since when, and when it is tried again."""
 
     target: str
@@ -270,14 +270,14 @@ class Ledger:
                 "state": row.state,
                 "asked": row.asked,
                 "seen": row.seen,
-                "told": row.told,
+                "told": row.announced,
                 "href": row.href,
                 "etag": row.etag,
                 "sequence": row.sequence,
                 "changed_at": None if row.changed_at is None else stamp(row.changed_at),
                 "refused": json.dumps(row.refused),
                 "ours": json.dumps(row.ours),
-                "known_as": row.known_as,
+                "known_as": row.icaluid,
                 "proposals": row.proposals,
             },
         )
@@ -321,7 +321,7 @@ class Ledger:
         """Return the ids of all trainings that it has ever known."""
         return frozenset(row[0] for row in self.db.execute("SELECT id FROM training UNION SELECT training FROM event"))
 
-    # -- trainings, trouble, decisions -----------------------------------------------------------------------------------
+    # -- trainings, outages, decisions -----------------------------------------------------------------------------------
 
     def known_trainings(self) -> dict[str, Known]:
         return {
@@ -333,9 +333,9 @@ class Ledger:
         sessions = json.dumps(sorted(day.isoformat() for day in known.sessions))
         self.db.execute("INSERT OR REPLACE INTO training VALUES (?, ?, ?)", (training, known.method, sessions))
 
-    def troubles(self) -> dict[str, Trouble]:
+    def outages(self) -> dict[str, Outage]:
         return {
-            row["target"]: Trouble(
+            row["target"]: Outage(
                 target=row["target"],
                 what=row["what"],
                 attempts=row["attempts"],
@@ -345,13 +345,13 @@ class Ledger:
             for row in self.db.execute("SELECT * FROM trouble ORDER BY target")
         }
 
-    def note_trouble(self, trouble: Trouble) -> None:
+    def note_outage(self, outage: Outage) -> None:
         self.db.execute(
             "INSERT OR REPLACE INTO trouble VALUES (?, ?, ?, ?, ?)",
-            (trouble.target, trouble.what, trouble.attempts, stamp(trouble.since), stamp(trouble.retry_at)),
+            (outage.target, outage.what, outage.attempts, stamp(outage.since), stamp(outage.retry_at)),
         )
 
-    def no_trouble(self, target: str) -> None:
+    def end_outage(self, target: str) -> None:
         self.db.execute("DELETE FROM trouble WHERE target = ?", (target,))
 
     def decide(self, kind: str, subject: str, *, made: datetime, field: str = "") -> None:
@@ -397,13 +397,13 @@ def _row(row: sqlite3.Row) -> Row:
         state=row["state"],
         asked=intern(row["asked"]),  # mostly all three are the same text: kept once, it is half the memory
         seen=intern(row["seen"]),
-        told=None if row["told"] is None else intern(row["told"]),
+        announced=None if row["told"] is None else intern(row["told"]),
         href=row["href"],
         etag=row["etag"],
         sequence=row["sequence"],
         changed_at=None if row["changed_at"] is None else datetime.fromisoformat(row["changed_at"]),
         refused=tuple(json.loads(row["refused"])),
         ours=tuple(json.loads(row["ours"])),
-        known_as=row["known_as"],
+        icaluid=row["known_as"],
         proposals=row["proposals"],
     )

@@ -37,7 +37,7 @@ class Conversation:
     def note(self, heard: Heard) -> None:
         self._db.execute(
             "INSERT INTO heard (at, said, uid, place, who, source) VALUES (?, ?, ?, ?, ?, ?)",
-            (stamp(heard.at), heard.said, heard.uid, _place(heard.place), heard.who.casefold(), heard.source),
+            (stamp(heard.at), heard.said, heard.uid, _recurrence_id(heard.recurrence_id), heard.who.casefold(), heard.source),
         )
 
     def count(self, uid: str, who: str, since: datetime) -> int:
@@ -46,18 +46,18 @@ class Conversation:
         (number,) = self._db.execute(query, (uid, who.casefold(), stamp(since))).fetchone()
         return int(number)
 
-    def reopen(self, uid: str, place: datetime | None, who: str, now: datetime) -> None:
+    def reopen(self, uid: str, recurrence_id: datetime | None, who: str, now: datetime) -> None:
         """Let an answer go back to open, because the meeting that it was about is at another time; nothing where there is none."""
         last = self._db.execute(
             """SELECT said FROM heard WHERE uid = ? AND place = ? AND who = ? AND source = 'mail'
                AND said IN ('accepted', 'tentative', 'declined', 'open') ORDER BY id DESC LIMIT 1""",
-            (uid, _place(place), who.casefold()),
+            (uid, _recurrence_id(recurrence_id), who.casefold()),
         ).fetchone()
         if last is not None and Said(last["said"]) is not Said.OPEN:
-            self.note(Heard(at=now, said=Said.OPEN, uid=uid, ref=Ref(""), place=place, who=who, source="mail"))
+            self.note(Heard(at=now, said=Said.OPEN, uid=uid, ref=Ref(""), recurrence_id=recurrence_id, who=who, source="mail"))
 
     def told_by_calendar(self, uids: Iterable[str] | None = None) -> dict[tuple[str, datetime | None, str], Said]:
-        """Return the last answer that the calendar told, by event, place and address; with *uids* of those events alone."""
+        """Return the last answer that the calendar told, by event, meeting and address; with *uids* of those events alone."""
         these, values = _these("uid", uids)
         query = f"SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != '' AND {these} ORDER BY id"  # noqa: S608  # our own words
         found = {}
@@ -119,12 +119,12 @@ class Conversation:
         row, mailed = self._db.execute(query, (uid,)).fetchone(), self._mailed(uid)
         return Invited(
             uid=uid,
-            known_as=row["known_as"],
+            icaluid=row["known_as"],
             kind=Kind(row["kind"]),
             mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
             people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
             sequence=mailed.get(None, 0),
-            singles={place: number for place, number in mailed.items() if place},
+            sequences={recurrence_id: number for recurrence_id, number in mailed.items() if recurrence_id},
         )
 
     def _mailed(self, uid: str) -> dict[datetime | None, int]:
@@ -133,8 +133,8 @@ class Conversation:
         query = "SELECT single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *' AND uid = ?"
         for row in self._db.execute(query, (uid,)):
             number = row["name"].partition(" again ")[0].rpartition(" ")[2]
-            place = datetime.fromisoformat(row["single"]) if row["single"] else None
-            found[place] = max(found.get(place, 0), int(number))
+            recurrence_id = datetime.fromisoformat(row["single"]) if row["single"] else None
+            found[recurrence_id] = max(found.get(recurrence_id, 0), int(number))
         return found
 
     # -- proposals ---------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class Conversation:
         zone = proposal.start.tzinfo
         self._db.execute(
             "DELETE FROM proposal WHERE mentorship = ? AND uid = ? AND place = ? AND who = ?",
-            (proposal.mentorship, proposal.uid, _place(proposal.place), proposal.who),
+            (proposal.mentorship, proposal.uid, _recurrence_id(proposal.recurrence_id), proposal.who),
         )
         self._db.execute(
             """INSERT INTO proposal (at, mentorship, uid, place, who, start, zone, minutes, agreed)
@@ -153,7 +153,7 @@ class Conversation:
                 stamp(proposal.at),
                 proposal.mentorship,
                 proposal.uid,
-                _place(proposal.place),
+                _recurrence_id(proposal.recurrence_id),
                 proposal.who,
                 stamp(proposal.start),
                 zone.key if isinstance(zone, ZoneInfo) else "UTC",
@@ -170,7 +170,7 @@ class Conversation:
                 at=datetime.fromisoformat(row["at"]),
                 mentorship=MentorshipKey(row["mentorship"]),
                 uid=row["uid"],
-                place=_instant(row["place"]),
+                recurrence_id=_instant(row["place"]),
                 who=row["who"],
                 start=datetime.fromisoformat(row["start"]).astimezone(ZoneInfo(row["zone"])),
                 minutes=row["minutes"],
@@ -285,7 +285,7 @@ def _heard(row: sqlite3.Row, persons: Mapping[str, str]) -> Heard:
         said=Said(row["said"]),
         uid=row["uid"],
         ref=Ref(row["ref"] or ""),
-        place=_instant(row["place"]),
+        recurrence_id=_instant(row["place"]),
         who=row["who"],
         person=persons.get(row["who"], ""),
         source=row["source"],
@@ -302,8 +302,8 @@ def _token(row: sqlite3.Row) -> Token:
     )
 
 
-def _place(place: datetime | None) -> str:
-    return "" if place is None else place.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+def _recurrence_id(recurrence_id: datetime | None) -> str:
+    return "" if recurrence_id is None else recurrence_id.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def _instant(text: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
     meta row              holds
     --------------------  ------------------------------------------------------------------------------------------------
-    calendar              the `House` in which the events are
+    calendar              the `CalendarAddress` at which the events are
     trial                 set once something that nobody got was counted as sent: a folder calendar with a Maildir
     move                  the `Move` that is under way; until it is finished nothing else touches a calendar
     leaving UID           an event that stands in the new calendar (or stays behind for good); what is still to be done about
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 
 _LEAVING = "leaving "
 
+_STORED = {"announced": "told", "icaluid": "known_as"}
+"""What the file calls fields of `Row` that have another name here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class CalendarAddress:
     """One calendar, spelt so that it stays the same when only its spelling changes."""
 
     kind: str
@@ -47,8 +50,8 @@ class House:
 class Move:
     """A move that has begun."""
 
-    origin: House
-    to: House
+    origin: CalendarAddress
+    to: CalendarAddress
     begun: str
     sender: str
     """Who invited in the old calendar: server, mail, none; empty: nothing was written there yet."""
@@ -76,13 +79,13 @@ class Moves:
 
     # -- where the events are ------------------------------------------------------------------------------------------
 
-    def house(self) -> House | None:
+    def address(self) -> CalendarAddress | None:
         """Return where the events are; None in a ledger that nobody has asked to remember it."""
         text = self._ledger.get("calendar")
-        return House(**json.loads(text)) if text else None
+        return CalendarAddress(**json.loads(text)) if text else None
 
-    def settle(self, house: House) -> None:
-        self._ledger.set("calendar", json.dumps(asdict(house)))
+    def settle(self, address: CalendarAddress) -> None:
+        self._ledger.set("calendar", json.dumps(asdict(address)))
 
     def has_events(self) -> bool:
         """Say whether there is an event that another calendar would have to have."""
@@ -105,7 +108,7 @@ class Moves:
         if not text:
             return None
         plain = json.loads(text)
-        return Move(**{**plain, "origin": House(**plain["origin"]), "to": House(**plain["to"])})
+        return Move(**{**plain, "origin": CalendarAddress(**plain["origin"]), "to": CalendarAddress(**plain["to"])})
 
     def begin(self, move: Move) -> None:
         """Note that *move* begins, or has come further; who invites in the new calendar is an open question from here on."""
@@ -146,12 +149,14 @@ class Moves:
 
 
 def _dump(leaving: Leaving) -> str:
-    return json.dumps(asdict(leaving), default=datetime.isoformat, ensure_ascii=False)
+    plain = asdict(leaving)
+    plain["row"] = {_STORED.get(name, name): value for name, value in plain["row"].items()}
+    return json.dumps(plain, default=datetime.isoformat, ensure_ascii=False)
 
 
 def _load(text: str) -> Leaving:
     plain = json.loads(text)
-    row: dict[str, Any] = {each.name: plain["row"][each.name] for each in fields(Row)}
+    row: dict[str, Any] = {each.name: plain["row"][_STORED.get(each.name, each.name)] for each in fields(Row)}
     row |= {name: tuple(row[name]) for name in ("persons", "refused", "ours")}
     row |= {"ref": Ref(row["ref"]), "kind": Kind(row["kind"]), "mentorships": tuple(map(MentorshipKey, row["mentorships"]))}
     row["changed_at"] = None if row["changed_at"] is None else datetime.fromisoformat(row["changed_at"])

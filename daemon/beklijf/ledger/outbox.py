@@ -40,7 +40,7 @@ class Mail:
     name: str
     recipient: str
     uid: str | None
-    single: str | None
+    recurrence_id: str | None
     payload: dict[str, Any]
     state: str
     queued: datetime
@@ -102,29 +102,29 @@ class Outbox:
         )
 
     def add_invitation(
-        self, *, uid: str, single: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime, again: str = ""
+        self, *, uid: str, recurrence_id: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime, again: str = ""
     ) -> None:
         """Queue one iTIP message; it replaces an unsent older one for the same event, meeting and person.
 
         A CANCEL for somebody who never got anything of the event removes both: nothing goes out. *again* tells apart one that
         somebody asked for once more; nobody gets the same twice otherwise.
         """
-        name = f"{payload['method']} {uid} {single} {recipient} {sequence}{again}"
+        name = f"{payload['method']} {uid} {recurrence_id} {recipient} {sequence}{again}"
         if again and self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone():
             return
         replaced = self._db.execute(
             """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
                AND state = 'waiting' AND attempts = 0 AND (single = :single OR :single = '')""",
-            {"uid": uid, "recipient": recipient, "single": single},
+            {"uid": uid, "recipient": recipient, "single": recurrence_id},
         ).rowcount
         (known,) = self._db.execute(
             "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent', 'perhaps') OR attempts > 0)",
             (uid, recipient),
         ).fetchone()
-        if payload["method"] == "CANCEL" and not single and replaced and not known:
+        if payload["method"] == "CANCEL" and not recurrence_id and replaced and not known:
             return
         mail = self._insert("invitation", name, recipient, payload, now)
-        self._db.execute("UPDATE outbox SET uid = ?, single = ? WHERE id = ?", (uid, single, mail))
+        self._db.execute("UPDATE outbox SET uid = ?, single = ? WHERE id = ?", (uid, recurrence_id, mail))
 
     def _insert(self, kind: str, name: str, recipient: str, payload: dict[str, Any], now: datetime) -> int:
         cursor = self._db.execute(
@@ -288,7 +288,7 @@ def _mail(row: sqlite3.Row) -> Mail:
         name=row["name"],
         recipient=row["recipient"],
         uid=row["uid"],
-        single=row["single"],
+        recurrence_id=row["single"],
         payload=json.loads(row["payload"]),
         state=row["state"],
         queued=datetime.fromisoformat(row["queued"]),

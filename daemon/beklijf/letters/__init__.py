@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from beklijf.letters.template_values import Value, Values
     from beklijf.mime.messages import Rendered
     from beklijf.model.conversation import Offer
-    from beklijf.model.domain import Contact, Event, Item, Letter, LetterRule, Person, Programme, Single, Topic, Track
+    from beklijf.model.domain import Contact, Event, Item, Letter, LetterRule, Override, Person, Programme, Topic, Track
 
 Around = Literal["invitation", "update", "cancelled", "left"]
 """What the mail is around: a REQUEST that is new or changed, a CANCEL for everybody, or for one person who is no longer asked."""
@@ -201,14 +201,21 @@ class Letters:
     # -- mail around invitations, notices ------------------------------------------------------------------------------
 
     def around(
-        self, kind: Around, event: Event, reader: Person, programme: Programme, *, item: Item | None = None, single: Single | None = None
+        self,
+        kind: Around,
+        event: Event,
+        reader: Person,
+        programme: Programme,
+        *,
+        item: Item | None = None,
+        override: Override | None = None,
     ) -> Rendered:
         """Return the words around an iTIP message, in the reader's language and on the reader's clock.
 
-        *event* is what the calendar holds (for a cancellation: what it held). *single* is the one meeting of a series
+        *event* is what the calendar holds (for a cancellation: what it held). *override* is the one meeting of a series
         that moved (kind ``update``) or is off (``cancelled``). *item* is None for what planning no longer knows.
         """
-        values = template_values.invitation(event, item, single, reader, programme)
+        values = template_values.invitation(event, item, override, reader, programme)
         return self._pages.mail(self._pages.page(f"{reader.language}/{kind}.md.j2", "Subject", values), values)
 
     def notice(

@@ -26,12 +26,12 @@ from beklijf.model.domain import (
     MentorshipKey,
     OfficeHours,
     Organisation,
+    Override,
     Person,
     Programme,
     Ref,
     Role,
     Session,
-    Single,
     Topic,
     Track,
     Training,
@@ -144,8 +144,8 @@ def answering(letters: Letters, made: Programme, setting: Setting, count: int) -
 
 def _around(letters: Letters, made: Programme, item: Item, kind: Around, *, one: bool = False) -> Rendered:
     event = Writer(installation="specimen", programme=made, texts=letters).event(item)
-    single = Single(event.start, event.start + timedelta(days=1) if kind == "update" else None, event.minutes) if one else None
-    return letters.around(kind, event, item.people[-1], made, item=item, single=single)
+    override = Override(event.start, event.start + timedelta(days=1) if kind == "update" else None, event.minutes) if one else None
+    return letters.around(kind, event, item.people[-1], made, item=item, override=override)
 
 
 def all_letters(letters: Letters, made: Programme) -> Iterator[Letter]:
@@ -184,7 +184,7 @@ def programme(method: Method, *, language: str = "nl", goals: int = 1, mentees: 
         more_sessions=False,
         live=True,
         method=method,
-        place="Kies samen een plek",
+        location="Kies samen een plek",
         online="",
         mentorships=tuple(pairs),
     )
@@ -219,8 +219,8 @@ def person(name: str, language: str = "nl", zone: ZoneInfo = ZONE) -> Person:
 def track(training: Training, pair: Mentorship, hour: Hour = "own") -> Track:
     """Return what a pair has: the goals meeting, the series with look-backs and a day off, a stand-in, reminders, letters."""
     method = training.method
-    rhythm = [datetime(2026, 12, 17, 15, tzinfo=ZONE) + timedelta(weeks=2 * index) for index in range(7)]
-    starts = tuple(start for start in rhythm if start.date() != date(2026, 12, 31))
+    occurrences = [datetime(2026, 12, 17, 15, tzinfo=ZONE) + timedelta(weeks=2 * index) for index in range(7)]
+    starts = tuple(start for start in occurrences if start.date() != date(2026, 12, 31))
     goals = datetime(2026, 12, 3, 15, tzinfo=ZONE)
     stand_in = datetime(2026, 12, 29, 15, tzinfo=ZONE)
     left_out = (
@@ -241,10 +241,10 @@ def track(training: Training, pair: Mentorship, hour: Hour = "own") -> Track:
         mentorships=(pair.key,),
         people=(pair.mentee, pair.mentor),
         starts=starts,
-        without=tuple(start for start in rhythm if start not in starts),
+        without=tuple(start for start in occurrences if start not in starts),
         every=method.series.every,
         minutes=method.series.minutes,
-        place=training.place,
+        location=training.location,
         online=training.online,
         opens=datetime(2026, 11, 10, 9, tzinfo=ZONE),
         topics=topics,

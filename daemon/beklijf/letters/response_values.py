@@ -60,7 +60,7 @@ def response(response: Response, programme: Programme, links: Links) -> Values:
         "answer": contact(reply_to(response, programme)) | {"read": False},
         "pause": pausing(replies, still=response.about is not About.PAUSED),
         "whole": _whole(response),
-        "one_of_many": response.series and response.place is not None,
+        "one_of_many": response.series and response.recurrence_id is not None,
         "was": words.moment(was, zone, language) if was else "",
         "was_hour": words.weekly(was, zone, language) if was else "",
         "start": words.moment(start, zone, language) if start else "",
@@ -77,7 +77,7 @@ def response(response: Response, programme: Programme, links: Links) -> Values:
 
 
 def _whole(response: Response) -> bool:
-    return response.series and response.place is None
+    return response.series and response.recurrence_id is None
 
 
 def _kinds(response: Response, replies: Replies, language: str) -> Values:
@@ -93,17 +93,17 @@ def _kinds(response: Response, replies: Replies, language: str) -> Values:
 
 def _choices(response: Response, reader: Person, replies: Replies) -> Values:
     """Return the times to choose from, the one to take over, and the two links about a time: once, or from now on."""
-    uid, place, start = response.uid, response.place, response.start
+    uid, recurrence_id, start = response.uid, response.recurrence_id, response.start
     hour = _whole(response)
 
     def link(offer: Offer, *, agreed: bool = False) -> str:
-        return replies.hour(offer, agreed=agreed) if hour else replies.time(offer, uid=uid, place=place, agreed=agreed)
+        return replies.hour(offer, agreed=agreed) if hour else replies.time(offer, uid=uid, recurrence_id=recurrence_id, agreed=agreed)
 
     proposed = Offer(start, response.minutes) if start else None
-    moved = response.about is About.MOVED and response.series and place is not None
+    moved = response.about is About.MOVED and response.series and recurrence_id is not None
     return {
         "offers": offered(response.offers, reader, link),
         "take": link(proposed, agreed=True) if proposed and response.about is About.PROPOSED else "",
-        "once": replies.once(proposed.start, uid=uid, place=place) if proposed and moved else "",
+        "once": replies.once(proposed.start, uid=uid, recurrence_id=recurrence_id) if proposed and moved else "",
         "always": replies.hour(proposed) if proposed and moved else "",
     }

@@ -66,7 +66,7 @@ def responses(made: Programme, count: int) -> Iterator[Response]:
     basic = Response(
         about=About.MOVED, mentorship=pair.key, person=mentee, other=mentor, uid="specimen@beklijf", was=was, start=was + timedelta(days=1)
     )
-    one = replace(basic, series=True, place=was.astimezone(UTC))
+    one = replace(basic, series=True, recurrence_id=was.astimezone(UTC))
     whole = replace(basic, series=True)
     times = offers(count, pair.mentee.zone)
     for each in (basic, one, whole, replace(one, person=mentor, other=mentee)):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from beklijf.model.conversation import Offer
-    from beklijf.model.domain import Event, Item, Letter, Person, Programme, Single, Track, Training, Wish
+    from beklijf.model.domain import Event, Item, Letter, Override, Person, Programme, Track, Training, Wish
 
 Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
 Values: TypeAlias = dict[str, Value]
@@ -163,7 +163,7 @@ def meeting(item: Item, programme: Programme, language: str, *, brief: bool) -> 
     }
 
 
-def invitation(event: Event, item: Item | None, single: Single | None, reader: Person, programme: Programme) -> Values:
+def invitation(event: Event, item: Item | None, override: Override | None, reader: Person, programme: Programme) -> Values:
     """Return the values of the mail around an invitation; what the calendar holds counts, not what planning wanted."""
     language, zone = reader.language, reader.zone
     pair = programme.tracks.get(item.mentorships[0]) if item else None
@@ -173,25 +173,25 @@ def invitation(event: Event, item: Item | None, single: Single | None, reader: P
         "reader": contact(reader),
         "you": _side(item, reader),
         "title": markup.literal(event.title),
-        "place": markup.literal(event.place),
+        "place": markup.literal(event.location),
         "others": words.listed(
             [markup.literal(who.name) for who in event.people if who.email.casefold() != reader.email.casefold()], language
         ),
         "training": words.listed([markup.literal(programme.trainings[key].name) for key in trainings_of(item)], language) if item else "",
         "reminder": event.free,
-        "series": event.recurrence is not None and single is None,
-        "single": single is not None,
+        "series": event.recurrence is not None and override is None,
+        "single": override is not None,
         "start": words.moment(start, zone, language),
         "when": words.span(start, event.minutes, zone, language),
         "rhythm": "",
         "last": "",
         "was": "",
     }
-    if single:
-        values["was"] = words.span(single.at.astimezone(here), event.minutes, zone, language)
-        values["start"] = words.moment((single.start or single.at).astimezone(here), zone, language)
-        if single.start:
-            values["when"] = words.span(single.start.astimezone(here), single.minutes or event.minutes, zone, language)
+    if override:
+        values["was"] = words.span(override.at.astimezone(here), event.minutes, zone, language)
+        values["start"] = words.moment((override.start or override.at).astimezone(here), zone, language)
+        if override.start:
+            values["when"] = words.span(override.start.astimezone(here), override.minutes or event.minutes, zone, language)
     elif event.recurrence:
         # A human's own rhythm (recurrence.other) is not put into words: the dates are true, "every two weeks" would not be.
         every = event.recurrence.every

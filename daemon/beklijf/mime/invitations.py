@@ -37,7 +37,7 @@ def invitation(
     method: Literal["REQUEST", "CANCEL"],
     sequence: int,
     stamp: datetime,
-    single: datetime | None,
+    recurrence_id: datetime | None,
     recipient: Contact,
     rendered: Rendered,
     message_id: str,
@@ -45,9 +45,9 @@ def invitation(
     accepted: Collection[str] = (),
     sent_by: Contact | None = None,
 ) -> EmailMessage:
-    """Return what *recipient* must be told of *event*, or of the one meeting of it that the rhythm has at *single*.
+    """Return what *recipient* must be told of *event*, or of the one meeting of it that the rhythm has at *recurrence_id*.
 
-        method   single   recipient          says
+        method   meeting  recipient          says
         REQUEST  None     in event.people    this is the event now, all its meetings and everybody in it
         REQUEST  instant  in event.people    this one meeting is at another time (or back at its own)
         REQUEST  either   not in it          the same, with them in it: a calendar has renamed them (an alias of its own, say)
@@ -64,7 +64,7 @@ def invitation(
     addresses = {contact.email.casefold() for contact in event.people}
     if recipient.email.casefold() not in addresses:
         event = replace(event, people=(recipient,) if method == "CANCEL" else (*event.people, recipient))
-    content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=single, sent_by=sent_by.email if sent_by else "")
+    content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=recurrence_id, sent_by=sent_by.email if sent_by else "")
     if method == "REQUEST":
         content = _answered(content, {address.casefold() for address in accepted} & addresses)
     # Not marked Auto-Submitted: filters on that may throw away the answer as well.

@@ -106,14 +106,14 @@ class Replies:
         value = {"start": offer.start.isoformat(), "zone": words.zone_name(offer.start), "minutes": str(offer.minutes)} | _agreed(agreed)
         return self._ask(TokenKind.HOUR, value, self._subject("hour", words.weekly(offer.start, self.person.zone, self.person.language)))
 
-    def time(self, offer: Offer, *, uid: str, place: datetime | None, agreed: bool = False) -> str:
+    def time(self, offer: Offer, *, uid: str, recurrence_id: datetime | None, agreed: bool = False) -> str:
         """Return the link that moves one meeting to an offer; *agreed*: the other one had proposed it."""
-        value = _meeting(uid, place, offer.start) | {"minutes": str(offer.minutes)} | _agreed(agreed)
+        value = _meeting(uid, recurrence_id, offer.start) | {"minutes": str(offer.minutes)} | _agreed(agreed)
         return self._ask(TokenKind.TIME, value, self._subject("time", self._moment(offer.start)))
 
-    def once(self, start: datetime, *, uid: str, place: datetime | None) -> str:
+    def once(self, start: datetime, *, uid: str, recurrence_id: datetime | None) -> str:
         """Return the link that says: only this time."""
-        return self._ask(TokenKind.ONCE, _meeting(uid, place, start), self._subject("once", self._moment(start)))
+        return self._ask(TokenKind.ONCE, _meeting(uid, recurrence_id, start), self._subject("once", self._moment(start)))
 
     @property
     def _plain(self) -> str:
@@ -129,8 +129,8 @@ class Replies:
         return self.links.mailto(kind, self.mentorship, self.person.key, value, subject=subject, body=self._plain)
 
 
-def _meeting(uid: str, place: datetime | None, start: datetime) -> dict[str, str]:
-    return {"uid": uid, "place": place.isoformat() if place else "", "start": start.isoformat()}
+def _meeting(uid: str, recurrence_id: datetime | None, start: datetime) -> dict[str, str]:
+    return {"uid": uid, "place": recurrence_id.isoformat() if recurrence_id else "", "start": start.isoformat()}
 
 
 def _agreed(agreed: bool) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 _UTC = ZoneInfo("UTC")
 
@@ -25,10 +25,10 @@ def dump(event: Event) -> str:
             "start": _wall(event.start),
             "minutes": event.minutes,
             "recurrence": None if recurrence is None else [recurrence.every, _utc(recurrence.last), recurrence.other],
-            "singles": [[_utc(s.at), None if s.start is None else _wall(s.start), s.minutes] for s in event.singles],
+            "singles": [[_utc(s.at), None if s.start is None else _wall(s.start), s.minutes] for s in event.overrides],
             "title": event.title,
             "text": event.text,
-            "place": event.place,
+            "place": event.location,
             "organizer": [event.organizer.name, event.organizer.email],
             "people": [[c.name, c.email] for c in event.people],
             "alarms": list(event.alarms),
@@ -50,10 +50,12 @@ def load(text: str) -> Event:
         start=_unwall(raw["start"]),
         minutes=raw["minutes"],
         recurrence=None if recurrence is None else Recurrence(recurrence[0], _instant(recurrence[1]), recurrence[2]),
-        singles=tuple(Single(_instant(at), None if start is None else _unwall(start), minutes) for at, start, minutes in raw["singles"]),
+        overrides=tuple(
+            Override(_instant(at), None if start is None else _unwall(start), minutes) for at, start, minutes in raw["singles"]
+        ),
         title=raw["title"],
         text=raw["text"],
-        place=raw["place"],
+        location=raw["place"],
         organizer=Contact(*raw["organizer"]),
         people=tuple(Contact(*c) for c in raw["people"]),
         alarms=tuple(raw["alarms"]),
@@ -62,10 +64,10 @@ def load(text: str) -> Event:
     )
 
 
-def rhythm(event: Event) -> tuple[datetime, ...]:
-    """Return every place of the rhythm of *event*, cancelled or moved ones included, as instants in UTC.
+def occurrences(event: Event) -> tuple[datetime, ...]:
+    """Return where the rule of *event* has its meetings, cancelled and moved ones included, as instants in UTC.
 
-    Steps in wall time, so a meeting at ten stays at ten over both DST changes. A human's own RRULE has no rhythm of ours:
+    Steps in wall time, so a meeting at ten stays at ten over both DST changes. A human's own RRULE is none of ours:
     it counts as its first meeting only.
     """
     recurrence = event.recurrence
@@ -79,19 +81,19 @@ def rhythm(event: Event) -> tuple[datetime, ...]:
     return tuple(found)
 
 
-def held(event: Event, place: datetime) -> datetime | None:
-    """Return when the meeting that the rhythm has at *place* is really held; None when it is cancelled."""
-    single = next((single for single in event.singles if single.at == place), None)
-    if single is None:
-        return place
-    return None if single.start is None else single.start.astimezone(UTC)
+def actual_start(event: Event, recurrence_id: datetime) -> datetime | None:
+    """Return when the meeting that the rhythm has at *recurrence_id* really takes place; None when it is cancelled."""
+    override = next((override for override in event.overrides if override.at == recurrence_id), None)
+    if override is None:
+        return recurrence_id
+    return None if override.start is None else override.start.astimezone(UTC)
 
 
 def meetings(event: Event) -> tuple[datetime, ...]:
     """Return the instants at which *event* really takes place, in order."""
-    singles = {s.at: s for s in event.singles}
-    places = (singles[at].start if at in singles else at for at in rhythm(event))
-    return tuple(sorted(at.astimezone(UTC) for at in places if at is not None))
+    overrides = {s.at: s for s in event.overrides}
+    starts = (overrides[at].start if at in overrides else at for at in occurrences(event))
+    return tuple(sorted(at.astimezone(UTC) for at in starts if at is not None))
 
 
 def clock(at: datetime, own: ZoneInfo = _UTC) -> ZoneInfo:

@@ -1,6 +1,6 @@
 """What people say to the service and what it makes of that, as values: answers, proposals, pauses, tokens.
 
-Frozen, without clock, file or network, like ``domain``. Addresses are casefolded; a *place* is where the rhythm of a series
+Frozen, without clock, file or network, like ``domain``. Addresses are casefolded; a *recurrence_id* is where the rule of a series
 has one meeting, in UTC, and None means the whole event. Instants are aware.
 """
 
@@ -26,7 +26,7 @@ class Itip:
 
     method: Literal["REPLY", "COUNTER", "REFRESH"]
     uid: str
-    place: datetime | None
+    recurrence_id: datetime | None
     attendee: str
     """Empty where none, or more than one, is named: then the sender of the mail is meant."""
     partstat: str
@@ -69,7 +69,7 @@ class Busy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     uid: str
-    place: datetime | None
+    recurrence_id: datetime | None
     who: str
     partstat: str
     """``ACCEPTED``, ``TENTATIVE``, ``DECLINED`` or ``NEEDS-ACTION``."""
@@ -78,7 +78,7 @@ class Answered:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
     uid: str
-    place: datetime | None
+    recurrence_id: datetime | None
     who: str
     start: datetime
     minutes: int
@@ -97,7 +97,7 @@ class Stranger:
     """An answer about our event from an address that is not invited: perhaps the same person, which the coordinator knows."""
 
     uid: str
-    place: datetime | None
+    recurrence_id: datetime | None
     who: str
     partstat: str
 
@@ -161,7 +161,7 @@ class Said(StrEnum):
 
 
 Told: TypeAlias = dict[tuple[str, "datetime | None", str], Said]
-"""The last answer that the calendar told, by event, place and address."""
+"""The last answer that the calendar told, by event, meeting and address."""
 
 
 ANSWERS: Mapping[str, Said] = {
@@ -182,7 +182,7 @@ class Heard:
     uid: str
     ref: Ref
     """Empty for what is about a person and no event (`Said.AWAY`, `Said.WROTE`)."""
-    place: datetime | None = None
+    recurrence_id: datetime | None = None
     who: str = ""
     """The address; empty where a calendar doesn't tell who changed it."""
     person: str = ""
@@ -197,11 +197,11 @@ class History:
     heard: tuple[Heard, ...] = ()
 
     def answers(self) -> Mapping[tuple[str, datetime | None, str], Heard]:
-        """Return the answer that holds, by event (UID), place and person (key), as it was given first: mail and calendar may both tell."""
+        """Return the answer that holds, by event (UID), meeting and person (key), as first given: mail and calendar may both tell."""
         found: dict[tuple[str, datetime | None, str], Heard] = {}
         for each in self.heard:
             if each.said in ANSWERS.values() and each.person:
-                key = each.uid, each.place, each.person
+                key = each.uid, each.recurrence_id, each.person
                 if key not in found or found[key].said is not each.said:
                     found[key] = each
         return {key: each for key, each in found.items() if each.said is not Said.OPEN}
@@ -236,7 +236,7 @@ class Proposal:
     mentorship: MentorshipKey
     uid: str
     """Empty: the hour of a series that is not written yet."""
-    place: datetime | None
+    recurrence_id: datetime | None
     who: str
     """The person's key."""
     start: datetime
@@ -294,14 +294,14 @@ class Invited:
     """The attendees' addresses."""
     sequence: int
     """The highest SEQUENCE that was mailed of the whole; a reply to a lower one is about another time."""
-    known_as: str = ""
+    icaluid: str = ""
     """The UID that answers by mail have, where the inviting server took none of ours."""
-    singles: Mapping[datetime, int] = field(default_factory=dict)
+    sequences: Mapping[datetime, int] = field(default_factory=dict)
     """The same of single meetings that were mailed by themselves: of those nobody's copy of the whole has heard."""
 
-    def current(self, place: datetime | None) -> int:
+    def current(self, recurrence_id: datetime | None) -> int:
         """Return the SEQUENCE that an answer about one meeting, or the whole, must have at least."""
-        return self.sequence if place is None else max(self.sequence, self.singles.get(place, 0))
+        return self.sequence if recurrence_id is None else max(self.sequence, self.sequences.get(recurrence_id, 0))
 
 
 class About(StrEnum):
@@ -353,9 +353,9 @@ class Response:
     other: str = ""
     """The key of the one who declined, proposed or paused, where that is the other of the two."""
     uid: str = ""
-    place: datetime | None = None
+    recurrence_id: datetime | None = None
     series: bool = False
-    """It is about a whole series; with a place: about one meeting of a series."""
+    """It is about a whole series; with a recurrence_id: about one meeting of a series."""
     was: datetime | None = None
     """The meeting's own time, in wall time of the pair's zone."""
     start: datetime | None = None

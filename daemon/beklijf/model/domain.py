@@ -139,7 +139,7 @@ class Training:
     more_sessions: bool
     live: bool
     method: Method
-    place: str
+    location: str
     online: str
     mentorships: tuple[Mentorship, ...]
 
@@ -331,11 +331,11 @@ class Item:
     starts: tuple[datetime, ...]
     """Every meeting that takes place in this event, in order, in wall time of the pair's zone."""
     without: tuple[datetime, ...]
-    """Places of the rhythm that hold no meeting (they become EXDATE), between the first and the last start; paused ones also beyond."""
+    """Occurrences that hold no meeting (they become EXDATE), between the first and the last start; paused ones also beyond."""
     every: int
     """Weeks; 0 for a single meeting."""
     minutes: int
-    place: str
+    location: str
     online: str
     opens: datetime
     """The earliest instant at which it may be written, by the method's portions (a letter hour of a working day)."""
@@ -431,7 +431,7 @@ class Programme:
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
+class Override:
     """What became of one meeting of a series: moved to ``start``, or cancelled when that is None."""
 
     at: datetime
@@ -459,11 +459,11 @@ class Event:
     """In wall time of a ZoneInfo; compared as an instant, since servers rename zones."""
     minutes: int
     recurrence: Recurrence | None
-    singles: tuple[Single, ...]
+    overrides: tuple[Override, ...]
     """By ``at``; EXDATE and a cancelled override are the same."""
     title: str
     text: str
-    place: str
+    location: str
     organizer: Contact
     people: tuple[Contact, ...]
     """The attendees by casefolded address; names are not compared."""

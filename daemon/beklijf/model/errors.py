@@ -41,9 +41,9 @@ class Problem:
 
     def __str__(self) -> str:
         """Read as ``training[0].sessions[1]: not a date (config.toml:29)``."""
-        place = f"{self.file}:{self.line}" if self.line else self.file
+        position = f"{self.file}:{self.line}" if self.line else self.file
         said = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{said} ({place})" if place else said
+        return f"{said} ({position})" if position else said
 
 
 class BeklijfError(Exception):

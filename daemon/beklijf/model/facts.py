@@ -34,8 +34,8 @@ class Facts:
     goals: Mapping[MentorshipKey, tuple[str, ...]] = field(default_factory=dict)
     """What mentees answered to the goals letter; it takes the place of the config's."""
     pauses: tuple[Pause, ...] = ()
-    strayed: Mapping[Ref, Mapping[datetime, datetime]] = field(default_factory=dict)
-    """By series: the meetings that people moved, from their place (UTC) to where they are held (UTC)."""
+    moved_instances: Mapping[Ref, Mapping[datetime, datetime]] = field(default_factory=dict)
+    """By series: the meetings that people moved, from their RECURRENCE-ID (UTC) to when they take place (UTC)."""
     busy: Mapping[str, tuple[Busy, ...]] = field(default_factory=dict)
     """By person's key, in order: when they can't, for those of whom a server told; read anew when a time is to be chosen."""
 

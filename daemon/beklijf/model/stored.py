@@ -20,8 +20,14 @@ REACHED = ("1.", "2.")
 UNREACHABLE = ("3.", "5.")
 """How a SCHEDULE-STATUS begins that says: delivered, or not (RFC 6638 section 3.2.9)."""
 
-TOLD = frozenset({"time", "recurrence", "single", "place", "people", "online"})
+ANNOUNCED = frozenset({"time", "recurrence", "single", "place", "people", "online"})
 """The fields that people are told about; a changed title, text or alarm rides along in silence."""
+
+
+def attribute(field: str) -> str:
+    """Return what `Event` calls one of its fields: people and the ledger say place, iCalendar says LOCATION."""
+    return "location" if field == "place" else field
+
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -63,12 +69,12 @@ class Stored:
     left_to_server: bool = False
     """The object leaves it to a scheduling server, if there is one, to tell the attendees."""
     single_answers: Mapping[datetime, Mapping[str, str]] = field(default_factory=dict)
-    """The same for each meeting that the object has a word of its own for, by its place in the rhythm (UTC)."""
+    """The same for each meeting that the object has a word of its own for, by its RECURRENCE-ID (UTC)."""
     proposals: Mapping[tuple[str, datetime | None], tuple[datetime, int]] = field(default_factory=dict)
-    """Other times that attendees proposed, where a server notes them in the organizer's copy: by address and place (UTC; None: the
-    event) the start (UTC) and minutes. They stay there until the organizer changes the time, so a proposal that is still there is
+    """Other times that attendees proposed, where a server notes them in the organizer's copy: by address and RECURRENCE-ID (UTC; None:
+    the event) the start (UTC) and minutes. They stay there until the organizer changes the time, so a proposal that is still there is
     no new one."""
-    known_as: str = ""
+    icaluid: str = ""
     """The UID under which the server invites, and people answer by mail, where it takes none of ours (Graph, Google)."""
 
     @property

@@ -15,7 +15,7 @@ from beklijf.planning.agendas import Agendas
 from beklijf.planning.busy import wanted_busy
 from beklijf.planning.days import DAY
 from beklijf.planning.hours import choose_hour, settle_known_hour
-from beklijf.planning.meetings import Singles, ask_at_first_meeting, name_long_gaps
+from beklijf.planning.meetings import Meetings, ask_at_first_meeting, name_long_gaps
 from beklijf.planning.pairs import make_pairs
 from beklijf.planning.pauses import Pauses, take_out, without
 from beklijf.planning.reminders import reminders
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from beklijf.model.domain import Mentorship, MentorshipKey, Organisation, Topic, Training, Wish
     from beklijf.model.facts import Facts
-    from beklijf.planning.pairs import Member, Pair, Single
+    from beklijf.planning.pairs import Meeting, Member, Pair
     from beklijf.planning.timeline import Timeline
 
 
@@ -82,16 +82,16 @@ def _place(pairs: list[Pair], facts: Facts, agendas: Agendas) -> list[Pair]:
     First the series whose hours are known, with what stands in calendars already; then hours are chosen around those;
     then the single meetings, which can best give way.
     """
-    singles = Singles(agendas, facts)
+    meetings = Meetings(agendas, facts)
     without_hour = [pair for pair in pairs if not settle_known_hour(pair, facts, agendas)]
     for pair in pairs:
-        singles.reserve(pair)
+        meetings.reserve(pair)
     for pair in without_hour:
         choose_hour(pair, agendas)
-        singles.reserve(pair)
-    unasked = singles.place_meetings(pairs)
-    singles.place_stand_ins(pairs)
-    singles.place_look_backs(pairs)
+        meetings.reserve(pair)
+    unasked = meetings.place_meetings(pairs)
+    meetings.place_stand_ins(pairs)
+    meetings.place_look_backs(pairs)
     ask_at_first_meeting(unasked)
     for pair in pairs:
         name_long_gaps(pair)
@@ -121,10 +121,10 @@ def _track(pair: Pair, member: Member, items: list[Item], wanted: tuple[Wish, ..
 def _items(pair: Pair, facts: Facts, agendas: Agendas) -> Iterable[Item]:
     if pair.series and (series := _series(pair, facts, agendas)):
         yield series
-    for single in pair.singles.values():
-        generation = facts.generations.get(single.ref)
-        if generation is None or single.start >= generation.since:
-            yield _single(pair, single, generation.number if generation else 1, agendas)
+    for meeting in pair.meetings.values():
+        generation = facts.generations.get(meeting.ref)
+        if generation is None or meeting.start >= generation.since:
+            yield _meeting(pair, meeting, generation.number if generation else 1, agendas)
 
 
 def _series(pair: Pair, facts: Facts, agendas: Agendas) -> Item | None:
@@ -150,7 +150,7 @@ def _series(pair: Pair, facts: Facts, agendas: Agendas) -> Item | None:
         without=without(starts, off, pair.paused & off.keys()),
         every=rule.every,
         minutes=meets.minutes,
-        place=member.training.place,
+        location=member.training.location,
         online=member.training.online,
         opens=agendas.opening(pair.people[0], opens, member.joined, starts[0]),
         topics=_topics(pair, starts),
@@ -168,32 +168,32 @@ def _stand_in_day(pair: Pair, start: datetime) -> date | None:
     return stand_in.date() if stand_in else None
 
 
-def _single(pair: Pair, single: Single, generation: int, agendas: Agendas) -> Item:
-    member = single.member
-    if single.opens is None:  # nobody is invited to a stand-in before the series that it is part of
-        opens = max(single.start.date() - DAY * member.training.method.limits.ahead, member.timeline.first + DAY * pair.rule.opens)
+def _meeting(pair: Pair, meeting: Meeting, generation: int, agendas: Agendas) -> Item:
+    member = meeting.member
+    if meeting.opens is None:  # nobody is invited to a stand-in before the series that it is part of
+        opens = max(meeting.start.date() - DAY * member.training.method.limits.ahead, member.timeline.first + DAY * pair.rule.opens)
     else:
-        opens = member.timeline.first + DAY * single.opens
+        opens = member.timeline.first + DAY * meeting.opens
     return Item(
-        ref=single.ref,
+        ref=meeting.ref,
         kind=Kind.MEETING,
-        rule=single.rule,
+        rule=meeting.rule,
         training=member.training.id,
-        mentorships=tuple(member.key for member in pair.members) if single.instead_of else (member.key,),
+        mentorships=tuple(member.key for member in pair.members) if meeting.instead_of else (member.key,),
         people=pair.people,
-        starts=(single.start,),
+        starts=(meeting.start,),
         without=(),
         every=0,
-        minutes=single.minutes,
-        place=member.training.place,
+        minutes=meeting.minutes,
+        location=member.training.location,
         online=member.training.online,
-        opens=agendas.opening(pair.people[0], opens, member.joined, single.start),
-        topics=_topics(pair, (single.start,)),
+        opens=agendas.opening(pair.people[0], opens, member.joined, meeting.start),
+        topics=_topics(pair, (meeting.start,)),
         left_out=(),
-        instead_of=single.instead_of,
-        questions=single.questions,
+        instead_of=meeting.instead_of,
+        questions=meeting.questions,
         generation=generation,
-        why=single.why,
+        why=meeting.why,
         caught_up=agendas.caught_up(pair.people[0], opens, member.joined),
     )
 
@@ -204,8 +204,8 @@ def _topics(pair: Pair, starts: tuple[datetime, ...]) -> dict[datetime, tuple[To
 
 def _meetings(pair: Pair, member: Member) -> tuple[datetime, ...]:
     """Return all meetings of one mentorship: its own, and those of the shared series while its own would run."""
-    own = {single.start for single in pair.singles.values() if single.member is member}
+    own = {meeting.start for meeting in pair.meetings.values() if meeting.member is member}
     own |= {start for start, topics in pair.topics.items() if any(topic.training == member.training.id for topic in topics)}
     if member is pair.carrier:
         return tuple(sorted({*own, *pair.series}))
-    return tuple(sorted({*own, *(start for start in pair.rhythm() if member.first <= start.date() <= member.last)}))
+    return tuple(sorted({*own, *(start for start in pair.starts() if member.first <= start.date() <= member.last)}))

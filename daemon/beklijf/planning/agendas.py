@@ -1,6 +1,6 @@
 """Everybody's agenda while one plan is made: on which days they can meet, when they already do, when they are busy. Pure.
 
-Holds no rule of the method; ``pairs`` and ``singles`` ask it, and write down what they decide.
+Holds no rule of the method; ``pairs`` and ``meetings`` ask it, and write down what they decide.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID, uuid5
 
-from beklijf.model.domain import TEAMS, Contact, Event, Kind, Recurrence, Single
+from beklijf.model.domain import TEAMS, Contact, Event, Kind, Override, Recurrence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Writer:
     installation: str
     programme: Programme
     texts: Texts
-    strayed: Mapping[Ref, Mapping[datetime, datetime]] = field(default_factory=dict)
+    moved_instances: Mapping[Ref, Mapping[datetime, datetime]] = field(default_factory=dict)
     """By series: where people moved meetings to. The text names those days: a moved meeting takes its questions along."""
 
     def event(self, item: Item, *, generation: int | None = None) -> Event:
@@ -74,10 +74,10 @@ class Writer:
             start=first,
             minutes=item.minutes,
             recurrence=recurrence,
-            singles=tuple(Single(at.astimezone(UTC), None) for at in item.without),
+            overrides=tuple(Override(at.astimezone(UTC), None) for at in item.without),
             title=title,
             text=text,
-            place=item.place or ("" if item.online == TEAMS else item.online),
+            location=item.location or ("" if item.online == TEAMS else item.online),
             organizer=organizer,
             people=tuple(people),
             alarms=(0,) if item.kind is Kind.REMINDER else (),
@@ -93,8 +93,8 @@ class Writer:
 
     def _as_held(self, item: Item) -> Item:
         """Return *item* with the topics of its meetings on the days on which they are held."""
-        moved = self.strayed.get(item.ref)
+        moved = self.moved_instances.get(item.ref)
         if not moved:
             return item
-        held = {at: moved.get(at.astimezone(UTC), at).astimezone(at.tzinfo) for at in item.topics}
-        return replace(item, topics={held[at]: topics for at, topics in sorted(item.topics.items(), key=lambda each: held[each[0]])})
+        actual = {at: moved.get(at.astimezone(UTC), at).astimezone(at.tzinfo) for at in item.topics}
+        return replace(item, topics={actual[at]: topics for at, topics in sorted(item.topics.items(), key=lambda each: actual[each[0]])})

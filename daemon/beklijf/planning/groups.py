@@ -7,7 +7,7 @@ Who was together in an event that the ledger still has stays connected by it. So
     ------------------------------------------------------------------------------------------------------------------
     its pairs and their trainings    the organisation    the public holidays    whether silence says anything just now
     the facts of its pairs: joined, arrived, chosen, moved, heard, goals
-    the facts of its items, by their refs: kept, begun, generations, strayed
+    the facts of its items, by their refs: kept, begun, generations, moved_instances
     the facts of its people: pauses, busy times
 """
 
@@ -31,7 +31,7 @@ NOBODY = ""
 """The group of events that nobody is in."""
 
 _BY_PAIR = ("joined", "chosen", "moved", "heard", "goals")
-_BY_REF = ("kept", "begun", "generations", "strayed")
+_BY_REF = ("kept", "begun", "generations", "moved_instances")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The hour of the week at which a pair meets, and the days of its series that follow from it. Pure.
 
-Chooses between hours, not between pairs: who goes first is for ``planning``; single meetings are for ``singles``.
+Chooses between hours, not between pairs: who goes first is for ``planning``; the meetings beside it are for ``meetings``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def lay(pair: Pair, meets: Meets, first: date, agendas: Agendas) -> Layout:
         start = start_at(meets, day)
         if not pair.carrier.ahead(start):
             continue
-        if agendas.both_can_meet(pair.people, start) or (start in pair.strayed and agendas.both_can_meet(pair.people, pair.held(start))):
+        if agendas.both_can_meet(pair.people, start) or (
+            start in pair.moved_instances and agendas.both_can_meet(pair.people, pair.actual_start(start))
+        ):
             series.append(start)
         else:
             off[start] = agendas.why_off(mentee, start) or agendas.why_off(mentor, start)
@@ -72,7 +74,7 @@ def window_start(pair: Pair) -> date:
 def _first_day(pair: Pair, meets: Meets, moved_to: date | None, agendas: Agendas) -> date:
     """Return where the rhythm begins: where a human put it, where it began, or in its window.
 
-    A series that has begun stays, whatever happens to the first session. Places of its rhythm before that are kept
+    A series that has begun stays, whatever happens to the first session. Occurrences before that are kept
     while they are days off: their stand-ins are part of the plan.
     """
     begun = pair.carrier.begun
@@ -170,9 +172,9 @@ def _settle(pair: Pair, meets: Meets, layout: Layout, agendas: Agendas) -> None:
     pair.meets, pair.series, pair.off = meets, layout.series, layout.off
     for start in layout.series:
         agendas.book(pair.people, start, meets.minutes)
-        held = pair.held(start)
-        insort(pair.met, held.date())
-        if held is not start:  # its own hour stays the pair's too: people may move it back
-            agendas.book(pair.people, held, meets.minutes)
+        actual = pair.actual_start(start)
+        insort(pair.met, actual.date())
+        if actual is not start:  # its own hour stays the pair's too: people may move it back
+            agendas.book(pair.people, actual, meets.minutes)
     if layout.off and not layout.series:
         pair.notice("every meeting of the series falls on a day off: there are only stand-ins", "choose another weekday (meets)")

@@ -23,7 +23,7 @@ INITIATIVE = frozenset({Said.PROPOSED, Said.MOVED})
 """Who does that is at it: rows begin anew."""
 
 Meeting = tuple[Ref, "datetime | None"]
-"""What an answer names it by: the event, and the place in its rhythm."""
+"""What an answer names it by: the event, and its RECURRENCE-ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def find_run(pair: Mentorship, history: History, order: Mapping[Meeting, int], e
     off: defaultdict[int, set[str]] = defaultdict(set)
     run: Run | None = None
     for heard in history.heard:
-        number = order.get((heard.ref, heard.place))
+        number = order.get((heard.ref, heard.recurrence_id))
         if heard.said in INITIATIVE:
             off.clear()
         elif number is None:

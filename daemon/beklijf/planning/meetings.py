@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from beklijf.model.domain import Anchor, MeetingRule, Ref, Topic
 from beklijf.planning.agendas import day_of
 from beklijf.planning.days import DAY, around, named, on_or_after
-from beklijf.planning.pairs import Member, Pair, Single
-from beklijf.planning.slots import Places
+from beklijf.planning.pairs import Meeting, Member, Pair
+from beklijf.planning.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,9 +60,9 @@ class _Wanted:
     def topic(self) -> Topic:
         return Topic(questions=self.rule.questions, training=self.member.training.id, session=self.session.date if self.session else None)
 
-    def single(self, start: datetime, why: str, opens: int | None = None) -> Single:
+    def meeting(self, start: datetime, why: str, opens: int | None = None) -> Meeting:
         rule = self.rule
-        return Single(
+        return Meeting(
             ref=self.ref,
             rule=rule.id,
             member=self.member,
@@ -74,11 +74,11 @@ class _Wanted:
         )
 
 
-class Singles:
-    """Places single meetings one by one, in the order in which ``planning`` calls."""
+class Meetings:
+    """Places the meetings beside the series one by one, in the order in which ``planning`` calls."""
 
     def __init__(self, agendas: Agendas, facts: Facts) -> None:
-        self._places = Places(agendas)
+        self._slots = Slots(agendas)
         self._facts = facts
         self._standing: dict[Ref, tuple[datetime, int]] = {}
 
@@ -98,9 +98,9 @@ class Singles:
                 continue
             start = self._facts.kept[ref].astimezone(pair.meets.zone)
             own = pair.moved or start.time() == pair.meets.at
-            if (own or self._places.in_office_hours(pair, start, minutes)) and self._places.both_can(pair, start, minutes):
+            if (own or self._slots.in_office_hours(pair, start, minutes)) and self._slots.both_can(pair, start, minutes):
                 self._standing[ref] = (start, minutes)
-                self._places.take(pair, start, minutes)
+                self._slots.take(pair, start, minutes)
 
     def _stands(self, pair: Pair, ref: Ref, first: date, last: date) -> datetime | None:
         """Return where *ref* stands if that is within the days given; elsewhere its place is free again."""
@@ -109,7 +109,7 @@ class Singles:
         start, minutes = self._standing.pop(ref)
         if first <= start.date() <= last:
             return start
-        self._places.free(pair, start, minutes)
+        self._slots.free(pair, start, minutes)
         return None
 
     # -- goals and closing
@@ -124,7 +124,7 @@ class Singles:
         pair, member, (first, last) = want.pair, want.member, want.window
         before = want.day if last < want.day else date.max
         if start := self._stands(pair, want.ref, date.min, before - DAY):
-            pair.singles[want.ref] = want.single(start, want.rule.why, want.rule.opens)
+            pair.meetings[want.ref] = want.meeting(start, want.rule.why, want.rule.opens)
             return True
         shared = next((at for at in pair.series if first <= at.date() <= last and member.ahead(at)), None)
         if shared:  # the two meet in that week for another training: one hour, one meeting
@@ -132,9 +132,9 @@ class Singles:
             return True
         nominal, limits = on_or_after(first, want.meets.weekday), pair.limits
         days = (day for day in (nominal, *around(nominal, limits.stand_in)) if day < before and _after_joining(member, day))
-        if start := next(self._places.find(member, pair, want.minutes, days, limits.apart), None):
-            self._places.take(pair, start, want.minutes)
-            pair.singles[want.ref] = want.single(start, want.rule.why, want.rule.opens)
+        if start := next(self._slots.find(member, pair, want.minutes, days, limits.apart), None):
+            self._slots.take(pair, start, want.minutes)
+            pair.meetings[want.ref] = want.meeting(start, want.rule.why, want.rule.opens)
             return True
         if _after_joining(member, nominal):
             hint = "" if before == date.max else "the first meeting of the series asks its questions"
@@ -154,15 +154,15 @@ class Singles:
         reach = DAY * limits.stand_in
         start = self._stands(pair, ref, day - reach, day + reach)
         if start is None:
-            candidates = list(self._places.find(pair.carrier, pair, meets.minutes, around(day, limits.stand_in), limits.apart))
+            candidates = list(self._slots.find(pair.carrier, pair, meets.minutes, around(day, limits.stand_in), limits.apart))
             if not candidates:
                 return
-            rhythm = pair.rhythm()
-            near = (at for at in candidates if _since_previous(rhythm, at) <= limits.gap)
+            starts = pair.starts()
+            near = (at for at in candidates if _since_previous(starts, at) <= limits.gap)
             start = next(near, candidates[0])
-            self._places.take(pair, start, meets.minutes)
+            self._slots.take(pair, start, meets.minutes)
         pair.stand_ins[day] = start
-        pair.singles[ref] = Single(
+        pair.meetings[ref] = Meeting(
             ref=ref,
             rule=STAND_IN,
             member=pair.carrier,
@@ -184,21 +184,21 @@ class Singles:
     def _look_back(self, want: _Wanted) -> None:
         """Find the meeting that looks back on a block: one of the series, an extra one, or the next of the series."""
         pair, member, (first, last) = want.pair, want.member, want.window
-        rhythm = [start for start in pair.rhythm() if start.date() >= first and member.ahead(start)]
+        starts = [start for start in pair.starts() if start.date() >= first and member.ahead(start)]
         extras = [start for start in pair.look_backs if start.date() >= first and member.ahead(start)]
-        following = rhythm[0] if rhythm else None
+        following = starts[0] if starts else None
         stands = self._stands(pair, want.ref, first, last if following else want.latest)
-        serving = next((start for start in sorted({*rhythm, *extras}) if start.date() <= last), None)
+        serving = next((start for start in sorted({*starts, *extras}) if start.date() <= last), None)
         if serving is None and self._has_just_looked_back(want):
             serving = following
         if serving and stands:  # not needed any more
-            self._places.free(pair, stands, want.minutes)
+            self._slots.free(pair, stands, want.minutes)
         if serving is None:
             extra = stands or self._extra(want, pair.limits.apart, want.window)
             if extra is None and following is None:
                 extra = self._extra_after_all(want)
             if extra:
-                pair.singles[want.ref] = want.single(extra, f"look-back on {named(want.day)}")
+                pair.meetings[want.ref] = want.meeting(extra, f"look-back on {named(want.day)}")
             serving = extra or following
         if serving is None:
             pair.notice(f"no day to look back on {named(want.day)} suits both", member=member)
@@ -219,9 +219,9 @@ class Singles:
         (first, last), day = window, on_or_after(want.day + DAY * want.rule.extra[0], want.meets.weekday)
         reach = max((last - day).days, (day - first).days)
         days = (near for near in (day, *around(day, reach)) if first <= near <= last)
-        start = next(self._places.find(want.member, want.pair, want.minutes, days, apart), None)
+        start = next(self._slots.find(want.member, want.pair, want.minutes, days, apart), None)
         if start:
-            self._places.take(want.pair, start, want.minutes)
+            self._slots.take(want.pair, start, want.minutes)
         return start
 
     def _extra_after_all(self, want: _Wanted) -> datetime | None:
@@ -232,7 +232,7 @@ class Singles:
 def ask_at_first_meeting(unasked: Iterable[tuple[Pair, Member, Topic]]) -> None:
     """Give the first meeting of the series the questions for which there was no meeting before F."""
     for pair, member, topic in unasked:
-        meetings = [*pair.rhythm(), *(single.start for single in pair.singles.values())]
+        meetings = [*pair.starts(), *(meeting.start for meeting in pair.meetings.values())]
         if first := next((start for start in meetings if member.ahead(start)), None):
             pair.topics[first].append(topic)
 
@@ -241,7 +241,7 @@ def name_long_gaps(pair: Pair) -> None:
     """Say where stand-ins had to stand so far apart that more than the limit lies between; left-out ones are named anyway."""
     if not pair.look_backs:
         return
-    talks = [start for start in sorted({*pair.rhythm(), *pair.look_backs}) if start >= min(pair.look_backs)]
+    talks = [start for start in sorted({*pair.starts(), *pair.look_backs}) if start >= min(pair.look_backs)]
     left_out = [start for start in pair.off if start.date() not in pair.stand_ins]
     longest = max(pair.limits.gap, timedelta(weeks=pair.rule.every).days)
     for one, other in pairwise(talks):
@@ -273,10 +273,10 @@ def _stand_in_ref(pair: Pair, instead_of: datetime) -> Ref:
     return Ref(f"{pair.carrier.key}/{STAND_IN}:{instead_of.date()}")
 
 
-def _since_previous(rhythm: list[datetime], start: datetime) -> int:
+def _since_previous(starts: list[datetime], start: datetime) -> int:
     """Return the days since the meeting before; 0 when there is none."""
-    index = bisect_left(rhythm, start)
-    return (start.date() - rhythm[index - 1].date()).days if index else 0
+    index = bisect_left(starts, start)
+    return (start.date() - starts[index - 1].date()).days if index else 0
 
 
 def _after_joining(member: Member, day: date) -> bool:

@@ -127,15 +127,15 @@ class Times:
         """Return the meetings of the series that serves this mentorship, as they are held."""
         items = (item for other in self._tracks.values() if _couple(other) == _couple(track) for item in other.items)
         item = next((item for item in items if item.kind is Kind.SERIES and track.mentorship.key in item.mentorships), None)
-        moved = self._facts.strayed.get(item.ref, {}) if item else {}
+        moved = self._facts.moved_instances.get(item.ref, {}) if item else {}
         return sorted(moved.get(start, start) for start in item.starts) if item else []
 
     # -- a time that somebody proposes -------------------------------------------------------------------------------
 
     def hindrance(
-        self, key: MentorshipKey, event: Event | None, place: datetime | None, start: datetime, minutes: int, *, now: datetime
+        self, key: MentorshipKey, event: Event | None, recurrence_id: datetime | None, start: datetime, minutes: int, *, now: datetime
     ) -> Hindrance | None:
-        """Return why *event* (with a *place*: that meeting of it) can't be held at *start*; None when it can.
+        """Return why *event* (with a *recurrence_id*: that meeting of it) can't be held at *start*; None when it can.
 
         Without an event it is about the hour of the pair's series, of which *start* is the first meeting. What somebody
         proposes may be outside office hours, and where a calendar says busy: they know better.
@@ -143,12 +143,12 @@ class Times:
         track = self._tracks.get(key)
         if track is None:
             return Hindrance.OVER
-        own = self._about(track, event, place)
+        own = self._about(track, event, recurrence_id)
         if event and not any(at > now for at in own):
             return Hindrance.OVER
         if start <= now:
             return Hindrance.PAST
-        if event and not self._stays_near(track, event, place, start):
+        if event and not self._stays_near(track, event, recurrence_id, start):
             return Hindrance.NEIGHBOURS
         people = _people(track)
         if not self._can_meet(people, start):
@@ -156,21 +156,21 @@ class Times:
         with self._setting_aside(track, own):
             return None if self._agendas.free(people, start, minutes or (event.minutes if event else 60)) else Hindrance.TAKEN
 
-    def _stays_near(self, track: Track, event: Event, place: datetime | None, start: datetime) -> bool:
+    def _stays_near(self, track: Track, event: Event, recurrence_id: datetime | None, start: datetime) -> bool:
         """Say whether a meeting of a series stays between its neighbours, and one by itself not far beyond all that the two have."""
-        if place:
-            return _keeps_order(event, place, start)
+        if recurrence_id:
+            return _keeps_order(event, recurrence_id, start)
         last = max([*self._held[_couple(track)], *canonical.meetings(event)])
         return bool(event.recurrence) or start.date() <= last.date() + 2 * _REACH * DAY
 
-    def _about(self, track: Track, event: Event | None, place: datetime | None) -> list[datetime]:
+    def _about(self, track: Track, event: Event | None, recurrence_id: datetime | None) -> list[datetime]:
         """Return the meetings that would go elsewhere, as they are held now."""
         if event is None:
             return self._series(track)
-        if place is None:
+        if recurrence_id is None:
             return list(canonical.meetings(event))
-        held = canonical.held(event, place) if place in canonical.rhythm(event) else None
-        return [held] if held else []
+        actual = canonical.actual_start(event, recurrence_id) if recurrence_id in canonical.occurrences(event) else None
+        return [actual] if actual else []
 
     @contextmanager
     def _setting_aside(self, track: Track, starts: Iterable[datetime]) -> Iterator[None]:
@@ -203,7 +203,7 @@ def _held(programme: Programme, facts: Facts) -> dict[tuple[str, str], dict[date
     The tracks may say already where people moved them, or not yet.
     """
     minutes: defaultdict[tuple[str, str], dict[datetime, int]] = defaultdict(dict)
-    strayed: defaultdict[tuple[str, str], dict[datetime, datetime]] = defaultdict(dict)
+    moved_instances: defaultdict[tuple[str, str], dict[datetime, datetime]] = defaultdict(dict)
     starts: defaultdict[tuple[str, str], set[datetime]] = defaultdict(set)
     for track in programme.tracks.values():
         couple = _couple(track)
@@ -211,12 +211,12 @@ def _held(programme: Programme, facts: Facts) -> dict[tuple[str, str], dict[date
         for item in track.items:
             if item.kind is not Kind.REMINDER:
                 minutes[couple] |= dict.fromkeys(item.starts, item.minutes)
-                strayed[couple] |= facts.strayed.get(item.ref, {})
+                moved_instances[couple] |= facts.moved_instances.get(item.ref, {})
     usual = {_couple(track): track.meets.minutes for track in programme.tracks.values() if track.meets}
     return {
         couple: {
             start.astimezone(UTC): minutes[couple].get(start, usual.get(couple, 60))
-            for start in chain(strayed[couple].values(), found - strayed[couple].keys())
+            for start in chain(moved_instances[couple].values(), found - moved_instances[couple].keys())
         }
         for couple, found in starts.items()
     }
@@ -233,12 +233,12 @@ def _neighbours(days: list[date], day: date) -> tuple[date, date]:
     return (before[-1] + DAY if before else day - DAY * 2 * _REACH, after[0] - DAY if after else day + DAY * 2 * _REACH)
 
 
-def _keeps_order(event: Event, place: datetime, start: datetime) -> bool:
+def _keeps_order(event: Event, recurrence_id: datetime, start: datetime) -> bool:
     """Say whether that meeting of a series stays on a day between those before and after it: Exchange takes no other."""
     zone = event.start.tzinfo
-    held = [(at, canonical.held(event, at)) for at in canonical.rhythm(event)]
-    before = [there.astimezone(zone).date() for at, there in held if there and at < place]
-    after = [there.astimezone(zone).date() for at, there in held if there and at > place]
+    actual = [(at, canonical.actual_start(event, at)) for at in canonical.occurrences(event)]
+    before = [there.astimezone(zone).date() for at, there in actual if there and at < recurrence_id]
+    after = [there.astimezone(zone).date() for at, there in actual if there and at > recurrence_id]
     day = start.astimezone(zone).date()
     return all(other < day for other in before[-1:]) and all(day < other for other in after[:1])
 

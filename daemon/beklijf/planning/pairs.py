@@ -1,7 +1,7 @@
 """Two people and the mentorships for which they share one series. Pure.
 
 A pair that is in two trainings at the same time has one series: each ``Pair`` here is one such series, with all the
-mentorships that it serves. Decides no day: that is for ``hours`` (the series) and ``singles`` (what comes in between).
+mentorships that it serves. Decides no day: that is for ``hours`` (the series) and ``meetings`` (what comes in between).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Single:
+class Meeting:
     """A meeting beside the series, as decided; it becomes an item once all topics are known."""
 
     ref: Ref
@@ -84,16 +84,16 @@ class Pair:
     proposed: bool = False
     moved: bool = False
     """A human moved the series: what is in the calendar already keeps its old hour."""
-    strayed: Mapping[datetime, datetime] = field(default_factory=dict)
-    """The meetings of the series that people moved: from their place in the rhythm to where they are held."""
+    moved_instances: Mapping[datetime, datetime] = field(default_factory=dict)
+    """The meetings of the series that people moved: from where the rule has them to when they take place."""
     series: tuple[datetime, ...] = ()
-    """The places of the rhythm that hold a meeting, wherever people moved it."""
+    """The occurrences that hold a meeting, wherever people moved it."""
     off: dict[datetime, str] = field(default_factory=dict)
-    """The places of the rhythm that hold no meeting, and why, in order."""
+    """The occurrences that hold no meeting, and why, in order."""
     paused: frozenset[datetime] = frozenset()
     """Which of those do so because somebody paused: they stay in the event, even at its ends."""
     stand_ins: dict[date, datetime] = field(default_factory=dict)
-    singles: dict[Ref, Single] = field(default_factory=dict)
+    meetings: dict[Ref, Meeting] = field(default_factory=dict)
     topics: defaultdict[datetime, list[Topic]] = field(default_factory=lambda: defaultdict(list))
     look_backs: list[datetime] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -110,14 +110,14 @@ class Pair:
     def rule(self) -> SeriesRule:
         return self.carrier.training.method.series
 
-    def rhythm(self) -> list[datetime]:
+    def starts(self) -> list[datetime]:
         """Return the meetings of the series and those that stand in for one, in order."""
         return sorted((*self.series, *self.stand_ins.values()))
 
-    def held(self, start: datetime) -> datetime:
+    def actual_start(self, start: datetime) -> datetime:
         """Return when the meeting that the rhythm has at *start* is held, in the pair's zone."""
-        held = self.strayed.get(start) if self.strayed else None
-        return held.astimezone(start.tzinfo) if held else start
+        actual = self.moved_instances.get(start) if self.moved_instances else None
+        return actual.astimezone(start.tzinfo) if actual else start
 
     def distance(self, day: date) -> int:
         """Return how many days *day* is from the nearest day on which these two meet."""
@@ -146,8 +146,8 @@ def make_pairs(timelines: Iterable[Timeline], facts: Facts, agendas: Agendas) ->
     for members in couples.values():
         met: list[date] = []
         people = members[0].mentorship.mentee, members[0].mentorship.mentor
-        groups = map(_carrier_first, _overlapping(members))
-        pairs += (Pair(members=group, people=people, met=met, strayed=facts.strayed.get(group[0].ref, {})) for group in groups)
+        them = map(_carrier_first, _overlapping(members))
+        pairs += (Pair(members=each, people=people, met=met, moved_instances=facts.moved_instances.get(each[0].ref, {})) for each in them)
     return sorted(pairs, key=lambda pair: pair.carrier.key)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from beklijf.planning.pairs import Pair
 
 PAUSED = "paused"
-"""Why a place of a rhythm holds no meeting; who of the two paused is nobody else's business."""
+"""Why an occurrence holds no meeting; who of the two paused is nobody else's business."""
 
 
 class Pauses:
@@ -44,7 +44,7 @@ class Pauses:
 
 
 def without(starts: tuple[datetime, ...], off: Iterable[datetime], paused: Iterable[datetime]) -> tuple[datetime, ...]:
-    """Return the places of a rhythm that its event holds without a meeting.
+    """Return the occurrences that an event holds without a meeting.
 
     It begins and ends with a meeting, or with one that is paused: those are cancelled one by one, and the event keeps its ends.
     """
@@ -54,22 +54,22 @@ def without(starts: tuple[datetime, ...], off: Iterable[datetime], paused: Itera
 
 
 def take_out(pair: Pair, pauses: Pauses) -> None:
-    """Take a pair's meetings on paused days out of what was planned for it; the places of its series stay in its event."""
+    """Take a pair's meetings on paused days out of what was planned for it; the occurrences of its series stay in its event."""
     if not pauses.concern("meetings", pair.people):
         return
-    paused = [start for start in pair.series if pauses.hold("meetings", pair.people, pair.held(start))]
+    paused = [start for start in pair.series if pauses.hold("meetings", pair.people, pair.actual_start(start))]
     pair.paused = frozenset(paused)
     pair.series = tuple(start for start in pair.series if start not in pair.paused)
     pair.off = dict(sorted((pair.off | dict.fromkeys(paused, PAUSED)).items()))
     unasked = [(start, pair.topics.pop(start)) for start in paused if start in pair.topics]
-    for single in [single for single in pair.singles.values() if pauses.hold("meetings", pair.people, single.start)]:
-        del pair.singles[single.ref]
-        own = Topic(questions=single.questions, training=single.member.training.id)
-        unasked.append((single.start, pair.topics.pop(single.start, [] if single.instead_of else [own])))
-        if single.instead_of:
-            del pair.stand_ins[single.instead_of]
-    rhythm = pair.rhythm()
+    for meeting in [meeting for meeting in pair.meetings.values() if pauses.hold("meetings", pair.people, meeting.start)]:
+        del pair.meetings[meeting.ref]
+        own = Topic(questions=meeting.questions, training=meeting.member.training.id)
+        unasked.append((meeting.start, pair.topics.pop(meeting.start, [] if meeting.instead_of else [own])))
+        if meeting.instead_of:
+            del pair.stand_ins[meeting.instead_of]
+    starts = pair.starts()
     for start, topics in sorted(unasked, key=lambda each: each[0]):
-        following = next((at for at in rhythm if at > start), None)
+        following = next((at for at in starts if at > start), None)
         if topics and following:
             pair.topics[following] += topics

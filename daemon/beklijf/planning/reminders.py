@@ -60,7 +60,7 @@ class _Wanted:
     def nominal(self) -> date:
         return self.anchor + DAY * self.rule.window[0]
 
-    def rhythm(self, first: date) -> list[date]:
+    def days(self, first: date) -> list[date]:
         step, last = timedelta(weeks=self.rule.every), self.anchor + DAY * self.rule.window[1]
         return [day for day in (first + step * number for number in range(self.rule.count)) if day <= last]
 
@@ -72,7 +72,7 @@ def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas, p
     generation = facts.generations.get(wanted.ref)
     since = [at for at in (joined, generation.since if generation else None) if at]
     meets = _meets(wanted, hour, agendas)
-    days = wanted.rhythm(_first(wanted, meets, facts.begun.get(wanted.ref), agendas))
+    days = wanted.days(_first(wanted, meets, facts.begun.get(wanted.ref), agendas))
     nominal = [start for start in (start_at(meets, day) for day in days) if all(start >= at for at in since)]
     possible = [start for start in nominal if agendas.can_meet(person, start)]
     paused = [start for start in possible if pauses.hold("reminders", (person,), start)]
@@ -92,7 +92,7 @@ def _item(wanted: _Wanted, hour: Meets | None, facts: Facts, agendas: Agendas, p
         without=without(starts, off, paused),
         every=rule.every,
         minutes=rule.minutes,
-        place="",
+        location="",
         online="",
         opens=agendas.opening(person, opens, joined),
         topics={},
@@ -119,14 +119,14 @@ def _meets(wanted: _Wanted, hour: Meets | None, agendas: Agendas) -> Meets:
 def _first(wanted: _Wanted, meets: Meets, begun: date | None, agendas: Agendas) -> date:
     """Return where the rhythm begins: the nearest day on which fewest reminders fall on a day off or too late.
 
-    A rhythm that has begun stays as it is, the places before its first reminder included.
+    A rhythm that has begun stays as it is, the occurrences before its first reminder included.
     """
     step, nominal, reach = timedelta(weeks=wanted.rule.every), wanted.nominal, wanted.training.method.limits.stand_in
     if begun:
         return begun - step * max(0, (begun - (nominal - DAY * reach)) // step)
 
     def held(first: date) -> int:
-        return sum(agendas.can_meet(wanted.person, start_at(meets, day)) for day in wanted.rhythm(first))
+        return sum(agendas.can_meet(wanted.person, start_at(meets, day)) for day in wanted.days(first))
 
     candidates = [nominal, *around(nominal, reach)]
     return next((day for day in candidates if held(day) == wanted.rule.count), None) or max(candidates, key=held)

@@ -77,7 +77,7 @@ def unsettled(history: History, arrangements: Collection[Ref], people: Collectio
     """
     current = {heard.ref: heard.uid for heard in history.heard if heard.said is Said.INVITED}
     for number, no in enumerate(history.heard):
-        if no.said is not Said.DECLINED or no.place is not None or no.ref not in arrangements or no.person not in people:
+        if no.said is not Said.DECLINED or no.recurrence_id is not None or no.ref not in arrangements or no.person not in people:
             continue
         if current.get(no.ref, no.uid) != no.uid:
             continue  # people throw away what went on under another invitation, and their program says no to it
@@ -92,7 +92,7 @@ def _settles(later: Heard, no: Heard) -> bool:
     if later.ref == no.ref and later.uid != no.uid:
         return True
     taken_back = later.said in ANSWERS.values() and later.said is not Said.DECLINED
-    return taken_back and (later.uid, later.place, later.person) == (no.uid, None, no.person)
+    return taken_back and (later.uid, later.recurrence_id, later.person) == (no.uid, None, no.person)
 
 
 # -- over a whole programme --------------------------------------------------------------------------------------------

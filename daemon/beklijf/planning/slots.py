@@ -1,6 +1,6 @@
 """Where a single meeting of a pair fits: a day and an hour that suit both, away from their other meetings. Pure.
 
-Looks for a place; which meetings are wanted, and near which day, is for ``singles``.
+Looks for a slot; which meetings are wanted, and near which day, is for ``meetings``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from beklijf.planning.agendas import Agendas
 
 
-class Places:
+class Slots:
     def __init__(self, agendas: Agendas) -> None:
         self._agendas = agendas
 

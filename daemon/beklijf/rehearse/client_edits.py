@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 _OF_THE_WHOLE = ("RRULE", "RDATE", "EXDATE", "EXRULE")
 
 
-def move(data: bytes, place: datetime | None, by: timedelta) -> bytes:
-    """Return the event with the one meeting that its rhythm has at *place*, or all of it, moved in wall time."""
+def move(data: bytes, recurrence_id: datetime | None, by: timedelta) -> bytes:
+    """Return the event with the one meeting that its rhythm has at *recurrence_id*, or all of it, moved in wall time."""
     calendar = icalendar.Calendar.from_ical(data)
-    if place is None:
+    if recurrence_id is None:
         for event in calendar.walk("VEVENT"):
             _shift(event, by)
     else:
-        _shift(_single(calendar, place), by, keep="RECURRENCE-ID")
+        _shift(_override(calendar, recurrence_id), by, keep="RECURRENCE-ID")
     return _saved(calendar)
 
 
-def take_out(data: bytes, place: datetime) -> bytes:
-    """Return the series without the meeting that its rhythm has at *place*."""
+def take_out(data: bytes, recurrence_id: datetime) -> bytes:
+    """Return the series without the meeting that its rhythm has at *recurrence_id*."""
     calendar = icalendar.Calendar.from_ical(data)
-    for event in [each for each in calendar.walk("VEVENT") if _place(each) == place]:
+    for event in [each for each in calendar.walk("VEVENT") if _recurrence_id(each) == recurrence_id]:
         calendar.subcomponents.remove(event)
     master = _master(calendar)
-    master.add("EXDATE", place.astimezone(master["DTSTART"].dt.tzinfo))
+    master.add("EXDATE", recurrence_id.astimezone(master["DTSTART"].dt.tzinfo))
     return _saved(calendar)
 
 
-def answer(data: bytes, place: datetime | None, address: str, partstat: str) -> bytes:
+def answer(data: bytes, recurrence_id: datetime | None, address: str, partstat: str) -> bytes:
     """Return the event with an attendee's answer, as the organizer's program notes it."""
     calendar = icalendar.Calendar.from_ical(data)
-    event = _master(calendar) if place is None else _single(calendar, place)
+    event = _master(calendar) if recurrence_id is None else _override(calendar, recurrence_id)
     attendees = event.get("ATTENDEE", [])
     for attendee in attendees if isinstance(attendees, list) else [attendees]:
         if attendee.casefold() == f"mailto:{address}".casefold():
@@ -59,18 +59,18 @@ def _master(calendar: icalendar.Calendar) -> Any:  # noqa: ANN401  # properties 
     return next(event for event in calendar.walk("VEVENT") if "RECURRENCE-ID" not in event)
 
 
-def _place(event: Any) -> datetime | None:  # noqa: ANN401  # as above
+def _recurrence_id(event: Any) -> datetime | None:  # noqa: ANN401  # as above
     return event["RECURRENCE-ID"].dt.astimezone(UTC) if "RECURRENCE-ID" in event else None
 
 
-def _single(calendar: icalendar.Calendar, place: datetime) -> Any:  # noqa: ANN401  # as above
+def _override(calendar: icalendar.Calendar, recurrence_id: datetime) -> Any:  # noqa: ANN401  # as above
     """Return the component of one meeting, made where there is none: the whole with a time of its own."""
     for event in calendar.walk("VEVENT"):
-        if _place(event) == place:
+        if _recurrence_id(event) == recurrence_id:
             return event
     master = _master(calendar)
     start, length = master["DTSTART"].dt, master["DTEND"].dt - master["DTSTART"].dt
-    own = place.astimezone(start.tzinfo)
+    own = recurrence_id.astimezone(start.tzinfo)
     made = master.copy(recursive=True)
     for name in _OF_THE_WHOLE:
         made.pop(name, None)

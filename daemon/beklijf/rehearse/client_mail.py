@@ -39,7 +39,7 @@ class Invitation:
     """What an answer is about, as its sender's calendar has it."""
 
     uid: str
-    place: datetime | None
+    recurrence_id: datetime | None
     sequence: int
     organizer: str
     attendee: str
@@ -52,8 +52,8 @@ def answer(envelope: Envelope, about: Invitation, method: Literal["REPLY", "COUN
     """Return an answer, or a proposal of the start that *about* has, as calendar programs mail it (RFC 6047)."""
     event = icalendar.Event()
     event.add("UID", about.uid)
-    if about.place is not None:
-        event.add("RECURRENCE-ID", about.place.astimezone(UTC))
+    if about.recurrence_id is not None:
+        event.add("RECURRENCE-ID", about.recurrence_id.astimezone(UTC))
     event.add("SEQUENCE", about.sequence)
     event.add("DTSTAMP", envelope.at.astimezone(UTC))
     event.add("DTSTART", about.start.astimezone(UTC))

@@ -66,7 +66,7 @@ class Deed:
 class _Found:
     row: Row
     event: Event
-    place: datetime | None
+    recurrence_id: datetime | None
     """UTC."""
     start: datetime
     """Where the meeting is now; of a series its next one."""
@@ -123,7 +123,7 @@ class People:
             invitation = self._invitation(found, attendee)
             self._drop(act, lambda envelope: client_mail.answer(envelope, invitation, "REPLY", partstat))
         else:  # the answer goes to the mentee whose event it is, and that person's program notes it
-            self._write(found, client_edits.answer(self._read(found), found.place, attendee, partstat))
+            self._write(found, client_edits.answer(self._read(found), found.recurrence_id, attendee, partstat))
         return found.row.ref, f"{ANSWERS[act.what]} {self._which(found)}"
 
     def _propose(self, act: Act) -> tuple[str, str]:
@@ -141,12 +141,12 @@ class People:
         if act.what == "move":
             zone = found.start.tzinfo
             by = self._to(act).astimezone(zone).replace(tzinfo=None) - found.start.replace(tzinfo=None)
-            self._write(found, client_edits.move(data, found.place, by))
+            self._write(found, client_edits.move(data, found.recurrence_id, by))
             return found.row.ref, f"moves {self._which(found)} to {self._words.moment(self._to(act))}"
-        if found.place is None:
+        if found.recurrence_id is None:
             (self._folder(found) / self._name(found)).unlink()
         else:
-            self._write(found, client_edits.take_out(data, found.place))
+            self._write(found, client_edits.take_out(data, found.recurrence_id))
         return found.row.ref, f"takes {self._which(found)} out of the calendar"
 
     def _find(self, act: Act) -> _Found:
@@ -161,18 +161,24 @@ class People:
             raise Nothing(f'"{act.item}" may be any of: {", ".join(sorted(row.ref for row in own))}', "name one of them in full")
         [row] = own
         event = canonical.load(row.seen)
-        place = self._place(act, event)
-        start = canonical.held(event, place) if place else next((at for at in canonical.meetings(event) if at > act.at), None)
+        recurrence_id = self._recurrence_id(act, event)
+        start = (
+            canonical.actual_start(event, recurrence_id)
+            if recurrence_id
+            else next((at for at in canonical.meetings(event) if at > act.at), None)
+        )
         if start is None:
             raise Nothing(f"{row.ref} has no such meeting any more")
-        return _Found(row, event, place, start.astimezone(canonical.clock(event.start)))
+        return _Found(row, event, recurrence_id, start.astimezone(canonical.clock(event.start)))
 
-    def _place(self, act: Act, event: Event) -> datetime | None:
+    def _recurrence_id(self, act: Act, event: Event) -> datetime | None:
         if act.meeting is None:
             return None
-        rhythm = canonical.rhythm(event)
-        held = {day_of(at, act.person): place for place in rhythm if (at := canonical.held(event, place))}
-        days = held | {day_of(at, act.person): at for at in rhythm}
+        occurrences = canonical.occurrences(event)
+        actual = {
+            day_of(at, act.person): recurrence_id for recurrence_id in occurrences if (at := canonical.actual_start(event, recurrence_id))
+        }
+        days = actual | {day_of(at, act.person): at for at in occurrences}
         if event.recurrence is None:
             if act.meeting in days:
                 return None
@@ -194,9 +200,9 @@ class People:
         raise Nothing(f"{act.person.name} is not invited to {found.row.ref}", "whose event it is answers nobody")
 
     def _which(self, found: _Found) -> str:
-        if found.place is None:
+        if found.recurrence_id is None:
             return found.called
-        return f"the meeting of {self._words.moment(found.place)}"
+        return f"the meeting of {self._words.moment(found.recurrence_id)}"
 
     def _to(self, act: Act) -> datetime:
         assert act.to is not None  # the reader asks for it
@@ -206,11 +212,11 @@ class People:
         event = found.event
         return client_mail.Invitation(
             uid=found.row.uid,
-            place=found.place,
+            recurrence_id=found.recurrence_id,
             sequence=found.row.sequence,
             organizer=event.organizer.email,
             attendee=attendee,
-            start=found.start if found.place else event.start,
+            start=found.start if found.recurrence_id else event.start,
             minutes=event.minutes,
             title=event.title,
         )

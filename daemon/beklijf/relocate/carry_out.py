@@ -69,15 +69,15 @@ class Mover(Applier):
             step.new,
             state="live",
             seen=seen,
-            told=seen if all_told else step.new.told,
+            announced=seen if all_told else step.new.announced,
             changed_at=None if all_told else step.new.changed_at,
             href=stored.href,
             etag=stored.etag,
             sequence=stored.sequence,
-            known_as=stored.known_as,
+            icaluid=stored.icaluid,
             ours=unreachable if sender == "server" else (),
         )
-        if step.how is How.COPIED and row.known_as:
+        if step.how is How.COPIED and row.icaluid:
             leaving = replace(leaving, cancel=True, keep=False)  # another invitation, whatever was expected of that server
         with self.ledger.write():
             self.ledger.put(row)
@@ -96,7 +96,7 @@ class Mover(Applier):
     def _invites(self, step: Step, stored: Stored, unreachable: Sequence[str], now: datetime) -> Sequence[Tell]:
         """Return the invitations that are ours to send, now that it is known who invites there."""
         assert step.new is not None
-        fresh = step.how is How.ANEW or (step.how is How.COPIED and step.new.told is None and self.sides.old == "none")
+        fresh = step.how is How.ANEW or (step.how is How.COPIED and step.new.announced is None and self.sides.old == "none")
         if not fresh:
             return ()
         tells = notify.by_us(notify.tells(None, stored.event, now=now), self.sender)
@@ -133,7 +133,7 @@ class Mover(Applier):
         if self.old is not None and row.href and not leaving.keep:  # without a place it is not in that calendar either
             said = self._take_out(self.old, leaving, now)
         farewells = decide.farewells(row, self.sides, now) if leaving.cancel else ()
-        left = merge.ended(canonical.load(row.seen), now) or canonical.load(row.told or row.seen)
+        left = merge.ended(canonical.load(row.seen), now) or canonical.load(row.announced or row.seen)
         with self.ledger.write():
             self._tell(replace(row, sequence=row.sequence + 1), left, farewells, now)
             if row.state == "withdrawing":

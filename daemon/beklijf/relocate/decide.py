@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from beklijf.decide import merge, notify
 from beklijf.ledger.moves import Leaving
 from beklijf.model import canonical
-from beklijf.model.domain import Single
+from beklijf.model.domain import Override
 from beklijf.planning import events
 
 if TYPE_CHECKING:
@@ -118,18 +118,24 @@ def _step(row: Row, there: Mapping[str, Stored], desired: Event | None, sides: S
     if stored := there.get(row.uid):
         return _adopted(row, stored, sides)
     if is_past(seen, now):
-        return Step(how=How.STAYS, row=row, new=replace(row, href="", etag="", told=None, changed_at=None))
+        return Step(how=How.STAYS, row=row, new=replace(row, href="", etag="", announced=None, changed_at=None))
     other = desired is not None and desired.organizer.email.casefold() != asked.organizer.email.casefold()
-    if not (sides.renames or row.known_as or other):
+    if not (sides.renames or row.icaluid or other):
         return _copied(row, seen, sides)
     whose = desired if other else None
     uid = events.uid(installation, row.ref, row.generation + 1)
     event = _as_of(ahead(seen, now), uid, whose)
     wanted = _as_of(_asked(asked, seen, event, now), uid, whose)
     new = replace(
-        row, uid=uid, generation=row.generation + 1, state="intended", asked=canonical.dump(wanted), seen=canonical.dump(event), told=None
+        row,
+        uid=uid,
+        generation=row.generation + 1,
+        state="intended",
+        asked=canonical.dump(wanted),
+        seen=canonical.dump(event),
+        announced=None,
     )
-    new = replace(new, href="", etag="", sequence=0, changed_at=None, known_as="", ours=(), proposals="[]")
+    new = replace(new, href="", etag="", sequence=0, changed_at=None, icaluid="", ours=(), proposals="[]")
     return Step(
         how=How.ANEW,
         row=row,
@@ -146,7 +152,7 @@ def _adopted(row: Row, stored: Stored, sides: Sides) -> Step:
     """Take what is there. The very same object, or a faithful copy, is never taken out of the old calendar: it might be one."""
     same_object = (stored.href, stored.etag) == (row.href, row.etag)
     # under our own UID a server with its own has only what came with its mailbox, invitation and all: here, a move makes generations
-    another = not (same_object or sides.renames) and (stored.known_as or row.uid) != (row.known_as or row.uid)
+    another = not (same_object or sides.renames) and (stored.icaluid or row.uid) != (row.icaluid or row.uid)
     keep = same_object or not row.href or (not another and sides.old == "server")
     new = replace(row, seen=canonical.dump(stored.event))
     leaving = Leaving(row=row, cancel=another, keep=keep)
@@ -155,11 +161,11 @@ def _adopted(row: Row, stored: Stored, sides: Sides) -> Step:
 
 def _copied(row: Row, seen: Event, sides: Sides) -> Step:
     """Write the same once more; a server that invites sends an update of what people have, which must count for more."""
-    told = None if sides.old == "none" and sides.new == "mail" else row.told
+    announced = None if sides.old == "none" and sides.new == "mail" else row.announced
     return Step(
         how=How.COPIED,
         row=row,
-        new=replace(row, told=told),
+        new=replace(row, announced=announced),
         event=seen,
         sequence=row.sequence + (sides.new in {None, "server"}),
         leaving=Leaving(row=row, cancel=False, keep=sides.old == "server"),
@@ -168,10 +174,10 @@ def _copied(row: Row, seen: Event, sides: Sides) -> Step:
 
 def farewells(row: Row, sides: Sides, now: datetime) -> tuple[Tell, ...]:
     """Return the mails of ours that take the old invitation back; of a begun series, what lies ahead."""
-    if row.told is None:
+    if row.announced is None:
         return ()
-    told, left = canonical.load(row.told), merge.ended(canonical.load(row.seen), now)
-    tells = notify.tells(told, left, now=now) if left else notify.cancels(told)
+    announced, left = canonical.load(row.announced), merge.ended(canonical.load(row.seen), now)
+    tells = notify.tells(announced, left, now=now) if left else notify.cancels(announced)
     return notify.by_us(tells, sides.old, row.ours)
 
 
@@ -182,7 +188,7 @@ def is_past(event: Event, now: datetime) -> bool:
     """Say whether all of *event* has been; of a rhythm that isn't ours nobody knows."""
     if event.recurrence is not None and event.recurrence.other:
         return False
-    return max((*canonical.rhythm(event), *canonical.meetings(event))) <= now
+    return max((*canonical.occurrences(event), *canonical.meetings(event))) <= now
 
 
 def ahead(event: Event, now: datetime) -> Event:
@@ -190,17 +196,17 @@ def ahead(event: Event, now: datetime) -> Event:
     recurrence = event.recurrence
     if recurrence is None or recurrence.other:
         return event
-    places = canonical.rhythm(event)
-    held = {place: canonical.held(event, place) for place in places}
-    first = next((place for place in places if (at := held[place]) is not None and at > now), None)
+    recurrence_ids = canonical.occurrences(event)
+    actual = {recurrence_id: canonical.actual_start(event, recurrence_id) for recurrence_id in recurrence_ids}
+    first = next((recurrence_id for recurrence_id in recurrence_ids if (at := actual[recurrence_id]) is not None and at > now), None)
     if first is None:
-        first = next((place for place in places if place > now), places[-1])
-    singles = {single.at: single for single in event.singles if single.at >= first}
-    for place in places:
-        if first < place <= now and (at := held[place]) is not None and at <= now:
-            singles[place] = Single(place, None)
-    weeks = timedelta(weeks=recurrence.every) * places.index(first)
-    return replace(event, start=event.start + weeks, singles=tuple(singles[at] for at in sorted(singles)))
+        first = next((recurrence_id for recurrence_id in recurrence_ids if recurrence_id > now), recurrence_ids[-1])
+    overrides = {override.at: override for override in event.overrides if override.at >= first}
+    for recurrence_id in recurrence_ids:
+        if first < recurrence_id <= now and (at := actual[recurrence_id]) is not None and at <= now:
+            overrides[recurrence_id] = Override(recurrence_id, None)
+    weeks = timedelta(weeks=recurrence.every) * recurrence_ids.index(first)
+    return replace(event, start=event.start + weeks, overrides=tuple(overrides[at] for at in sorted(overrides)))
 
 
 def _asked(asked: Event, seen: Event, event: Event, now: datetime) -> Event:
@@ -212,7 +218,7 @@ def _asked(asked: Event, seen: Event, event: Event, now: datetime) -> Event:
     theirs = merge.human_fields(asked, seen)
     if not series:
         return merge.take(event, asked, theirs)
-    places = {merge.single_field(place) for place in canonical.rhythm(event)}
+    places = {merge.single_field(recurrence_id) for recurrence_id in canonical.occurrences(event)}
     singles = {field for field in theirs if merge.name(field) == "single" and field in places and not merge.past(field, now)}
     return merge.take(event, asked, singles | (theirs & {"place", "people", "title", "text", "alarms", "online"}))
 
@@ -241,11 +247,11 @@ def post(step: Step, sides: Sides, now: datetime) -> Iterator[Post]:
     """Yield the mails that a step brings, as far as anybody can know before."""
     event = step.event
     if event is not None and step.there is None and sides.new != "none":
-        what = "update" if step.how is How.COPIED and step.row.told else "invitation"
+        what = "update" if step.how is How.COPIED and step.row.announced else "invitation"
         if sides.new != "mail":
             sender = "new" if sides.new == "server" else "first"
             yield from (Post(sender, what, contact.email) for contact in event.people)
-        elif step.how is How.COPIED and step.new is not None and step.new.told is None:
+        elif step.how is How.COPIED and step.new is not None and step.new.announced is None:
             yield from (Post("beklijf", "invitation", contact.email) for contact in event.people)
     yield from (Post("beklijf", "invitation", tell.contact.email) for tell in step.invites if sides.new == "mail")
     if step.leaving is None or not step.leaving.cancel:

@@ -101,9 +101,9 @@ def _line(step: Step, looked: Looked, words: Words) -> str:
     event = step.event or (step.there.event if step.there else canonical.load(step.row.seen))
     if step.how in {How.STAYS, How.ENDS}:
         return f"{INDENT}{step.row.ref}"
-    moved = sum(single.start is not None and single.start > looked.now for single in event.singles)
+    moved = sum(override.start is not None and override.start > looked.now for override in event.overrides)
     asked = canonical.load(step.row.asked)
-    out = sum(single.start is None and single.at > looked.now and single not in asked.singles for single in event.singles)
+    out = sum(override.start is None and override.at > looked.now and override not in asked.overrides for override in event.overrides)
     remarks = [f"{counted(moved, 'meeting', 'meetings')} as people moved {'it' if moved == 1 else 'them'}"] if moved else []
     remarks += [f"{counted(out, 'meeting', 'meetings')} taken out by people"] if out else []
     at = words.moment(decide.next_meeting(event, looked.now))

@@ -20,7 +20,7 @@ from beklijf.relocate import decide
 from beklijf.relocate.carry_out import Mover
 from beklijf.relocate.decide import Sides
 from beklijf.tick.record import record
-from beklijf.tick.target import described, house_of, is_same
+from beklijf.tick.target import address_of, described, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from beklijf.decide.plan import Plan
     from beklijf.decide.snapshot import Snapshot
     from beklijf.ledger import Row
-    from beklijf.ledger.moves import House, Leaving
+    from beklijf.ledger.moves import CalendarAddress, Leaving
     from beklijf.model.domain import Event, Ref
     from beklijf.model.stored import Changes, Stored
     from beklijf.relocate.decide import Step
@@ -42,8 +42,8 @@ class Looked:
     """What a move would do now."""
 
     now: datetime
-    origin: House
-    to: House
+    origin: CalendarAddress
+    to: CalendarAddress
     sides: Sides
     steps: tuple[Step, ...]
     parting: tuple[Leaving, ...]
@@ -57,7 +57,7 @@ class Looked:
     problems: tuple[Problem, ...]
 
 
-def origin_of(engine: Engine) -> House | None:
+def origin_of(engine: Engine) -> CalendarAddress | None:
     """Return where the events are now; None when the config leads there: then there is nothing to move.
 
     Raises StateError for the ledger of a trial.
@@ -72,12 +72,12 @@ def origin_of(engine: Engine) -> House | None:
         return move.origin
     if whereabouts.problem() is None:
         return None
-    return whereabouts.moves.house()
+    return whereabouts.moves.address()
 
 
-def check_origin(origin: House, settings: CalendarSettings, engine: Engine) -> None:
+def check_origin(origin: CalendarAddress, settings: CalendarSettings, engine: Engine) -> None:
     """Refuse an old config that leads to a third calendar."""
-    found = house_of(settings, engine.ledger.path)
+    found = address_of(settings, engine.ledger.path)
     if not is_same(origin, found, people=False):
         raise UsageError(
             f"the old config leads to {described(found)}, and the events are in {described(origin)}",
@@ -91,7 +91,7 @@ class Removal:
     *renames*: the new server invites under UIDs of its own; by default what is known of its kind.
     """
 
-    def __init__(self, engine: Engine, old: Engine | None, origin: House, *, renames: bool | None = None) -> None:
+    def __init__(self, engine: Engine, old: Engine | None, origin: CalendarAddress, *, renames: bool | None = None) -> None:
         self._renames = engine.config.calendar.kind.own_uids if renames is None else renames
         self._engine = engine
         self.old = old
@@ -203,7 +203,7 @@ class Removal:
         assert move is not None
         with self._engine.ledger.write():
             self._moves.finish(move)
-            self._engine.ledger.no_trouble("calendar")
+            self._engine.ledger.end_outage("calendar")
 
     def _sides(self) -> Sides:
         move, ledger = self._moves.under_way(), self._engine.ledger

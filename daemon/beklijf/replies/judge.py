@@ -68,10 +68,10 @@ if TYPE_CHECKING:
     from beklijf.model.mailbox import Envelope
     from beklijf.replies.verdict import Few, Known
 
-Held: TypeAlias = "Few[tuple[str, datetime | None], tuple[datetime, int]]"
-"""When meetings are now, and for how many minutes, by UID and place."""
+Actual: TypeAlias = "Few[tuple[str, datetime | None], tuple[datetime, int]]"
+"""When meetings are now, and for how many minutes, by UID and RECURRENCE-ID."""
 
-NOWHERE: Held = MappingProxyType({})
+NOWHERE: Actual = MappingProxyType({})
 _WHOSE = "nothing proves whose it is"
 _UNREADABLE = "an answer about an event of ours that can't be understood, or takes too much to read"
 LEFT = Verdict(filed=False, why="not about anything of ours")
@@ -87,7 +87,7 @@ def wanted(envelope: Envelope, *, persons: Container[str]) -> bool:
     )
 
 
-def judge(mail: Mail, known: Known, *, held: Held = NOWHERE, answers: Collection[str] = ()) -> Verdict:
+def judge(mail: Mail, known: Known, *, held: Actual = NOWHERE, answers: Collection[str] = ()) -> Verdict:
     """Return what becomes of a mail; proposing the time at which a meeting is *held* already is nothing.
 
     *answers* are the addresses that the mails of ours went to which it answers: nobody else can name these.
@@ -106,7 +106,7 @@ def judge(mail: Mail, known: Known, *, held: Held = NOWHERE, answers: Collection
     return replace(verdict, forward=True, filed=True, why=f"{verdict.why}; {_UNREADABLE}") if mail.unreadable else verdict
 
 
-def message(received: Itip, known: Known, *, held: Held = NOWHERE) -> Verdict:
+def message(received: Itip, known: Known, *, held: Actual = NOWHERE) -> Verdict:
     """Return what becomes of a message in a server's schedule inbox; the server let nobody write it but whom it names.
 
     There is no mail to forward: what would need the coordinator is nothing here.
@@ -137,7 +137,7 @@ def _report(mail: Mail, known: Known) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Understood:
     """What one iTIP message comes to."""
 
     why: str
@@ -145,19 +145,19 @@ class _Heard:
     forward: bool = False
 
 
-def _answers(mail: Mail, known: Known, held: Held, answers: Collection[str]) -> Verdict | None:
+def _answers(mail: Mail, known: Known, held: Actual, answers: Collection[str]) -> Verdict | None:
     ours = [(replace(message, uid=event.uid), event) for message in mail.itip if (event := known.events.get(message.uid))]
     if not ours:
         return None
-    heard = [
+    understood = [
         each if _is_proved(mail, each.happening, known, answers) else _put(each, event)
         for message, event in ours
         for each in [_answer(message, event, mail.sender, known, held)]
     ]
     return Verdict(
-        happenings=tuple(dict.fromkeys(each.happening for each in heard if each.happening)),
-        forward=any(each.forward for each in heard) or (mail.cut and mail.sender in known.persons),
-        why="; ".join(dict.fromkeys(each.why for each in heard)),
+        happenings=tuple(dict.fromkeys(each.happening for each in understood if each.happening)),
+        forward=any(each.forward for each in understood) or (mail.cut and mail.sender in known.persons),
+        why="; ".join(dict.fromkeys(each.why for each in understood)),
     )
 
 
@@ -167,63 +167,65 @@ def _is_proved(mail: Mail, happening: Happening | None, known: Known, answers: C
     return mail.authenticated or any(address == who or _is_same(address, who, known) for address in answers)
 
 
-def _put(heard: _Heard, event: Invited) -> _Heard:
+def _put(understood: _Understood, event: Invited) -> _Understood:
     """Return what is left of an answer that anybody may have written: what would change much is put to the coordinator."""
-    match heard.happening:
+    match understood.happening:
         case Proposed():
-            return replace(heard, happening=Unproved(asked=heard.happening), why=_WHOSE)
-        case Answered(place=None, partstat="DECLINED") if event.kind is Kind.SERIES:
-            return replace(heard, happening=Unproved(asked=heard.happening), why=_WHOSE)
-        case Stranger(place=None, partstat="DECLINED") if event.kind is Kind.SERIES:
-            return replace(heard, happening=replace(heard.happening, partstat="NEEDS-ACTION"), forward=True, why=_WHOSE)
+            return replace(understood, happening=Unproved(asked=understood.happening), why=_WHOSE)
+        case Answered(recurrence_id=None, partstat="DECLINED") if event.kind is Kind.SERIES:
+            return replace(understood, happening=Unproved(asked=understood.happening), why=_WHOSE)
+        case Stranger(recurrence_id=None, partstat="DECLINED") if event.kind is Kind.SERIES:
+            return replace(understood, happening=replace(understood.happening, partstat="NEEDS-ACTION"), forward=True, why=_WHOSE)
         case _:
-            return heard
+            return understood
 
 
-def _answer(message: Itip, event: Invited, sender: str, known: Known, held: Held) -> _Heard:
+def _answer(message: Itip, event: Invited, sender: str, known: Known, held: Actual) -> _Understood:
     named = message.attendee or sender
     who = _invited(named, event, known)
     if not who:
         return _uninvited(message, named, sender, known)
     themselves = sender == who or _is_same(sender, who, known)
     if not themselves and (_invited(sender, event, known) or not _is_organisation(sender, known)):
-        return _Heard("an answer in the name of somebody else", forward=True)
+        return _Understood("an answer in the name of somebody else", forward=True)
     if message.method == "REFRESH":
-        return _Heard("asks for the invitation", Asked(uid=message.uid, who=who))
-    if message.sequence < event.current(message.place):
-        return _Heard("an answer about another time", forward=message.method == "COUNTER")
+        return _Understood("asks for the invitation", Asked(uid=message.uid, who=who))
+    if message.sequence < event.current(message.recurrence_id):
+        return _Understood("an answer about another time", forward=message.method == "COUNTER")
     if message.method == "COUNTER" and who not in known.persons:
-        return _Heard("a proposal of somebody who is in no pair", forward=True)
+        return _Understood("a proposal of somebody who is in no pair", forward=True)
     return _counter(message, who, held, themselves=themselves) if message.method == "COUNTER" else _reply(message, who)
 
 
-def _reply(message: Itip, who: str) -> _Heard:
+def _reply(message: Itip, who: str) -> _Understood:
     if message.partstat in ANSWERS:
-        return _Heard("an answer", Answered(uid=message.uid, place=message.place, who=who, partstat=message.partstat))
-    return _Heard("an answer that says neither yes nor no", forward=not message.partstat)
+        return _Understood("an answer", Answered(uid=message.uid, recurrence_id=message.recurrence_id, who=who, partstat=message.partstat))
+    return _Understood("an answer that says neither yes nor no", forward=not message.partstat)
 
 
-def _counter(message: Itip, who: str, held: Held, *, themselves: bool) -> _Heard:
+def _counter(message: Itip, who: str, held: Actual, *, themselves: bool) -> _Understood:
     if not themselves:
-        return _Heard("a proposal in the name of somebody else", forward=True)
+        return _Understood("a proposal in the name of somebody else", forward=True)
     if message.start is None:
         partstat = message.partstat if message.partstat in {"TENTATIVE", "DECLINED"} else "TENTATIVE"
-        answer = Answered(uid=message.uid, place=message.place, who=who, partstat=partstat)
-        return _Heard("a proposal without a time that can be read", answer, forward=True)
-    now = held.get((message.uid, message.place))
+        answer = Answered(uid=message.uid, recurrence_id=message.recurrence_id, who=who, partstat=partstat)
+        return _Understood("a proposal without a time that can be read", answer, forward=True)
+    now = held.get((message.uid, message.recurrence_id))
     if now is not None and now[0] == message.start and message.minutes in {0, now[1]}:
-        return _Heard("a proposal of the time that it has")
-    return _Heard("a proposal", Proposed(uid=message.uid, place=message.place, who=who, start=message.start, minutes=message.minutes))
+        return _Understood("a proposal of the time that it has")
+    return _Understood(
+        "a proposal", Proposed(uid=message.uid, recurrence_id=message.recurrence_id, who=who, start=message.start, minutes=message.minutes)
+    )
 
 
-def _uninvited(message: Itip, named: str, sender: str, known: Known) -> _Heard:
+def _uninvited(message: Itip, named: str, sender: str, known: Known) -> _Understood:
     if not named or named in known.persons or not _is_organisation(sender, known):
-        return _Heard("an answer of somebody who isn't invited")
+        return _Understood("an answer of somebody who isn't invited")
     partstat = message.partstat or ("TENTATIVE" if message.method == "COUNTER" else "")
     if partstat not in ANSWERS:
-        return _Heard("somebody who isn't invited says neither yes nor no")
-    stranger = Stranger(uid=message.uid, place=message.place, who=named, partstat=partstat)
-    return _Heard("an answer of an address that nobody knows", stranger)
+        return _Understood("somebody who isn't invited says neither yes nor no")
+    stranger = Stranger(uid=message.uid, recurrence_id=message.recurrence_id, who=named, partstat=partstat)
+    return _Understood("an answer of an address that nobody knows", stranger)
 
 
 def _invited(address: str, event: Invited, known: Known) -> str:

@@ -156,7 +156,7 @@ def _itip(parts: list[Part], known: Container[str] | None, steps: int) -> tuple[
             unreadable = True
             continue
         for message in messages:
-            found.setdefault((message.method, message.uid, message.place), message)
+            found.setdefault((message.method, message.uid, message.recurrence_id), message)
     return tuple(found.values())[: itip.MOST], unreadable
 
 

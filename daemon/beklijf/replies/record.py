@@ -70,27 +70,27 @@ STRANGERS_A_DAY = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heeding:
+class Recorder:
     config: Config
     ledger: Ledger
     outbox: Outbox
     conversation: Conversation
 
-    def heed(self, happening: Happening, now: datetime, *, source: Source = "mail") -> None:
+    def record(self, happening: Happening, now: datetime, *, source: Source = "mail") -> None:
         """Note one happening, with what follows from it at once."""
         if self._is_too_much(happening, now):
             log.warning("an answer is left alone: there were too many of them today")
             return
         match happening:
-            case Answered(uid=uid, place=place, who=who, partstat=partstat):
-                self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
+            case Answered(uid=uid, recurrence_id=recurrence_id, who=who, partstat=partstat):
+                self._note(ANSWERS.get(partstat, Said.OPEN), uid, recurrence_id, who, now)
             case Proposed():
                 self._propose(happening, now, source)
             case Asked(uid=uid, who=who):
                 self._send_again(uid, who, now)
-            case Stranger(uid=uid, place=place, who=who, partstat=partstat):
-                self._note(Said.STRANGER, uid, place, who, now)
-                self._note(ANSWERS.get(partstat, Said.OPEN), uid, place, who, now)
+            case Stranger(uid=uid, recurrence_id=recurrence_id, who=who, partstat=partstat):
+                self._note(Said.STRANGER, uid, recurrence_id, who, now)
+                self._note(ANSWERS.get(partstat, Said.OPEN), uid, recurrence_id, who, now)
                 self._ask_who(uid, who, now)
             case Away(who=who):
                 self._note(Said.AWAY, "", None, who, now)
@@ -114,8 +114,8 @@ class Heeding:
             status = note.partition(" ")[0]  # and not the words of whichever server it was
             self._notices.tell("bounced", address, now, called=address, name=self._name(address), address=address, note=status)
 
-    def _note(self, said: Said, uid: str, place: datetime | None, who: str, now: datetime, source: Source = "mail") -> None:
-        self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), place=place, who=who, source=source))
+    def _note(self, said: Said, uid: str, recurrence_id: datetime | None, who: str, now: datetime, source: Source = "mail") -> None:
+        self.conversation.note(Heard(at=now, said=said, uid=uid, ref=Ref(""), recurrence_id=recurrence_id, who=who, source=source))
 
     def _propose(self, proposed: Proposed, now: datetime, source: Source) -> None:
         """Keep a proposal until it is settled; the mail about one that the calendar told already says nothing new."""
@@ -125,7 +125,7 @@ class Heeding:
         told = source == "mail" and row is not None and from_calendar.is_told(row, proposed)
         if told or not self._has_say(invited.mentorships[0], key):
             return
-        self._note(Said.PROPOSED, proposed.uid, proposed.place, proposed.who, now, source)
+        self._note(Said.PROPOSED, proposed.uid, proposed.recurrence_id, proposed.who, now, source)
         own = next((m.zone for t in self.config.trainings for m in t.mentorships if m.key in invited.mentorships), ZoneInfo("UTC"))
         zone = canonical.clock(canonical.load(row.seen).start, own) if row else own
         proposal = Proposal(
@@ -133,7 +133,7 @@ class Heeding:
             at=now,
             mentorship=invited.mentorships[0],
             uid=proposed.uid,
-            place=proposed.place,
+            recurrence_id=proposed.recurrence_id,
             who=key,
             start=proposed.start.astimezone(zone),
             minutes=proposed.minutes,
@@ -147,7 +147,7 @@ class Heeding:
         if token.kind not in {TokenKind.PAUSE, TokenKind.RESUME} and not self._has_say(token.mentorship, person.key):
             return  # nor has who left the pair, except about mail to themselves
         if token.kind is TokenKind.CONFIRM:
-            self.heed(_confirmed(token, person), now)
+            self.record(_confirmed(token, person), now)
             return
         self._note(Said.WROTE, "", None, person.email, now)
         match token.kind:
@@ -184,7 +184,7 @@ class Heeding:
     def _choose(self, token: Token, now: datetime) -> None:
         """Take a chosen time as a proposal: whether it is still possible shows when it is settled."""
         value = token.value
-        place = datetime.fromisoformat(value["place"]) if value.get("place") else None
+        recurrence_id = datetime.fromisoformat(value["place"]) if value.get("place") else None
         uid = value.get("uid", "") if token.kind is TokenKind.TIME else ""
         mentees = {m.key: m.mentee.key for t in self.config.trainings for m in t.mentorships}
         agreed = value.get("agreed") == "yes" or mentees.get(token.mentorship) == token.person
@@ -194,7 +194,7 @@ class Heeding:
             at=now,
             mentorship=token.mentorship,
             uid=uid,
-            place=place,
+            recurrence_id=recurrence_id,
             who=token.person,
             start=start.astimezone(ZoneInfo(value["zone"])) if "zone" in value else start,
             minutes=int(value.get("minutes", "0")),
@@ -202,14 +202,14 @@ class Heeding:
         )
         self.conversation.propose(proposal)
         if uid:
-            self._note(Said.PROPOSED, uid, place, self._persons()[token.person].email, now)
+            self._note(Said.PROPOSED, uid, recurrence_id, self._persons()[token.person].email, now)
 
     def _send_again(self, uid: str, who: str, now: datetime) -> None:
         """Send the invitation once more, to the attendee who asked; where a server invites, it has answered by itself."""
         row = self.ledger.row(uid)
-        if row is None or row.state != "live" or row.told is None or (self.ledger.get("sender") == "server" and not row.ours):
+        if row is None or row.state != "live" or row.announced is None or (self.ledger.get("sender") == "server" and not row.ours):
             return
-        event = canonical.load(row.told)
+        event = canonical.load(row.announced)
         contact = next((c for c in event.people if c.email.casefold() == who.casefold()), None)
         if contact is not None:
             payload = {
@@ -221,12 +221,12 @@ class Heeding:
                 "kind": row.kind,
                 "training": row.training,
                 "sequence": row.sequence,
-                "event": row.told,
+                "event": row.announced,
                 "accepted": [],
             }
             self.outbox.add_invitation(
                 uid=uid,
-                single="",
+                recurrence_id="",
                 recipient=contact.email,
                 sequence=row.sequence,
                 payload=payload,
@@ -282,7 +282,7 @@ class Heeding:
             {
                 "partstat": asked.partstat if isinstance(asked, Answered) else "",
                 "uid": asked.uid,
-                "place": asked.place.isoformat() if asked.place else "",
+                "place": asked.recurrence_id.isoformat() if asked.recurrence_id else "",
                 "start": start.isoformat() if start else "",
                 "minutes": str(asked.minutes if isinstance(asked, Proposed) else 0),
             },
@@ -308,8 +308,8 @@ class Heeding:
         if isinstance(asked, Answered):
             return words.REQUESTS["decline"][language]
         row = self.ledger.row(asked.uid)
-        was = asked.place or (canonical.load(row.seen).start if row else asked.start)
-        about = "move" if asked.place or (row and row.kind is not Kind.SERIES) else "move-series"
+        was = asked.recurrence_id or (canonical.load(row.seen).start if row else asked.start)
+        about = "move" if asked.recurrence_id or (row and row.kind is not Kind.SERIES) else "move-series"
         moments = {"was": words.moment(was, zone, language), "start": words.moment(asked.start, zone, language)}
         return words.REQUESTS[about][language].format(**moments)
 
@@ -344,8 +344,8 @@ class Heeding:
 def _confirmed(token: Token, person: Person) -> Answered | Proposed:
     """Return what the token's person asked by mail, now that somebody vouches for it."""
     value = token.value
-    place = datetime.fromisoformat(value["place"]) if value["place"] else None
+    recurrence_id = datetime.fromisoformat(value["place"]) if value["place"] else None
     if value["partstat"]:
-        return Answered(uid=value["uid"], place=place, who=person.email.casefold(), partstat=value["partstat"])
+        return Answered(uid=value["uid"], recurrence_id=recurrence_id, who=person.email.casefold(), partstat=value["partstat"])
     start, minutes = datetime.fromisoformat(value["start"]), int(value["minutes"])
-    return Proposed(uid=value["uid"], place=place, who=person.email.casefold(), start=start, minutes=minutes)
+    return Proposed(uid=value["uid"], recurrence_id=recurrence_id, who=person.email.casefold(), start=start, minutes=minutes)

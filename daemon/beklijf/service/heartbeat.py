@@ -213,7 +213,7 @@ class Service:
             now=self._clock().astimezone(zone),
             mails=[mail.state for mail in self._engine.outbox.open_mails()],
             held=len(plan.held),
-            down=[stage for stage in STAGES if stage in self._engine.ledger.troubles()],
+            down=[stage for stage in STAGES if stage in self._engine.ledger.outages()],
             aside=len(self._engine.aside.asides.set_aside()),
         )
 

@@ -15,7 +15,7 @@ from beklijf.decide.plan import Create, Move, Rehour, Resend, Respond, Send, Wit
 from beklijf.model import canonical
 from beklijf.model.conversation import Heard, Said
 from beklijf.model.errors import Missing
-from beklijf.model.stored import TOLD, Agent, Stored
+from beklijf.model.stored import ANNOUNCED, Agent, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -100,7 +100,7 @@ class Applier:
 
     def _write(self, change: Change, work: Write, now: datetime) -> frozenset[str]:
         row = work.row
-        telling = bool(change.tells) or (self.sender == "server" and work.fields & TOLD)
+        telling = bool(change.tells) or (self.sender == "server" and work.fields & ANNOUNCED)
         sequence = row.sequence + 1 if telling or not work.fields else row.sequence
         stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=sequence, agent=self._agent(), stamp=now)
         self._record(replace(row, asked=canonical.dump(work.asked), changed_at=None), stored, change.tells, now)
@@ -110,7 +110,9 @@ class Applier:
         """Write what somebody proposed; it is theirs from then on, and they have accepted it."""
         row, who = work.row, self.persons[work.proposal.who]
         stored = self.calendar.update(_stored(row), work.event, work.fields, sequence=row.sequence + 1, agent=self._agent(), stamp=now)
-        accepted = Heard(at=now, said=Said.ACCEPTED, uid=row.uid, ref=row.ref, place=work.proposal.place, who=who, source="mail")
+        accepted = Heard(
+            at=now, said=Said.ACCEPTED, uid=row.uid, ref=row.ref, recurrence_id=work.proposal.recurrence_id, who=who, source="mail"
+        )
 
         def settle() -> None:
             self.conversation.note(accepted)
@@ -159,12 +161,12 @@ class Applier:
             except Missing:
                 pass  # a human was faster; what remains is to tell the others
         with self.ledger.write():
-            event = work.ended or canonical.load(row.told or row.seen)
+            event = work.ended or canonical.load(row.announced or row.seen)
             self._tell(row, event, change.tells, now)
             if work.state == "closed":
                 self.ledger.conclude(row, now)
             else:
-                self.ledger.put(replace(row, told=None, changed_at=None))
+                self.ledger.put(replace(row, announced=None, changed_at=None))
 
     def _record(
         self,
@@ -180,23 +182,23 @@ class Applier:
         if self.sender == "server" and stored.unreachable:  # the calendar says that these are ours to invite
             stored = self.calendar.update(stored, stored.event, frozenset(), sequence=stored.sequence, agent=Agent.SERVER, stamp=now)
         stored = replace(stored, event=merge.as_configured(stored.event, self.emails))
-        seen, before = canonical.dump(stored.event), row.told
+        seen, before = canonical.dump(stored.event), row.announced
         unreachable = tuple(sorted(stored.unreachable.union(row.ours)))
         if self.sender == "server":
             tells = [tell for tell in tells if tell.contact.email.casefold() in unreachable]
         elif self.sender == "none":
             tells = []
-        told = seen if tells or self.sender != "mail" else row.told
+        announced = seen if tells or self.sender != "mail" else row.announced
         with self.ledger.write():
             row = replace(
                 row,
                 seen=seen,
-                told=told,
+                announced=announced,
                 href=stored.href,
                 etag=stored.etag,
                 sequence=stored.sequence,
                 ours=unreachable if self.sender == "server" else (),
-                known_as=stored.known_as,
+                icaluid=stored.icaluid,
             )
             row = from_calendar.still_proposed(row, stored)
             self.ledger.put(row)
@@ -213,12 +215,14 @@ class Applier:
             return
         event, old = stored.event, canonical.load(before)
         changed = merge.differences(old, event)
-        places: list[datetime | None] = [None, *canonical.rhythm(old)] if "time" in changed else []
-        places += [single.at for single in event.singles if merge.single_field(single.at) in changed and single.start is not None]
-        for place in places:
+        recurrence_ids: list[datetime | None] = [None, *canonical.occurrences(old)] if "time" in changed else []
+        recurrence_ids += [
+            override.at for override in event.overrides if merge.single_field(override.at) in changed and override.start is not None
+        ]
+        for recurrence_id in recurrence_ids:
             for contact in event.people:
-                self.conversation.reopen(row.uid, place, contact.email, now)
-        for heard in from_calendar.reopened(row, stored, self.conversation.told_by_calendar([row.uid]), now) if places else ():
+                self.conversation.reopen(row.uid, recurrence_id, contact.email, now)
+        for heard in from_calendar.reopened(row, stored, self.conversation.told_by_calendar([row.uid]), now) if recurrence_ids else ():
             self.conversation.note(heard)
 
     def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "") -> None:
@@ -226,16 +230,16 @@ class Applier:
         for tell in tells:
             if tell.contact.email.casefold() in bounced:
                 continue
-            single = "" if tell.single is None else tell.single.astimezone(UTC).isoformat()
+            recurrence_id = "" if tell.recurrence_id is None else tell.recurrence_id.astimezone(UTC).isoformat()
             self.outbox.add_invitation(
                 uid=row.uid,
-                single=single,
+                recurrence_id=recurrence_id,
                 recipient=tell.contact.email,
                 sequence=row.sequence,
                 payload={
                     "method": tell.method,
                     "about": tell.about,
-                    "single": single,
+                    "single": recurrence_id,
                     "contact": [tell.contact.name, tell.contact.email],
                     "ref": row.ref,
                     "kind": row.kind,

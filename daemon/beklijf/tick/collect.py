@@ -24,7 +24,7 @@ from beklijf.model import canonical
 from beklijf.model.mailbox import AT_ONCE, EXCHANGE_ONLINE
 from beklijf.replies import judge, reader
 from beklijf.replies.authentication import NOBODY, Receiver
-from beklijf.replies.record import Heeding
+from beklijf.replies.record import Recorder
 from beklijf.replies.verdict import Known
 from beklijf.tick.erasure import is_time, over_since
 from beklijf.tick.stages import INBOX, SCHEDULE
@@ -98,7 +98,7 @@ class Listener:
         for each in messages:
             happenings = judge.message(each.message, known).happenings
             for happening in happenings:
-                self._heeding.heed(happening, now)
+                self._recorder.record(happening, now)
             found += len(happenings)
         return found
 
@@ -112,7 +112,7 @@ class Listener:
             proposed = from_calendar.proposed(row, stored)
             with self.ledger.write():
                 for each in proposed:
-                    self._heeding.heed(each, now, source="calendar")
+                    self._recorder.record(each, now, source="calendar")
                 self.ledger.put(from_calendar.with_proposals(row, stored.proposals))
             found += len(proposed)
         return found
@@ -144,7 +144,7 @@ class Listener:
 
     def _take(self, news: News, now: datetime, result: Listened, *, mark: str | None = None) -> None:
         """Note what mails mean, each by itself, and in the same transaction the *mark*: where the next reading goes on."""
-        known, held = cache(lambda: self._known(now)), Lookup(self._held)
+        known, held = cache(lambda: self._known(now)), Lookup(self._actual)
         with self.ledger.write():
             for mail in news.mails:
                 known()  # what goes wrong here is no mail's fault
@@ -157,22 +157,22 @@ class Listener:
         result.mails += len(news.mails)
         result.more |= news.more
 
-    def _take_mail(self, mail: Received, known: Known, held: judge.Held, now: datetime, result: Listened) -> None:
+    def _take_mail(self, mail: Received, known: Known, held: judge.Actual, now: datetime, result: Listened) -> None:
         read = reader.read(mail.content, cut=mail.cut, known=known.events, receiver=self._receiver)
         answers = self.outbox.recipients([each for each in read.in_reply_to if is_secret(each)])
         verdict = judge.judge(read, known, held=held, answers=answers)
         for happening in verdict.happenings:
-            self._heeding.heed(happening, now)
+            self._recorder.record(happening, now)
         if verdict.forward:
-            self._heeding.forward(mail, read.sender, now)
+            self._recorder.forward(mail, read.sender, now)
         if verdict.filed:
             self.ledger.set("to_file", json.dumps([*json.loads(self.ledger.get("to_file") or "[]"), mail.id]))
         log.info("a mail: %s", verdict.why or "not for us")
         result.happenings += len(verdict.happenings) + verdict.forward
 
     @property
-    def _heeding(self) -> Heeding:
-        return Heeding(config=self.config, ledger=self.ledger, outbox=self.outbox, conversation=self.conversation)
+    def _recorder(self) -> Recorder:
+        return Recorder(config=self.config, ledger=self.ledger, outbox=self.outbox, conversation=self.conversation)
 
     def _file(self, inbox: Inbox) -> None:
         if waiting := json.loads(self.ledger.get("to_file") or "[]"):
@@ -218,15 +218,21 @@ class Listener:
         letters = self.outbox.letters_by_id(message_id, self.goal_rules)
         return next((token for key, who in letters if (token := self.conversation.goal_token(key, who))), None)
 
-    def _held(self, meeting: tuple[str, datetime | None]) -> tuple[datetime, int] | None:
+    def _actual(self, meeting: tuple[str, datetime | None]) -> tuple[datetime, int] | None:
         """Return when a meeting is held now, and for how long: proposing that very time is nothing new."""
-        uid, place = meeting
+        uid, recurrence_id = meeting
         row = self.ledger.row(uid)
         if row is None:
             return None
         event = canonical.load(row.seen)
-        if place is None:
+        if recurrence_id is None:
             return event.start.astimezone(UTC), event.minutes
-        if not event.recurrence or place not in canonical.rhythm(event) or (at := canonical.held(event, place)) is None:
+        if (
+            not event.recurrence
+            or recurrence_id not in canonical.occurrences(event)
+            or (at := canonical.actual_start(event, recurrence_id)) is None
+        ):
             return None
-        return at, next((single.minutes for single in event.singles if single.start and single.at == place), event.minutes)
+        return at, next(
+            (override.minutes for override in event.overrides if override.start and override.at == recurrence_id), event.minutes
+        )

@@ -22,7 +22,7 @@ from beklijf.ledger.instants import set_right, set_waits_right
 from beklijf.ledger.outbox import Outbox
 from beklijf.model.errors import BackendError, BeklijfError, Conflict, Defect, Exists, Missing, Refused, Transient
 from beklijf.tick.apply import Applier
-from beklijf.tick.outages import Troubles
+from beklijf.tick.outages import Outages
 from beklijf.tick.outcome import SAME_FOR_ALL, Outcome, Pace
 from beklijf.tick.reader import Reader
 from beklijf.tick.record import DONE, record
@@ -79,7 +79,7 @@ class Engine:
         self.inbox = inbox
         self.outbox = Outbox(ledger)
         self.conversation = Conversation(ledger)
-        self.troubles = Troubles(config=config, ledger=ledger, outbox=self.outbox)
+        self.outages = Outages(config=config, ledger=ledger, outbox=self.outbox)
         self.taker = Taker(
             config=config,
             ledger=ledger,
@@ -101,7 +101,7 @@ class Engine:
             hours={m.key: m.meets for t in config.trainings for m in t.mentorships},
         )
         self.stages = Stages(
-            troubles=self.troubles,
+            outages=self.outages,
             targets={
                 CALENDAR: f"calendar {calendar.target}",
                 SCHEDULE: f"the inbox of calendar {calendar.target}",
@@ -118,7 +118,7 @@ class Engine:
             },
         )
         self.aside = SettingAside(config=config, ledger=ledger, outbox=self.outbox, defects=self.stages.defects)
-        self.reader = Reader(config, ledger=ledger, calendar=calendar, troubles=self.troubles, aside=self.aside)
+        self.reader = Reader(config, ledger=ledger, calendar=calendar, outages=self.outages, aside=self.aside)
         self._settled: tuple[int, datetime | None] | None = None
         self._set_right = False
 
@@ -349,7 +349,7 @@ class Engine:
             log.info("queued a letter for %s", ", ".join(change.to))  # which one, and why, says what somebody answered
         else:
             log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
-        self.troubles.end(change.ref)
+        self.outages.end(change.ref)
         self.aside.settled(WRITING, change.ref)
         return None
 
@@ -389,7 +389,7 @@ class Engine:
         log.error("the calendar refuses %s: %s", change.ref, error)
         outcome.errors.append(error)
         outcome.problems += [replace(problem, where=change.ref) for problem in error.problems]
-        self.troubles.begin(change.ref, error, now)
+        self.outages.begin(change.ref, error, now)
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
@@ -407,7 +407,7 @@ class Engine:
                 self.ledger.set("last_tick", stamp(now))
         if changes is not None:
             self.reader.whereabouts.settle()
-        later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.troubles.now().values())]
+        later = [plan.next, outcome.next, self.outbox.next_retry(), *(t.retry_at for t in self.outages.now().values())]
         outcome.next = min((at for at in later if at is not None and at > now), default=None)
         did = outcome.done or outcome.delivered.sent or outcome.delivered.problems or outcome.errors
         busy = did or plan.adopted or plan.records or plan.heard

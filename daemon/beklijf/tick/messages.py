@@ -11,7 +11,7 @@ from beklijf.decide import responses
 from beklijf.letters import reply_to, response_values
 from beklijf.mime import invitations, messages
 from beklijf.model import canonical
-from beklijf.model.domain import Contact, Letter, Person, Role, Single
+from beklijf.model.domain import Contact, Letter, Override, Person, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +107,7 @@ class Rendering:
     def _invitation(self, mail: Mail) -> EmailMessage:
         told = mail.payload
         event = canonical.load(told["event"])
-        single = _single(event, told["single"])
+        override = _override(event, told["single"])
         contact = Contact(*told["contact"])
         item = self._items.get(told["ref"])
         return invitations.invitation(
@@ -115,9 +115,9 @@ class Rendering:
             method=told["method"],
             sequence=told["sequence"],
             stamp=mail.queued,
-            single=None if single is None else single.at,
+            recurrence_id=None if override is None else override.at,
             recipient=contact,
-            rendered=self.letters.around(told["about"], event, self._reader(contact), self.programme, item=item, single=single),
+            rendered=self.letters.around(told["about"], event, self._reader(contact), self.programme, item=item, override=override),
             message_id=self._message_id(mail),
             date=mail.queued,
             accepted=told.get("accepted", ()),
@@ -163,10 +163,10 @@ class Rendering:
         )
 
 
-def _single(event: Event, at: str) -> Single | None:
+def _override(event: Event, at: str) -> Override | None:
     """Return the meeting of *event* that a row is about; one that is back on its own hour stands at its place."""
     if not at:
         return None
-    place = datetime.fromisoformat(at)
-    own = Single(place, place.astimezone(event.start.tzinfo), event.minutes)
-    return next((single for single in event.singles if single.at == place), own)
+    recurrence_id = datetime.fromisoformat(at)
+    own = Override(recurrence_id, recurrence_id.astimezone(event.start.tzinfo), event.minutes)
+    return next((override for override in event.overrides if override.at == recurrence_id), own)

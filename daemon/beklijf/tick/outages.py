@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beklijf.ledger import Trouble
+from beklijf.ledger import Outage
 from beklijf.ledger.instants import LONGEST_WAIT
 from beklijf.model import words
 from beklijf.model.errors import Down, Transient
@@ -27,7 +27,7 @@ PATIENCE = timedelta(hours=1)
 """A server may be restarted; after so long the administrator gets a mail, and at once when it refuses us."""
 
 MAILBOX = "mailbox "
-"""How the trouble of one organizer's calendar begins: the address follows."""
+"""How the outage of one organizer's calendar begins: the address follows."""
 
 FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = LONGEST_WAIT
@@ -44,29 +44,29 @@ GONE_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Troubles:
+class Outages:
     config: Config
     ledger: Ledger
     outbox: Outbox
 
-    def now(self) -> dict[str, Trouble]:
-        return self.ledger.troubles()
+    def now(self) -> dict[str, Outage]:
+        return self.ledger.outages()
 
     def begin(self, target: str, error: BackendError, now: datetime) -> None:
         """Note that *target* failed, the first time or again, and when it is tried next."""
-        before = self.ledger.troubles().get(target)
+        before = self.ledger.outages().get(target)
         attempts, since = (before.attempts + 1, before.since) if before else (1, now)
         wait = back_off(attempts)
         if isinstance(error, Transient) and error.retry_after:
             wait = max(wait, timedelta(seconds=min(error.retry_after, LAST_RETRY.total_seconds())))
         with self.ledger.write():
-            self.ledger.note_trouble(Trouble(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
+            self.ledger.note_outage(Outage(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
             if target in SERVERS and (isinstance(error, Down) or now - since >= PATIENCE):
                 self._tell(target, error, since, now)
 
     def end(self, target: str) -> None:
         with self.ledger.write():
-            self.ledger.no_trouble(target)
+            self.ledger.end_outage(target)
 
     def _tell(self, target: str, error: BackendError, since: datetime, now: datetime) -> None:
         """Mail the administrator, once an outage."""
@@ -82,6 +82,6 @@ class Troubles:
         )
 
 
-def gone_mailboxes(troubles: Iterable[Trouble], now: datetime) -> frozenset[str]:
+def gone_mailboxes(outages: Iterable[Outage], now: datetime) -> frozenset[str]:
     """Return the organizers whose calendars have refused us for so long that nobody is at home."""
-    return frozenset(t.target.removeprefix(MAILBOX) for t in troubles if t.target.startswith(MAILBOX) and now - t.since >= GONE_AFTER)
+    return frozenset(t.target.removeprefix(MAILBOX) for t in outages if t.target.startswith(MAILBOX) and now - t.since >= GONE_AFTER)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from beklijf.ledger import Ledger
     from beklijf.model.errors import BeklijfError
     from beklijf.model.stored import Changes
-    from beklijf.tick.outages import Troubles
+    from beklijf.tick.outages import Outages
     from beklijf.tick.set_aside import SettingAside
 
 log = logging.getLogger("beklijf")
@@ -35,13 +35,13 @@ FULL_READ = timedelta(days=1)
 class Reader:
     """One calendar, from one reading to the next."""
 
-    def __init__(self, config: Config, *, ledger: Ledger, calendar: Calendar, troubles: Troubles, aside: SettingAside) -> None:
+    def __init__(self, config: Config, *, ledger: Ledger, calendar: Calendar, outages: Outages, aside: SettingAside) -> None:
         self.whereabouts = Whereabouts(config, ledger)
         self.written: set[str] = set()
         """What was written since the last reading."""
         self._ledger = ledger
         self._calendar = calendar
-        self._troubles = troubles
+        self._outages = outages
         self._aside = aside
         self._token: object = None
         self._read_all: datetime | None = None
@@ -53,11 +53,11 @@ class Reader:
         return self._calendar.changes(None, self._ledger.etags())
 
     def resting(self, now: datetime) -> Transient | None:
-        """Return the trouble because of which the calendar is left alone for a while; whose config it is costs nothing to ask."""
-        trouble = self._troubles.now().get(CALENDAR)
-        if trouble is None or trouble.retry_at <= now or trouble.what.startswith((ELSEWHERE, UNFINISHED)):
+        """Return the outage because of which the calendar is left alone for a while; whose config it is costs nothing to ask."""
+        outage = self._outages.now().get(CALENDAR)
+        if outage is None or outage.retry_at <= now or outage.what.startswith((ELSEWHERE, UNFINISHED)):
             return None
-        return Transient(trouble.what)
+        return Transient(outage.what)
 
     def read(self, now: datetime, *, hears: bool) -> Changes:
         """Return what happened since the last reading; raises BackendError."""
@@ -121,15 +121,15 @@ class Reader:
 
     def _away(self, changes: Changes, now: datetime) -> None:
         """Note whose calendar can't be used, and whose can again (``organized_by = "mentee"``)."""
-        for target in [t for t in self._troubles.now() if t.startswith(MAILBOX)]:
+        for target in [t for t in self._outages.now() if t.startswith(MAILBOX)]:
             if target.removeprefix(MAILBOX) not in changes.away:
                 log.warning("the calendar of %s is back", target.removeprefix(MAILBOX))
-                self._troubles.end(target)
+                self._outages.end(target)
         for owner, error in changes.away.items():
             if isinstance(error, Astray) and isinstance(error.__cause__, Exception):
                 self._aside.met(CALENDAR, error.__cause__)
-            if isinstance(error, Refused) or f"{MAILBOX}{owner}" in self._troubles.now():
-                self._troubles.begin(f"{MAILBOX}{owner}", error, now)
+            if isinstance(error, Refused) or f"{MAILBOX}{owner}" in self._outages.now():
+                self._outages.begin(f"{MAILBOX}{owner}", error, now)
 
     def _certain(self, changes: Changes) -> Changes:
         """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""

@@ -85,7 +85,7 @@ class SettingAside:
                 for each in self.asides.all(decision.field):
                     if decision.subject in {"", each.name}:
                         self.asides.again(each.stage, each.name)
-                        self.ledger.no_trouble(each.name)
+                        self.ledger.end_outage(each.name)
                 self.ledger.taken_up(decision, now)
         return bool(asked)
 

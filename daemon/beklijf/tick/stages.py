@@ -1,11 +1,11 @@
-"""The stages of a tick, each of which fails alone: what goes wrong in one is its own trouble, and the others go on.
+"""The stages of a tick, each of which fails alone: what goes wrong in one is its own outage, and the others go on.
 
     raised in a stage                        becomes
     ---------------------------------------  -------------------------------------------------------------------------
-    Transient, Down, Refused                 its trouble, in the server's words: noted, told, tried again with back-off
+    Transient, Down, Refused                 its outage, in the server's words: noted, told, tried again with back-off
     any exception that nobody expected       the same, as `Defect`; in full in the journal, once
     StateError, Busy, an error of SQLite     none of a stage's: without its memory nothing may go on
-    ConfigError: a secret that isn't there   in the first tick none of a stage's; later its trouble, as `Down`
+    ConfigError: a secret that isn't there   in the first tick none of a stage's; later its outage, as `Down`
     any of them once we are asked to stop    nothing: it was cut short
 
 Planning and the ledger are no stages: what goes wrong in them is wrong for all.
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from beklijf.ledger import Trouble
+    from beklijf.ledger import Outage
     from beklijf.model.errors import Defect
-    from beklijf.tick.outages import Troubles
+    from beklijf.tick.outages import Outages
 
 log = logging.getLogger("beklijf")
 
@@ -53,7 +53,7 @@ NOT_A_STAGES = (StateError, Busy, sqlite3.Error)
 class Stages:
     """Those of one engine, from one tick to the next."""
 
-    troubles: Troubles
+    outages: Outages
     targets: Mapping[str, str]
     """What the journal calls each of them."""
     close: Mapping[str, Callable[[], None]]
@@ -62,14 +62,14 @@ class Stages:
     begun: bool = False
     """A tick has ended: a secret that isn't there is no mistake of the start any more."""
 
-    def rests(self, stage: str, now: datetime, *, patient: bool) -> Trouble | None:
-        """Return the trouble because of which a stage is left alone for a while."""
-        trouble = self.troubles.now().get(stage)
-        return trouble if patient and trouble and trouble.retry_at > now else None
+    def rests(self, stage: str, now: datetime, *, patient: bool) -> Outage | None:
+        """Return the outage because of which a stage is left alone for a while."""
+        outage = self.outages.now().get(stage)
+        return outage if patient and outage and outage.retry_at > now else None
 
     @contextmanager
     def alone(self, stage: str, now: datetime, *, stop: Callable[[], bool], fails: Callable[[str, BackendError], None]) -> Iterator[None]:
-        """Let what goes wrong inside be the stage's trouble; *fails* is told of it."""
+        """Let what goes wrong inside be the stage's outage; *fails* is told of it."""
         try:
             yield
         except NOT_A_STAGES:
@@ -91,17 +91,17 @@ class Stages:
         return self.defects.met(ABOUT[stage], error)
 
     def works(self, stage: str) -> None:
-        """End a stage's trouble, if it had any."""
-        if stage in self.troubles.now():
+        """End a stage's outage, if it had any."""
+        if stage in self.outages.now():
             log.warning("%s is back", self.targets[stage])
-            self.troubles.end(stage)
+            self.outages.end(stage)
 
     def _down(
         self, stage: str, error: BackendError, now: datetime, stop: Callable[[], bool], fails: Callable[[str, BackendError], None]
     ) -> None:
         if stop():
             return
-        if stage not in self.troubles.now():
+        if stage not in self.outages.now():
             log.error("%s is down: %s", self.targets[stage], error)
-        self.troubles.begin(stage, error, now)
+        self.outages.begin(stage, error, now)
         fails(stage, error)

@@ -84,7 +84,7 @@ class Taker:
         *decided* is what somebody only thinks of deciding. *supposed*: now is made up (``plan --at``), so its distance from the last
         tick is no reason to worry. *look* asks when people can't, where a time is to be chosen; None: nobody is asked.
         """
-        asides, outages, rows = Asides(self.ledger), self.ledger.troubles(), self.ledger.rows()
+        asides, outages, rows = Asides(self.ledger), self.ledger.outages(), self.ledger.rows()
         left, parts = asides.names(MAIL), self.parts.take(now, hears=self.hears)
         snapshot = Snapshot(
             now=now,

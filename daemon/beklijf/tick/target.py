@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from beklijf.backends.registry import is_on_disk, open_calendar
-from beklijf.ledger.moves import House, Moves
+from beklijf.ledger.moves import CalendarAddress, Moves
 from beklijf.model.errors import Down, StateError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class Whereabouts:
         self.moves = Moves(ledger)
 
     @cached_property
-    def here(self) -> House:
+    def here(self) -> CalendarAddress:
         """Where the config leads."""
-        return house_of(self._config.calendar, self._ledger.path)
+        return address_of(self._config.calendar, self._ledger.path)
 
     def problem(self) -> Down | None:
         """Return why the calendar may not be touched; None if it is the one in which the events are, or there are none yet.
@@ -68,7 +68,7 @@ class Whereabouts:
         """Note where the events are, when they are about to be written or were read there."""
         if self._ledger.path is None:
             return
-        known = self.moves.house()
+        known = self.moves.address()
         is_trial = not self.moves.is_trial() and self._is_a_trial()
         if known == self.here and not is_trial:
             return
@@ -77,9 +77,9 @@ class Whereabouts:
             if is_trial:
                 self.moves.is_a_trial()
 
-    def _elsewhere(self) -> House | None:
+    def _elsewhere(self) -> CalendarAddress | None:
         """Return the house that the events are in, if the config leads to another one."""
-        known = self.moves.house()
+        known = self.moves.address()
         if known is None or not self.moves.has_events():
             return None
         theirs = known.people != self.here.people and self._ledger.has_others(self._config.calendar.organizer.email)
@@ -93,24 +93,24 @@ class Whereabouts:
         return self._config.calendar.kind.on_disk and self._config.mail.kind.on_disk and self.moves.has_sent()
 
 
-def is_same(one: House, other: House, *, people: bool) -> bool:
+def is_same(one: CalendarAddress, other: CalendarAddress, *, people: bool) -> bool:
     """Say whether both are one calendar; *people*: there are events in people's own as well."""
     if one.kind != other.kind or (people and one.people != other.people):
         return False
     return one.target == other.target or bool(one.beside and one.beside == other.beside)
 
 
-def house_of(settings: CalendarSettings, state: Path | None) -> House:
+def address_of(settings: CalendarSettings, state: Path | None) -> CalendarAddress:
     """Return the calendar that *settings* lead to; opens and asks nothing."""
     target = open_calendar(replace(settings, organized_by="service"), settings.organizer.email).target
     kind, people = settings.kind, settings.maker.people
     target = target.removeprefix(f"{kind.name} ")
     if not kind.on_disk:
-        return House(kind=kind.name, target=spelt(target), people=spelt(people), invitations=settings.invitations)
+        return CalendarAddress(kind=kind.name, target=spelt(target), people=spelt(people), invitations=settings.invitations)
     path = os.path.realpath(target)
     people = people and os.path.realpath(people)
     beside = "" if state is None else os.path.relpath(path, os.path.realpath(state.parent))
-    return House(kind=kind.name, target=path, people=people, beside=beside, invitations=settings.invitations)
+    return CalendarAddress(kind=kind.name, target=path, people=people, beside=beside, invitations=settings.invitations)
 
 
 def spelt(target: str) -> str:
@@ -125,5 +125,5 @@ def _address(url: str) -> str:
     return f"//{(parts.hostname or '').casefold()}{port}{path}"
 
 
-def described(house: House) -> str:
-    return f"{house.kind} {house.target}"
+def described(address: CalendarAddress) -> str:
+    return f"{address.kind} {address.target}"

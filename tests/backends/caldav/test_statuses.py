@@ -34,10 +34,10 @@ ONE = Event(
     start=datetime(2027, 1, 7, 15, tzinfo=UTC),
     minutes=60,
     recurrence=None,
-    singles=(),
+    overrides=(),
     title="Gesprek",
     text="",
-    place="Zaal 1",
+    location="Zaal 1",
     organizer=ORGANIZER,
     people=(KARIM,),
     alarms=(),
@@ -51,7 +51,7 @@ DATA, ETAG = "c:calendar-data", "d:getetag"
 
 
 def written(event: Event, place: str = "Zaal 1") -> bytes:
-    return ics.build(replace(event, place=place), sequence=0, stamp=STAMP, agent=Agent.CLIENT)
+    return ics.build(replace(event, location=place), sequence=0, stamp=STAMP, agent=Agent.CLIENT)
 
 
 @pytest.fixture(params=[True, False], ids=["sync-collection", "propfind"])
@@ -117,7 +117,7 @@ def test_an_edited_event_of_which_the_server_says_no_is_named_and_read_when_it_s
     assert [*while_ill.unreadable] == [FIRST]
     assert str(status) in str(while_ill.unreadable[FIRST])
     assert (still_ill.gone, still_ill.changed, [*still_ill.unreadable]) == ((), (), [FIRST])
-    assert [(s.href, s.event.place) for s in healed.changed] == [(FIRST, "Zaal 2")]
+    assert [(s.href, s.event.location) for s in healed.changed] == [(FIRST, "Zaal 2")]
     assert (healed.gone, healed.unreadable) == ((), {})
 
 
@@ -207,7 +207,7 @@ def test_reading_one_event_says_what_the_server_said(dav: Dav, calendar: Calenda
     with pytest.raises(error) as caught:
         calendar.fetch(FIRST)
     with pytest.raises(error):
-        calendar.update(stored[0], replace(ONE, place="Zaal 3"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
+        calendar.update(stored[0], replace(ONE, location="Zaal 3"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
 
     assert type(caught.value) is error
     assert not [path for method, path in dav.asked if method == "PUT"]
@@ -220,7 +220,7 @@ def test_a_no_inside_of_a_yes_to_a_write_is_a_no(dav: Dav, calendar: Calendar, m
     said = f"<d:response><d:href>{FIRST}</d:href><d:status>HTTP/1.1 {status} So</d:status></d:response>"
     dav.moods.append(lambda asked: asked.command == method and asked.multistatus(said))
     acts: dict[str, Callable[[], object]] = {
-        "PUT": lambda: calendar.update(stored, replace(ONE, place="Zaal 3"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT),
+        "PUT": lambda: calendar.update(stored, replace(ONE, location="Zaal 3"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT),
         "DELETE": lambda: calendar.delete(stored),
     }
 

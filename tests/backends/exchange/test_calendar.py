@@ -19,7 +19,7 @@ from tests.fakes.ews.soap import Refusal
 
 from beklijf.decide import merge
 from beklijf.model.canonical import meetings
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.domain import Override, Recurrence
 from beklijf.model.errors import Transient
 from beklijf.model.stored import Agent
 
@@ -38,8 +38,8 @@ class ExchangeContract(CalendarContract):
         """As long as no cancelled meeting is brought back: Exchange does that with a new rhythm only, and forgets all exceptions."""
         created = world.create(SERIES)
         world.write(created.href, declining(world.read(created.href), at("2027-03-16"), SANNE))
-        off, moved = Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), utc("2027-05-26"), 60)
-        wanted = replace(SERIES, place="Zaal 9", singles=(SERIES.singles[0], off, moved))
+        off, moved = Override(utc("2027-05-11"), None), Override(utc("2027-05-25"), utc("2027-05-26"), 60)
+        wanted = replace(SERIES, location="Zaal 9", overrides=(SERIES.overrides[0], off, moved))
 
         updated = world.update(world.calendar.fetch(created.href), wanted, "place", "single")
 
@@ -55,7 +55,7 @@ class ExchangeContract(CalendarContract):
     def test_text_comes_back_as_it_was(self, world: World, text: str) -> None:
         """All of it but the end of a title that is longer than Exchange takes (255 characters)."""
         title = text.replace("\n", " ").strip()[:255].strip()
-        event = replace(MEETING, title=title, text=text.strip(), place='Kamer "3", 2e; verdieping')
+        event = replace(MEETING, title=title, text=text.strip(), location='Kamer "3", 2e; verdieping')
 
         created = world.create(event)
 
@@ -96,7 +96,7 @@ def test_a_series_with_days_off_brings_one_invitation_and_no_cancellation(site: 
     assert site.news(SANNE.email) == site.news(KARIM.email) == ["REQUEST"]
     assert created.delivery == {KARIM.email: "1.2", SANNE.email: "1.2"}
     copy = site.copy(created, SANNE.email)
-    assert {place: single.start for place, single in copy.singles.items()} == {
+    assert {recurrence_id: single.start for recurrence_id, single in copy.singles.items()} == {
         utc("2027-04-13"): None,
         utc("2027-04-27"): utc("2027-04-28", 11),
     }
@@ -110,7 +110,7 @@ def test_what_is_written_takes_few_requests(site: Site) -> None:
     assert site.asked("SyncFolderItems", "CreateItem", "GetItem")
     series = site.create(SERIES)
     assert site.asked("SyncFolderItems", "CreateItem", "DeleteItem", "UpdateItem", "UpdateItem", "GetItem", "GetItem")
-    meeting = site.update(meeting, replace(MEETING, place="Zaal 9"), "place")
+    meeting = site.update(meeting, replace(MEETING, location="Zaal 9"), "place")
     assert site.asked("GetItem", "UpdateItem", "GetItem")
     site.calendar.delete(meeting)
     assert site.asked("GetItem", "DeleteItem")
@@ -120,8 +120,8 @@ def test_what_is_written_takes_few_requests(site: Site) -> None:
 
 def test_a_new_time_of_a_series_is_one_update_for_everybody_with_its_new_days_off(site: Site) -> None:
     created = site.create(SERIES)
-    off = Single(utc("2027-04-29", 14), None)
-    moved = replace(SERIES, start=at("2027-03-04", 14), recurrence=Recurrence(2, utc("2027-06-24", 14)), singles=(off,))
+    off = Override(utc("2027-04-29", 14), None)
+    moved = replace(SERIES, start=at("2027-03-04", 14), recurrence=Recurrence(2, utc("2027-06-24", 14)), overrides=(off,))
 
     updated = site.update(created, moved, "time", "recurrence", "single")
 
@@ -133,17 +133,17 @@ def test_a_new_time_of_a_series_is_one_update_for_everybody_with_its_new_days_of
 
 def test_a_meeting_that_is_taken_out_or_moved_is_told_as_that_meeting(site: Site) -> None:
     created = site.create(SERIES)
-    off, moved = Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), utc("2027-05-26"), 60)
+    off, moved = Override(utc("2027-05-11"), None), Override(utc("2027-05-25"), utc("2027-05-26"), 60)
 
-    updated = site.update(created, replace(SERIES, singles=(*SERIES.singles, off, moved)), "single")
+    updated = site.update(created, replace(SERIES, overrides=(*SERIES.overrides, off, moved)), "single")
 
-    assert updated.event.singles == (*SERIES.singles, off, moved)
+    assert updated.event.overrides == (*SERIES.overrides, off, moved)
     assert site.news(SANNE.email) == ["REQUEST", "CANCEL", "REQUEST"]
 
 
 def test_a_meeting_that_comes_back_is_told_with_the_whole_series_once(site: Site) -> None:
     created = site.create(SERIES)
-    wanted = replace(SERIES, singles=SERIES.singles[1:])
+    wanted = replace(SERIES, overrides=SERIES.overrides[1:])
 
     updated = site.update(created, wanted, "single")
 
@@ -180,7 +180,7 @@ def test_who_comes_is_invited_and_who_goes_is_told_so(site: Site) -> None:
 
 def test_whom_somebody_else_is_to_tell_the_server_tells_nothing(site: Site) -> None:
     created = site.create(SERIES, agent=Agent.CLIENT)
-    site.update(created, replace(SERIES, place="Zaal 9"), "place", agent=Agent.NONE)
+    site.update(created, replace(SERIES, location="Zaal 9"), "place", agent=Agent.NONE)
     site.calendar.delete(site.calendar.fetch(created.href))
 
     assert (created.delivery, site.news(SANNE.email)) == ({}, [])
@@ -201,7 +201,7 @@ def test_rooms_and_what_programs_keep_beside_outlive_an_update(site: Site) -> No
     site.company.touch(site.entry(created))
     stored = site.calendar.fetch(created.href)
 
-    site.update(stored, replace(MEETING, people=(KARIM, NOOR), place="Zaal 9"), "people", "place")
+    site.update(stored, replace(MEETING, people=(KARIM, NOOR), location="Zaal 9"), "people", "place")
 
     assert site.entry(created).properties["somebody:else:String"] == "theirs"
     assert site.entry(created).extra["optional"] == frozenset({KARIM.email})  # who may stay away, still may
@@ -215,7 +215,7 @@ def test_who_is_invited_by_another_address_is_named_by_the_first_one(site: Site)
 
     assert [person.email for person in created.event.people] == ["k.bakker@voorbeeld.example", SANNE.email]
     assert (site.news("k.bakker@voorbeeld.example"), site.news(KARIM.email)) == (["REQUEST"], [])
-    updated = site.update(created, replace(SERIES, place="Zaal 9"), "place", "people")
+    updated = site.update(created, replace(SERIES, location="Zaal 9"), "place", "people")
     assert site.news("k.bakker@voorbeeld.example") == ["REQUEST", "REQUEST"]
     assert [person.email for person in updated.event.people] == ["k.bakker@voorbeeld.example", SANNE.email]
 
@@ -241,8 +241,8 @@ def test_a_proposal_shows_until_the_organizer_moves_the_meeting(site: Site) -> N
     stored = site.calendar.fetch(created.href)
     assert stored.proposals == {(SANNE.email, utc("2027-03-16")): (later, 45)}
 
-    moved = Single(utc("2027-03-16"), later, 45)
-    updated = site.update(stored, replace(SERIES, singles=(moved, *SERIES.singles)), "single")
+    moved = Override(utc("2027-03-16"), later, 45)
+    updated = site.update(stored, replace(SERIES, overrides=(moved, *SERIES.overrides)), "single")
     assert updated.proposals == {}
 
 
@@ -262,10 +262,10 @@ def test_a_meeting_that_the_organizer_moves_or_cancels_in_a_program_is_read(site
 
     [stored] = site.calendar.changes(token).changed
 
-    assert stored.event.singles == (
-        *SERIES.singles,
-        Single(utc("2027-05-11"), utc("2027-05-12", 9), 30),
-        Single(utc("2027-05-25"), None),
+    assert stored.event.overrides == (
+        *SERIES.overrides,
+        Override(utc("2027-05-11"), utc("2027-05-12", 9), 30),
+        Override(utc("2027-05-25"), None),
     )
 
 
@@ -286,7 +286,7 @@ class TestWithoutAnAttendant:
         [waiting] = site.calendar.waiting()
 
         said = waiting.message
-        assert (said.method, said.uid, said.place) == ("REPLY", SERIES.uid, utc("2027-03-16"))
+        assert (said.method, said.uid, said.recurrence_id) == ("REPLY", SERIES.uid, utc("2027-03-16"))
         assert (said.attendee, said.partstat, said.sequence) == (SANNE.email, "DECLINED", site.entry(created).sequence)
         assert site.calendar.fetch(created.href).single_answers.get(utc("2027-03-16")) is None
         assert site.calendar.waiting() == (waiting,)
@@ -460,11 +460,11 @@ def sites(password: Secret, *, keeps: bool) -> Iterator[Site]:
 
 
 MOVED = replace(
-    SERIES, start=at("2027-03-04", 14), recurrence=Recurrence(2, utc("2027-06-24", 14)), singles=(Single(utc("2027-04-29", 14), None),)
+    SERIES, start=at("2027-03-04", 14), recurrence=Recurrence(2, utc("2027-06-24", 14)), overrides=(Override(utc("2027-04-29", 14), None),)
 )
 SHORTER = replace(SERIES, recurrence=Recurrence(2, utc("2027-06-08")))
-BACK = replace(SERIES, singles=SERIES.singles[1:])
-ELSEWHERE = replace(SERIES, place="Zaal 9", singles=(*SERIES.singles, Single(utc("2027-05-11"), None)))
+BACK = replace(SERIES, overrides=SERIES.overrides[1:])
+ELSEWHERE = replace(SERIES, location="Zaal 9", overrides=(*SERIES.overrides, Override(utc("2027-05-11"), None)))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -14,7 +14,7 @@ from tests.fakes.ews.site import entry_of, served
 from tests.town import INVITED, KARIM, PASSWORD, SANNE, WELCOME, Town, Wording
 
 from beklijf.model.conversation import Said
-from beklijf.model.domain import Single
+from beklijf.model.domain import Override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def test_another_place_is_told_by_the_server_once(town: Town, server: EwsServer)
 
     town.changed()
 
-    assert {town.event(item).place for item in ("series", "goals")} == {"Zaal 9"}
+    assert {town.event(item).location for item in ("series", "goals")} == {"Zaal 9"}
     assert news(server, SANNE)[before:] == ["REQUEST", "REQUEST"]
     assert town.told() == []
     assert town.tick().done == []
@@ -115,14 +115,14 @@ def test_another_place_is_told_by_the_server_once(town: Town, server: EwsServer)
 def test_what_a_person_moves_stays(town: Town, server: EwsServer) -> None:
     town.invited()
     entry = server.company.entries[entry_of(town.row("series").href)]
-    place = next(at for at, start, _ in entry.meetings() if start)
-    server.company.single(entry, place, send="all", start=entry.start + timedelta(days=1), minutes=30)
+    recurrence_id = next(at for at, start, _ in entry.meetings() if start)
+    server.company.single(entry, recurrence_id, send="all", start=entry.start + timedelta(days=1), minutes=30)
 
     town.tick()
     town.tick(timedelta(minutes=20))  # our words about it follow
 
     assert town.tick().done == []
-    assert Single(place, place + timedelta(days=1), 30) in town.event("series").singles
+    assert Override(recurrence_id, recurrence_id + timedelta(days=1), 30) in town.event("series").overrides
 
 
 def test_a_decline_is_heard_and_answered(town: Town, server: EwsServer) -> None:

@@ -23,7 +23,7 @@ from beklijf.boundary.credentials import Secret
 from beklijf.decide import merge
 from beklijf.ical.reader import FOREVER
 from beklijf.model.canonical import meetings
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.domain import Override, Recurrence
 from beklijf.model.errors import BackendError, Conflict, Down, Exists, Refused, Transient
 from beklijf.model.stored import Agent
 
@@ -173,7 +173,7 @@ def test_a_no_to_one_event_is_no_no_to_the_others(site: Site, code: str) -> None
 
 def test_a_no_to_one_meeting_of_a_series_is_one_to_that_series_alone(site: Site) -> None:
     meeting, series = site.create(MEETING), site.create(SERIES)
-    [moved] = [place for place, single in site.entry(series).singles.items() if single.start]
+    [moved] = [recurrence_id for recurrence_id, single in site.entry(series).singles.items() if single.start]
     site.server.operations.spoilt[items.single_id(site.entry(series), moved)] = "ErrorCorruptData"
 
     changes = site.open().changes(None)
@@ -215,7 +215,7 @@ WEEKLY, RANGE = "<t:WeeklyRecurrence>.*</t:WeeklyRecurrence>", "<t:EndDateRecurr
     ids=["no interval", "negative", "unknown rule", "no rule", "no range", "unknown range", "organizer without a mailbox", "no date"],
 )
 def test_a_series_of_a_form_that_nobody_knows_is_unreadable_and_the_others_are_read(site: Site, pattern: str, replacement: str) -> None:
-    bad = site.create(replace(SERIES, singles=()))
+    bad = site.create(replace(SERIES, overrides=()))
     site.server.garbles = garbled(pattern, replacement)
 
     changes = site.open().changes(None)
@@ -231,7 +231,7 @@ def numbered(count: int) -> str:
 
 
 def test_an_interval_of_nothing_with_a_number_of_meetings_is_unreadable_too(site: Site) -> None:
-    bad = site.create(replace(SERIES, singles=()))
+    bad = site.create(replace(SERIES, overrides=()))
     site.server.garbles = lambda answer: garbled("(<t:Interval>)2<", r"\g<1>0<")(garbled(RANGE, numbered(3))(answer))
 
     assert list(site.open().changes(None).unreadable) == [bad.href]
@@ -243,7 +243,7 @@ def test_an_interval_of_nothing_with_a_number_of_meetings_is_unreadable_too(site
     ids=["numbered", "dated"],
 )
 def test_a_rule_that_ends_after_all_time_is_read_as_endless(site: Site, span: str) -> None:
-    site.create(replace(SERIES, singles=()))
+    site.create(replace(SERIES, overrides=()))
     site.server.garbles = garbled(WEEKLY + RANGE, f"<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>{span}")
 
     [stored] = site.open().changes(None).changed
@@ -291,10 +291,10 @@ def test_an_answer_of_a_form_that_nobody_knows_may_be_another_one_next_time(site
 
 def test_a_meeting_beyond_its_neighbour_is_refused_as_the_server_says(site: Site) -> None:
     created = site.create(SERIES)
-    beyond = Single(utc("2027-05-11"), utc("2027-05-26"), 60)
+    beyond = Override(utc("2027-05-11"), utc("2027-05-26"), 60)
 
     with pytest.raises(Refused, match="ErrorOccurrenceCrossingBoundary"):
-        site.update(created, replace(SERIES, singles=(*SERIES.singles, beyond)), "single")
+        site.update(created, replace(SERIES, overrides=(*SERIES.overrides, beyond)), "single")
 
 
 def test_what_the_makers_schema_forbids_is_answered_with_a_fault_and_fails_the_test(site: Site) -> None:
@@ -480,7 +480,7 @@ def test_a_server_that_gives_uids_of_its_own_is_known_by_our_property(site: Site
     token = site.calendar.changes(None).token
     site.company.respond(site.copy(created, SANNE.email), "ACCEPTED")
 
-    assert (created.event, created.known_as) == (MEETING, site.entry(created).uid)
+    assert (created.event, created.icaluid) == (MEETING, site.entry(created).uid)
     assert [stored.event for stored in site.open().changes(token).changed] == [MEETING]
     with pytest.raises(Exists):
         site.open().create(MEETING, sequence=0, agent=Agent.SERVER)
@@ -510,16 +510,16 @@ def test_a_text_that_a_persons_program_made_html_of_is_the_same_text(site: Site,
 
 
 def test_a_rhythm_that_a_person_made_is_kept_and_not_written_anew(site: Site) -> None:
-    created = site.create(replace(SERIES, singles=()))
+    created = site.create(replace(SERIES, overrides=()))
     world(site).edit(created.href, "RRULE:FREQ=WEEKLY;UNTIL=20270622T080000Z;INTERVAL=2;BYDAY=TU", "RRULE:FREQ=MONTHLY;BYDAY=1TU")
     stored = site.calendar.fetch(created.href)
     assert stored.event.recurrence is not None
     assert "RELATIVEMONTHLY" in stored.event.recurrence.other
 
-    assert site.update(stored, replace(stored.event, place="Zaal 9"), "place").event == replace(stored.event, place="Zaal 9")
+    assert site.update(stored, replace(stored.event, location="Zaal 9"), "place").event == replace(stored.event, location="Zaal 9")
     stored = site.calendar.fetch(created.href)
     with pytest.raises(Refused, match="person made"):
-        site.update(stored, replace(stored.event, singles=(Single(utc("2027-04-06"), None),)), "single")
+        site.update(stored, replace(stored.event, overrides=(Override(utc("2027-04-06"), None),)), "single")
 
 
 # -- zones -------------------------------------------------------------------------------------------------------------
@@ -540,10 +540,10 @@ def test_a_series_across_the_change_of_clocks_is_at_the_right_instants_and_reads
     site: Site, zone: str, windows: str
 ) -> None:
     start = datetime(2027, 2, 23, 10, tzinfo=ZoneInfo(zone))
-    places = [start + timedelta(weeks=2 * n) for n in range(8)]  # in wall time: 10 o'clock each time
-    off, moved, last = (places[n].astimezone(UTC) for n in (3, 5, 7))
-    singles = (Single(off, None), Single(moved, moved + timedelta(hours=2), 30))
-    event = replace(SERIES, start=start, recurrence=Recurrence(2, last), singles=singles)
+    recurrence_ids = [start + timedelta(weeks=2 * n) for n in range(8)]  # in wall time: 10 o'clock each time
+    off, moved, last = (recurrence_ids[n].astimezone(UTC) for n in (3, 5, 7))
+    overrides = (Override(off, None), Override(moved, moved + timedelta(hours=2), 30))
+    event = replace(SERIES, start=start, recurrence=Recurrence(2, last), overrides=overrides)
 
     created = site.create(event)
 
@@ -556,7 +556,7 @@ def test_a_series_across_the_change_of_clocks_is_at_the_right_instants_and_reads
 
 
 def test_a_series_that_a_person_moved_by_a_clock_elsewhere_is_read_by_that_clock(site: Site) -> None:
-    created = site.create(replace(SERIES, singles=()))
+    created = site.create(replace(SERIES, overrides=()))
     entry = site.entry(created)
     site.company.change(entry, start=entry.start.replace(tzinfo=None).replace(tzinfo=ZoneInfo("America/Chicago")))
 

@@ -43,10 +43,10 @@ ONE = Event(
     start=datetime(2027, 1, 7, 15, tzinfo=UTC),
     minutes=60,
     recurrence=None,
-    singles=(),
+    overrides=(),
     title="Gesprek",
     text="",
-    place="Zaal 1",
+    location="Zaal 1",
     organizer=ORGANIZER,
     people=(Contact(KARIM.name, KARIM.email),),
     alarms=(),
@@ -114,7 +114,7 @@ def test_an_event_in_whose_place_something_else_stands_is_unreadable_and_not_gon
         calendar.fetch(one.href)
     assert type(caught.value) is Refused
     with pytest.raises(Refused):
-        calendar.update(one, replace(ONE, place="Zaal 2"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
+        calendar.update(one, replace(ONE, location="Zaal 2"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT)
     with pytest.raises(Refused):
         calendar.delete(one)
 
@@ -132,7 +132,7 @@ def test_when_it_is_put_right_it_is_read_and_when_it_goes_it_is_gone(calendar: C
     assert calendar.changes(token).gone == (one.href,)
     (folder / "kept").write_bytes((folder / "kept").read_bytes().replace(b"Zaal 1", b"Zaal 2"))
     (folder / "kept").rename(path)
-    assert [s.event.place for s in calendar.changes(token).changed] == ["Zaal 2"]
+    assert [s.event.location for s in calendar.changes(token).changed] == ["Zaal 2"]
 
 
 @odd_files
@@ -182,11 +182,11 @@ def test_an_event_under_a_name_that_is_no_utf_8_is_read_written_and_taken_away(c
     (folder / stored.href).rename(folder / os.fsdecode(name))
 
     [found] = calendar.changes(None).changed
-    moved = calendar.update(found, replace(ONE, place="Zaal 2"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT, stamp=STAMP)
+    moved = calendar.update(found, replace(ONE, location="Zaal 2"), frozenset({"place"}), sequence=1, agent=Agent.CLIENT, stamp=STAMP)
 
     assert found.event == ONE
     assert found.href.encode()  # the ledger keeps it as text
-    assert calendar.fetch(found.href).event.place == "Zaal 2"
+    assert calendar.fetch(found.href).event.location == "Zaal 2"
     assert b"Zaal 2" in (folder / os.fsdecode(name)).read_bytes()
     calendar.delete(moved)
     assert calendar.changes(None).changed == ()

@@ -11,7 +11,7 @@ from tests.backends.examples import OWNER, SERIES, utc
 
 from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.contracts.settings import CalendarSettings
-from beklijf.model.domain import Single
+from beklijf.model.domain import Override
 from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def settings_of(google: GoogleServer, name: str = "") -> CalendarSettings:
 
 
 MENTOR, MENTEE = "karim@voorbeeld.example", "sanne@voorbeeld.example"
-OFF = replace(SERIES, singles=(Single(utc("2027-04-13"), None), Single(utc("2027-05-11"), None)))
+OFF = replace(SERIES, overrides=(Override(utc("2027-04-13"), None), Override(utc("2027-05-11"), None)))
 """A series with days off, as it is planned."""
 
 

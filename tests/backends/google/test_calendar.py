@@ -22,7 +22,7 @@ from tests.fakes.company import Guest, Rhythm
 from beklijf.backends.google.from_json import uid_of
 from beklijf.decide import merge
 from beklijf.model import canonical
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.domain import Override, Recurrence
 from beklijf.model.errors import Conflict, Exists, Missing
 from beklijf.model.stored import Agent
 
@@ -83,7 +83,7 @@ def test_a_series_with_days_off_is_one_request_and_one_invitation(desk: Desk) ->
     assert desk.news() == ONE
     assert stored.event == OFF
     assert stored.delivery == {MENTOR: "1.2", MENTEE: "1.2"}
-    assert (stored.known_as, stored.left_to_server) == (f"{stored.href}@google.com", True)
+    assert (stored.icaluid, stored.left_to_server) == (f"{stored.href}@google.com", True)
     assert [m for m, _, _ in desk.copy(MENTEE, stored).meetings()] == [m for m, _, _ in desk.entry(stored).meetings()]
 
 
@@ -99,7 +99,7 @@ def test_a_series_with_moved_meetings_is_one_invitation_and_no_cancellation(desk
 @pytest.mark.parametrize("agent", [Agent.CLIENT, Agent.NONE])
 def test_where_somebody_else_invites_google_does_not(desk: Desk, agent: Agent) -> None:
     stored = desk.create(OFF, agent)
-    updated = desk.update(stored, replace(OFF, place="Zaal 9"), "place", agent=agent)
+    updated = desk.update(stored, replace(OFF, location="Zaal 9"), "place", agent=agent)
 
     assert desk.news() == NONE
     assert (stored.delivery, updated.delivery) == ({}, {})
@@ -122,9 +122,9 @@ def test_a_change_of_words_or_alarms_alone_tells_nobody(desk: Desk, field: str, 
 def test_a_change_that_people_are_told_of_is_one_message_each(desk: Desk, event: Event, field: str) -> None:
     stored = desk.create(event)
     desk.news()
-    later = replace(event, start=event.start + timedelta(hours=1), singles=tuple(_later(s) for s in event.singles))
+    later = replace(event, start=event.start + timedelta(hours=1), overrides=tuple(_later(s) for s in event.overrides))
     later = replace(later, recurrence=event.recurrence and replace(event.recurrence, last=event.recurrence.last + timedelta(hours=1)))
-    wanted = {"place": replace(event, place="Zaal 9"), "time": later, "people": replace(event, people=(SANNE,))}[field]
+    wanted = {"place": replace(event, location="Zaal 9"), "time": later, "people": replace(event, people=(SANNE,))}[field]
     fields = ("time", "recurrence", "single") if field == "time" and event.recurrence else (field,)
 
     updated = desk.update(stored, wanted, *fields)
@@ -134,22 +134,24 @@ def test_a_change_that_people_are_told_of_is_one_message_each(desk: Desk, event:
     assert desk.news() == told
 
 
-def _later(single: Single) -> Single:
-    return replace(single, at=single.at + timedelta(hours=1))
+def _later(override: Override) -> Override:
+    return replace(override, at=override.at + timedelta(hours=1))
 
 
 def test_one_meeting_that_changes_is_told_as_that_meeting(desk: Desk) -> None:
     stored = desk.create(OFF)
     desk.news()
-    moved = Single(utc("2027-03-16"), utc("2027-03-17", 9), 30)
+    moved = Override(utc("2027-03-16"), utc("2027-03-17", 9), 30)
 
-    updated = desk.update(stored, replace(OFF, singles=(moved, *OFF.singles)), "single")
+    updated = desk.update(stored, replace(OFF, overrides=(moved, *OFF.overrides)), "single")
     one = desk.news()
-    again = desk.update(updated, replace(OFF, singles=(moved, Single(utc("2027-03-30"), None), *OFF.singles)), "single")
+    again = desk.update(updated, replace(OFF, overrides=(moved, Override(utc("2027-03-30"), None), *OFF.overrides)), "single")
 
     assert one == ONE
     assert desk.news() == {MENTOR: ["CANCEL"], MENTEE: ["CANCEL"]}
-    assert [single.at for single in again.event.singles] == [utc(day) for day in ("2027-03-16", "2027-03-30", "2027-04-13", "2027-05-11")]
+    assert [override.at for override in again.event.overrides] == [
+        utc(day) for day in ("2027-03-16", "2027-03-30", "2027-04-13", "2027-05-11")
+    ]
     assert list(desk.copy(MENTEE, stored).meetings()) == list(desk.entry(stored).meetings())
 
 
@@ -198,18 +200,18 @@ def test_a_meeting_taken_out_by_a_person_and_a_day_off_of_ours_are_the_same_to_u
 
     [changed] = desk.calendar.changes(token).changed
 
-    assert changed.event == replace(OFF, singles=(Single(utc("2027-03-16"), None), *OFF.singles))
+    assert changed.event == replace(OFF, overrides=(Override(utc("2027-03-16"), None), *OFF.overrides))
     assert changed == desk.open().changes(None).changed[0]
 
 
 @pytest.mark.parametrize("by_person", [False, True], ids=["day-off", "taken-out"])
 def test_a_meeting_that_was_off_is_held_again(desk: Desk, by_person: bool) -> None:
-    stored = desk.create(OFF if not by_person else replace(OFF, singles=OFF.singles[:1]))
+    stored = desk.create(OFF if not by_person else replace(OFF, overrides=OFF.overrides[:1]))
     if by_person:
         desk.company.take_out(desk.entry(stored), utc("2027-05-11"), send="all")
         stored = desk.calendar.fetch(stored.href)
     assert stored.event == OFF
-    wanted = replace(OFF, singles=OFF.singles[:1])
+    wanted = replace(OFF, overrides=OFF.overrides[:1])
     desk.news()
 
     updated = desk.update(stored, wanted, "single")
@@ -222,11 +224,11 @@ def test_a_meeting_that_was_off_is_held_again(desk: Desk, by_person: bool) -> No
 
 @pytest.mark.parametrize("by_person", [False, True], ids=["day-off", "taken-out"])
 def test_a_meeting_that_was_off_is_held_at_another_time(desk: Desk, by_person: bool) -> None:
-    stored = desk.create(OFF if not by_person else replace(OFF, singles=OFF.singles[:1]))
+    stored = desk.create(OFF if not by_person else replace(OFF, overrides=OFF.overrides[:1]))
     if by_person:
         desk.company.take_out(desk.entry(stored), utc("2027-05-11"), send="all")
         stored = desk.calendar.fetch(stored.href)
-    wanted = replace(OFF, singles=(OFF.singles[0], Single(utc("2027-05-11"), utc("2027-05-12", 14), 30)))
+    wanted = replace(OFF, overrides=(OFF.overrides[0], Override(utc("2027-05-11"), utc("2027-05-12", 14), 30)))
 
     updated = desk.update(stored, wanted, "single")
 
@@ -243,7 +245,7 @@ def test_what_the_organizer_does_to_one_meeting_is_heard_in_one_request(desk: De
     [changed] = desk.calendar.changes(token).changed
 
     assert len(desk.google.requests) - before == 1
-    assert changed.event.singles[0] == Single(utc("2027-03-16"), utc("2027-03-18", 9), 45)
+    assert changed.event.overrides[0] == Override(utc("2027-03-16"), utc("2027-03-18", 9), 45)
     assert changed.etag != stored.etag
     assert desk.open().changes(token).changed == (changed,)  # by another process, which has to read it
 
@@ -253,7 +255,7 @@ def test_a_write_over_a_meeting_that_a_person_moved_is_a_conflict(desk: Desk) ->
     desk.company.single(desk.entry(stored), utc("2027-03-16"), send="all", start=at("2027-03-18", 9))
 
     with pytest.raises(Conflict):
-        desk.update(stored, replace(OFF, place="Zaal 9"), "place")
+        desk.update(stored, replace(OFF, location="Zaal 9"), "place")
     with pytest.raises(Conflict):
         desk.calendar.delete(stored)
 
@@ -283,17 +285,17 @@ def test_a_proposal_is_not_in_the_api_and_counts_as_the_answer_that_came_with_it
     [part] = [each for each in email.message_from_bytes(mail).walk() if each.get_content_type() == "text/calendar"]
     data: Any = part.get_payload(decode=True)
     event: Any = icalendar.Calendar.from_ical(data).walk("VEVENT")[0]
-    assert (str(event["UID"]), event["DTSTART"].dt) == (stored.known_as, utc("2027-03-17"))
+    assert (str(event["UID"]), event["DTSTART"].dt) == (stored.icaluid, utc("2027-03-17"))
 
 
 def test_meetings_with_words_of_their_own_take_over_what_the_series_says_unless_a_person_worded_them(desk: Desk) -> None:
     desk.google.service.follows = False
     desk.google.service.hire(NOOR.email, NOOR.name)
-    stored = desk.create(replace(SERIES, singles=(*SERIES.singles, Single(utc("2027-05-25"), utc("2027-05-26"), 60))))
+    stored = desk.create(replace(SERIES, overrides=(*SERIES.overrides, Override(utc("2027-05-25"), utc("2027-05-26"), 60))))
     desk.company.single(desk.entry(stored), utc("2027-05-25"), place="Kantine")
     stored = desk.calendar.fetch(stored.href)
 
-    updated = desk.update(stored, replace(stored.event, place="Zaal 9", people=(SANNE, NOOR)), "place", "people")
+    updated = desk.update(stored, replace(stored.event, location="Zaal 9", people=(SANNE, NOOR)), "place", "people")
 
     entry = desk.entry(updated)
     assert [entry.singles[utc(day)].place for day in ("2027-04-27", "2027-05-25")] == ["Zaal 9", "Kantine"]
@@ -344,7 +346,7 @@ def test_what_a_person_deleted_is_missing_whatever_google_judges_first(desk: Des
 
     for calendar in (desk.calendar, desk.open()):
         with pytest.raises(Missing):
-            calendar.update(stored, replace(event, place="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.SERVER)
+            calendar.update(stored, replace(event, location="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.SERVER)
         with pytest.raises(Missing):
             calendar.delete(stored)
         with pytest.raises(Missing):
@@ -356,7 +358,7 @@ def test_an_event_with_another_uid_than_google_gives_is_found(desk: Desk) -> Non
     desk.entry(stored).uid = "imported@elsewhere.example"
     desk.company.touch(desk.entry(stored))
 
-    assert desk.calendar.fetch(stored.href).known_as == "imported@elsewhere.example"
+    assert desk.calendar.fetch(stored.href).icaluid == "imported@elsewhere.example"
 
 
 # -- nothing is lost ---------------------------------------------------------------------------------------------------
@@ -383,7 +385,9 @@ def test_what_people_add_in_google_stays(desk: Desk) -> None:
     assert stored.event == OFF  # no room among the people, no alarm of ours
     assert set(stored.answers) == {MENTOR, MENTEE}
 
-    wanted = replace(OFF, start=at("2027-03-03"), recurrence=Recurrence(2, utc("2027-06-23")), singles=(), place="Zaal 9", text="Nieuw")
+    wanted = replace(
+        OFF, start=at("2027-03-03"), recurrence=Recurrence(2, utc("2027-06-23")), overrides=(), location="Zaal 9", text="Nieuw"
+    )
     wanted = replace(wanted, title="Anders", people=(SANNE,), alarms=(10,))
     updated = desk.update(stored, wanted, "time", "recurrence", "single", "place", "text", "title", "people", "alarms")
 
@@ -428,16 +432,16 @@ def test_signs_of_html_in_our_own_text_are_read_back_and_shown_as_they_are(desk:
 
 
 def test_a_rule_that_a_person_made_is_kept_when_something_else_changes(desk: Desk) -> None:
-    stored = desk.create(replace(OFF, singles=()))
+    stored = desk.create(replace(OFF, overrides=()))
     entry = desk.entry(stored)
     desk.company.change(entry, rhythm=Rhythm(0, other="FREQ=MONTHLY;COUNT=6;BYDAY=1TU"))
 
     read = desk.calendar.fetch(stored.href)
-    updated = desk.update(read, replace(read.event, place="Zaal 9", text="Anders"), "place", "text")
+    updated = desk.update(read, replace(read.event, location="Zaal 9", text="Anders"), "place", "text")
 
     assert read.event.recurrence is not None
     assert read.event.recurrence.other == "BYDAY=1TU;COUNT=6;FREQ=MONTHLY"
-    assert updated.event == replace(read.event, place="Zaal 9", text="Anders")
+    assert updated.event == replace(read.event, location="Zaal 9", text="Anders")
     assert entry.rhythm == Rhythm(0, other="FREQ=MONTHLY;COUNT=6;BYDAY=1TU")
 
 
@@ -464,10 +468,10 @@ def test_a_meeting_dragged_into_the_row_of_whole_days_is_from_midnight_to_midnig
     calendar = desk.open() if fresh else desk.calendar
 
     [changed] = calendar.changes(token).changed
-    whole = replace(OFF, singles=(Single(PLACE, MIDNIGHT.astimezone(UTC), 1440), *OFF.singles))
+    whole = replace(OFF, overrides=(Override(PLACE, MIDNIGHT.astimezone(UTC), 1440), *OFF.overrides))
     assert changed.event == whole
-    placed = calendar.update(changed, replace(whole, place="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.SERVER)
-    assert placed.event == replace(whole, place="Zaal 9")
+    placed = calendar.update(changed, replace(whole, location="Zaal 9"), frozenset({"place"}), sequence=1, agent=Agent.SERVER)
+    assert placed.event == replace(whole, location="Zaal 9")
     back = calendar.update(placed, OFF, frozenset({"place", "single"}), sequence=1, agent=Agent.SERVER)
 
     assert back.event == OFF
@@ -541,13 +545,19 @@ def test_a_series_lands_at_the_right_instants_over_a_change_of_clocks_and_reads_
     desk: Desk, zone: str, first: datetime
 ) -> None:
     starts = [(first + timedelta(weeks=2 * n)).replace(tzinfo=ZoneInfo(zone)) for n in range(6)]
-    places = [start.astimezone(UTC) for start in starts]
-    singles = (Single(places[1], None), Single(places[3], places[3] + timedelta(days=1, hours=1), 45))
-    event = replace(SERIES, start=starts[0], recurrence=Recurrence(2, places[-1]), singles=singles)
+    recurrence_ids = [start.astimezone(UTC) for start in starts]
+    overrides = (Override(recurrence_ids[1], None), Override(recurrence_ids[3], recurrence_ids[3] + timedelta(days=1, hours=1), 45))
+    event = replace(SERIES, start=starts[0], recurrence=Recurrence(2, recurrence_ids[-1]), overrides=overrides)
 
     stored = desk.create(event)
 
-    assert shown(desk, stored) == [places[0], places[2], places[3] + timedelta(days=1, hours=1), places[4], places[5]]
+    assert shown(desk, stored) == [
+        recurrence_ids[0],
+        recurrence_ids[2],
+        recurrence_ids[3] + timedelta(days=1, hours=1),
+        recurrence_ids[4],
+        recurrence_ids[5],
+    ]
     [read] = desk.open().changes(None).changed
     assert read == stored
     assert merge.differences(read.event, event) == frozenset()

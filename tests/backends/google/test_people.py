@@ -32,7 +32,7 @@ from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.backends.per_person.calendar import Owners
 from beklijf.backends.registry import open_calendar
 from beklijf.model.conversation import Busy
-from beklijf.model.domain import Contact, Single
+from beklijf.model.domain import Contact, Override
 from beklijf.model.errors import Refused
 from beklijf.model.stored import Agent
 
@@ -90,7 +90,7 @@ class TestGoogle(OwnersContract, BusyContract):
         assert (hers.event, his.event) == (series(village.sanne), meeting(village.joris))
         assert hers.href.startswith(f"{village.sanne.email}|")
         assert "|" not in ours.href
-        assert f"UID:{hers.known_as}".encode() in village.read(village.sanne, village.inner(hers)).replace(b"\r\n ", b"")
+        assert f"UID:{hers.icaluid}".encode() in village.read(village.sanne, village.inner(hers)).replace(b"\r\n ", b"")
         assert calendar.fetch(hers.href) == hers
 
     def test_of_what_is_not_ours_nothing_but_ids_is_read(self, village: Village, google: GoogleServer) -> None:
@@ -168,7 +168,7 @@ class TestGoogle(OwnersContract, BusyContract):
         calendar.close()
 
     def test_what_the_mentee_organizes_google_invites_to_in_the_mentees_name(self, village: Village, google: GoogleServer) -> None:
-        event = replace(series(village.sanne), people=(Contact("Karim", KARIM.email),), singles=(Single(utc("2027-04-13"), None),))
+        event = replace(series(village.sanne), people=(Contact("Karim", KARIM.email),), overrides=(Override(utc("2027-04-13"), None),))
         village.calendar.create(event, sequence=0, agent=Agent.SERVER)
 
         [copy] = google.service.company.inside(KARIM.email, "main")

@@ -15,7 +15,7 @@ from tests.fakes.google.shelves import Shelves
 
 from beklijf.backends.google.account import ServiceAccount
 from beklijf.decide import merge
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.domain import Override, Recurrence
 from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
 from beklijf.model.stored import Agent
 
@@ -63,31 +63,32 @@ def test_what_was_read_before_counts_for_nothing_with_a_token_of_somebody_elses_
 
     [changed] = desk.calendar.changes(token).changed
 
-    assert changed.event.place == "Kantine"
-    assert changed.event.singles[0] == Single(utc("2027-03-16"), utc("2027-03-18", 9), 60)
+    assert changed.event.location == "Kantine"
+    assert changed.event.overrides[0] == Override(utc("2027-03-16"), utc("2027-03-18", 9), 60)
 
 
 @pytest.mark.parametrize("page", [1, 2, 7])
 def test_pages_are_read_to_the_last_one(desk: Desk, page: int) -> None:
     token = desk.calendar.changes(None).token
     created = {
-        desk.create(replace(OFF, uid=f"s{n}-12345678@beklijf", singles=(*OFF.singles, SERIES.singles[1]))).event.uid: n for n in range(5)
+        desk.create(replace(OFF, uid=f"s{n}-12345678@beklijf", overrides=(*OFF.overrides, SERIES.overrides[1]))).event.uid: n
+        for n in range(5)
     }
     desk.google.service.page = page
 
     since, full = desk.calendar.changes(token), desk.open().changes(None)
-    updated = desk.update(full.changed[0], replace(full.changed[0].event, place="Zaal 9"), "place")
+    updated = desk.update(full.changed[0], replace(full.changed[0].event, location="Zaal 9"), "place")
 
     assert {stored.event.uid for stored in since.changed} == {stored.event.uid for stored in full.changed} == created.keys()
     assert {stored.href: stored for stored in since.changed} == {stored.href: stored for stored in full.changed}
-    assert updated.event == replace(full.changed[0].event, place="Zaal 9")
+    assert updated.event == replace(full.changed[0].event, location="Zaal 9")
 
 
 @pytest.mark.parametrize("stuck", ["page", "token"])
 def test_pages_without_an_end_are_given_up(desk: Desk, stuck: Literal["page", "token"]) -> None:
     token = desk.calendar.changes(None).token
     stored = desk.create(OFF)
-    single = replace(OFF, singles=(Single(utc("2027-03-16"), None), *OFF.singles))
+    single = replace(OFF, overrides=(Override(utc("2027-03-16"), None), *OFF.overrides))
     for act in (
         lambda: desk.calendar.changes(token),
         lambda: desk.open().changes(None),
@@ -143,10 +144,10 @@ def test_how_many_requests_each_operation_takes(desk: Desk) -> None:
     assert counted(lambda: calendar.changes(None)) == 1
     assert counted(lambda: calendar.changes(calendar.changes(None).token)) == 2
     assert counted(lambda: calendar.fetch(series.href)) == 1
-    assert counted(lambda: desk.update(meeting, replace(MEETING, place="Zaal 9"), "place")) == 1
-    assert counted(lambda: desk.update(series, replace(OFF, place="Zaal 9"), "place")) == 2
+    assert counted(lambda: desk.update(meeting, replace(MEETING, location="Zaal 9"), "place")) == 1
+    assert counted(lambda: desk.update(series, replace(OFF, location="Zaal 9"), "place")) == 2
     series = calendar.fetch(series.href)
-    one = replace(series.event, singles=(Single(utc("2027-03-16"), None), *OFF.singles))
+    one = replace(series.event, overrides=(Override(utc("2027-03-16"), None), *OFF.overrides))
     assert counted(lambda: desk.update(series, one, "single")) == 4
     assert counted(calendar.waiting) == 0
     assert counted(lambda: calendar.delete(calendar.fetch(meeting.href))) == 2
@@ -207,7 +208,7 @@ def test_a_refusal_while_somebody_writes_is_a_conflict_and_nothing_is_written(de
     desk.google.moods.append(Mood(412, "conditionNotMet"))
 
     with pytest.raises(Conflict):
-        desk.update(stored, replace(MEETING, place="Zaal 9"), "place")
+        desk.update(stored, replace(MEETING, location="Zaal 9"), "place")
 
     assert desk.calendar.fetch(stored.href) == stored
 
@@ -359,14 +360,16 @@ MOVED = replace(
     SERIES,
     start=at("2027-03-04", 14),
     recurrence=Recurrence(2, utc("2027-06-24", 14)),
-    singles=(Single(utc("2027-04-29", 14), None), Single(utc("2027-05-13", 14), utc("2027-05-14", 9), 30)),
+    overrides=(Override(utc("2027-04-29", 14), None), Override(utc("2027-05-13", 14), utc("2027-05-14", 9), 30)),
 )
-OTHERS = replace(OFF, singles=(Single(utc("2027-03-16"), utc("2027-03-17", 9), 30), Single(utc("2027-04-27"), None)), place="Zaal 9")
+OTHERS = replace(
+    OFF, overrides=(Override(utc("2027-03-16"), utc("2027-03-17", 9), 30), Override(utc("2027-04-27"), None)), location="Zaal 9"
+)
 STORIES: dict[str, tuple[Event | None, Event | None]] = {
     "a new meeting": (None, MEETING),
     "a new series with days off": (None, OFF),
     "a new series with a moved meeting": (None, SERIES),
-    "another place": (OFF, replace(OFF, place="Zaal 9")),
+    "another place": (OFF, replace(OFF, location="Zaal 9")),
     "another day": (OFF, MOVED),
     "other single meetings": (OFF, OTHERS),
     "other people": (SERIES, replace(SERIES, people=(KARIM, NOOR))),

@@ -22,7 +22,7 @@ from beklijf.backends.graph.calendar import GraphCalendar
 from beklijf.backends.graph.settings import CalendarByGraph
 from beklijf.backends.registry import open_calendar
 from beklijf.model.canonical import clock, meetings
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Down, Refused
 from beklijf.model.stored import Agent
 
@@ -44,9 +44,9 @@ class TestGraph(CalendarContract):
         created = world.create(SERIES)
         world.write(created.href, declining(world.read(created.href), at("2027-03-16"), SANNE))
         stored = world.calendar.fetch(created.href)
-        off = SERIES.singles[0]
-        singles = (off, Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), utc("2027-05-26"), 60))
-        wanted = replace(SERIES, place="Zaal 9", singles=singles)
+        off = SERIES.overrides[0]
+        overrides = (off, Override(utc("2027-05-11"), None), Override(utc("2027-05-25"), utc("2027-05-26"), 60))
+        wanted = replace(SERIES, location="Zaal 9", overrides=overrides)
 
         updated = world.update(stored, wanted, "place", "single")
 
@@ -88,17 +88,17 @@ def test_everybody_invited_counts_as_reached_by_exchange(world: World) -> None:
 def test_the_uid_by_which_people_answer_is_exchanges_own(world: World, company: Company) -> None:
     created = world.create(MEETING)
 
-    assert created.known_as == company.entries[created.href].uid
-    assert created.known_as != MEETING.uid
-    assert world.calendar.fetch(created.href).known_as == created.known_as
+    assert created.icaluid == company.entries[created.href].uid
+    assert created.icaluid != MEETING.uid
+    assert world.calendar.fetch(created.href).icaluid == created.icaluid
 
 
 @pytest.mark.parametrize(
     ("wanted", "fields", "told"),
     [
         (replace(MEETING, start=at("2027-01-08", 15)), {"time"}, ["REQUEST"]),
-        (replace(MEETING, place="Zaal 9"), {"place"}, ["REQUEST"]),
-        (replace(MEETING, place="Zaal 9", title="Anders", text="Ook"), {"place", "title", "text"}, ["REQUEST"]),
+        (replace(MEETING, location="Zaal 9"), {"place"}, ["REQUEST"]),
+        (replace(MEETING, location="Zaal 9", title="Anders", text="Ook"), {"place", "title", "text"}, ["REQUEST"]),
         (replace(MEETING, people=(KARIM, NOOR, SANNE)), {"people"}, []),
         (replace(MEETING, alarms=(15,)), {"alarms"}, []),
         (MEETING, {"place", "title", "text", "time", "people", "alarms", "online"}, []),
@@ -140,9 +140,9 @@ def test_what_is_deleted_is_cancelled_for_everybody(world: World, company: Compa
 def test_a_meeting_that_is_taken_out_or_moved_is_told_as_that_meeting(world: World, company: Company) -> None:
     created = world.create(SERIES)
     news(company, SANNE)
-    singles = (*SERIES.singles, Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), utc("2027-05-26"), 60))
+    overrides = (*SERIES.overrides, Override(utc("2027-05-11"), None), Override(utc("2027-05-25"), utc("2027-05-26"), 60))
 
-    world.update(created, replace(SERIES, singles=singles), "single")
+    world.update(created, replace(SERIES, overrides=overrides), "single")
 
     assert news(company, SANNE) == ["CANCEL", "REQUEST"]
 
@@ -154,7 +154,7 @@ def test_what_was_taken_out_comes_back_by_a_new_rhythm_and_one_or_three_messages
     graph.switches.first_day_is_new = quiet
     created = world.create(SERIES)
     news(company, SANNE)
-    wanted = replace(SERIES, singles=SERIES.singles[1:])  # the day off is none any more; the moved meeting stays moved
+    wanted = replace(SERIES, overrides=SERIES.overrides[1:])  # the day off is none any more; the moved meeting stays moved
 
     updated = world.update(created, wanted, "single")
 
@@ -165,8 +165,8 @@ def test_what_was_taken_out_comes_back_by_a_new_rhythm_and_one_or_three_messages
 def test_a_series_at_another_hour_keeps_its_days_off(world: World, company: Company) -> None:
     created = world.create(SERIES)
     news(company, SANNE)
-    off = tuple(Single(utc(day, 14), None) for day in ("2027-04-13", "2027-05-11"))
-    wanted = replace(SERIES, start=at("2027-03-02", 14), recurrence=Recurrence(2, utc("2027-06-22", 14)), singles=off)
+    off = tuple(Override(utc(day, 14), None) for day in ("2027-04-13", "2027-05-11"))
+    wanted = replace(SERIES, start=at("2027-03-02", 14), recurrence=Recurrence(2, utc("2027-06-22", 14)), overrides=off)
 
     updated = world.update(created, wanted, "time", "recurrence", "single")
 
@@ -175,9 +175,9 @@ def test_a_series_at_another_hour_keeps_its_days_off(world: World, company: Comp
 
 
 def test_a_series_told_of_the_hour_alone_keeps_the_number_of_its_meetings(world: World) -> None:
-    created = world.create(replace(SERIES, singles=()))
+    created = world.create(replace(SERIES, overrides=()))
 
-    updated = world.update(created, replace(SERIES, start=at("2027-03-03", 14), singles=()), "time")
+    updated = world.update(created, replace(SERIES, start=at("2027-03-03", 14), overrides=()), "time")
 
     assert updated.event.recurrence == Recurrence(2, utc("2027-06-23", 14))
 
@@ -191,11 +191,11 @@ def test_a_server_that_forgets_exceptions_when_the_end_changes_is_told_them_agai
 
 
 def test_a_meeting_on_the_day_of_its_neighbour_is_refused_and_named(world: World) -> None:
-    created = world.create(replace(SERIES, singles=()))
-    crossing = (Single(utc("2027-03-16"), utc("2027-03-30", 14), 60),)
+    created = world.create(replace(SERIES, overrides=()))
+    crossing = (Override(utc("2027-03-16"), utc("2027-03-30", 14), 60),)
 
     with pytest.raises(Refused, match=r"ErrorOccurrenceCrossingBoundary"):
-        world.update(created, replace(SERIES, singles=crossing), "single")
+        world.update(created, replace(SERIES, overrides=crossing), "single")
 
 
 # -- what people do and say ------------------------------------------------------------------------------------------------
@@ -266,10 +266,10 @@ def test_one_meeting_that_the_organizer_moves_or_cancels_is_seen(world: World, c
 
     for calendar in (world.calendar, world.reopened()):
         [stored] = calendar.changes(token).changed
-        assert stored.event.singles == (
-            Single(utc("2027-03-16"), utc("2027-03-17", 9), 30),
-            *SERIES.singles,
-            Single(utc("2027-05-11"), None),
+        assert stored.event.overrides == (
+            Override(utc("2027-03-16"), utc("2027-03-17", 9), 30),
+            *SERIES.overrides,
+            Override(utc("2027-05-11"), None),
         )
 
 
@@ -281,7 +281,7 @@ def test_a_meeting_taken_out_that_is_told_by_an_id_of_its_own_is_seen(world: Wor
 
     changes = world.calendar.changes(token)
 
-    assert [stored.event.singles[-1] for stored in changes.changed] == [Single(utc("2027-05-11"), None)]
+    assert [stored.event.overrides[-1] for stored in changes.changed] == [Override(utc("2027-05-11"), None)]
     assert changes.gone == ()
 
 
@@ -326,7 +326,7 @@ def test_a_person_who_makes_the_series_daily_has_made_another_rule_of_it(world: 
     assert stored.event.recurrence is not None
     assert (stored.event.recurrence.every, stored.event.recurrence.last) == (0, utc("2027-06-22"))
     assert '"daily"' in stored.event.recurrence.other
-    assert world.update(stored, replace(stored.event, place="Zaal 9"), "place").event.recurrence == stored.event.recurrence
+    assert world.update(stored, replace(stored.event, location="Zaal 9"), "place").event.recurrence == stored.event.recurrence
 
 
 # -- what is not ours ------------------------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_categories_survive_every_update(world: World, company: Company) -> None
     entry.extra = {**entry.extra, "categories": ["Opleiding"]}
     company.touch(entry)
     stored = world.calendar.fetch(created.href)
-    everything = replace(SERIES, title="Anders", text="Ook", place="Zaal 9", people=(KARIM, NOOR), alarms=(5,), singles=())
+    everything = replace(SERIES, title="Anders", text="Ook", location="Zaal 9", people=(KARIM, NOOR), alarms=(5,), overrides=())
 
     updated = world.update(stored, everything, "title", "text", "place", "people", "alarms", "single")
 
@@ -376,7 +376,7 @@ def test_the_link_of_an_online_meeting_survives_whatever_is_written(world: World
     online = replace(event, online=True)
     created = world.create(online)
     blob = _blob(company, created)
-    wanted = replace(online, title="Anders", text="Heel iets anders.\n\nEn meer <b>", place="Zaal 9", people=(KARIM, NOOR))
+    wanted = replace(online, title="Anders", text="Heel iets anders.\n\nEn meer <b>", location="Zaal 9", people=(KARIM, NOOR))
 
     updated = world.update(created, wanted, "title", "text", "place", "people")
 
@@ -433,8 +433,11 @@ def test_a_series_over_both_clock_changes_is_at_the_same_hour_and_reads_back_unc
     graph.switches.whole_series = whole
     start = datetime(2027, 2, 16, 10, tzinfo=ZoneInfo(zone))
     days = [start + timedelta(weeks=2 * n) for n in range(20)]
-    singles = (Single(days[3].astimezone(UTC), None), Single(days[15].astimezone(UTC), (days[15] + timedelta(days=1)).astimezone(UTC), 60))
-    event = replace(SERIES, start=start, recurrence=Recurrence(2, days[-1].astimezone(UTC)), singles=singles)
+    overrides = (
+        Override(days[3].astimezone(UTC), None),
+        Override(days[15].astimezone(UTC), (days[15] + timedelta(days=1)).astimezone(UTC), 60),
+    )
+    event = replace(SERIES, start=start, recurrence=Recurrence(2, days[-1].astimezone(UTC)), overrides=overrides)
 
     created = world.create(event)
 
@@ -457,10 +460,10 @@ def test_a_zone_that_a_person_changes_is_the_persons(world: World, company: Comp
 
 
 def test_a_pair_that_moves_to_another_zone_is_there_from_then_on(world: World) -> None:
-    created = world.create(replace(SERIES, singles=()))
+    created = world.create(replace(SERIES, overrides=()))
     start = datetime(2027, 3, 2, 10, tzinfo=ZoneInfo("America/Chicago"))
     last = datetime(2027, 6, 22, 10, tzinfo=ZoneInfo("America/Chicago")).astimezone(UTC)
-    wanted = replace(SERIES, start=start, recurrence=Recurrence(2, last), singles=())
+    wanted = replace(SERIES, start=start, recurrence=Recurrence(2, last), overrides=())
 
     updated = world.update(created, wanted, "time", "recurrence")
 
@@ -490,9 +493,9 @@ def test_each_operation_takes_as_few_requests_as_can_be(world: World, graph: Gra
     token = calendar.changes(None).token
     cost("quiet", lambda: calendar.changes(token))
     cost("waiting", calendar.waiting)
-    cost("update", lambda: world.update(meeting, replace(MEETING, place="Zaal 9"), "place"))
-    singles = (*SERIES.singles, Single(utc("2027-05-11"), None))
-    cost("update one meeting", lambda: world.update(series, replace(SERIES, singles=singles), "single"))
+    cost("update", lambda: world.update(meeting, replace(MEETING, location="Zaal 9"), "place"))
+    overrides = (*SERIES.overrides, Override(utc("2027-05-11"), None))
+    cost("update one meeting", lambda: world.update(series, replace(SERIES, overrides=overrides), "single"))
     cost("delete", lambda: calendar.delete(stored[REMINDER.uid]))
     cost("what we did ourselves", lambda: calendar.changes(token))
     cost("read by another process", lambda: world.reopened().changes(token))
@@ -536,8 +539,8 @@ def test_foreign_events_are_looked_up_once(world: World, company: Company, graph
 
 def test_more_single_meetings_than_a_batch_holds_take_another_batch(world: World, company: Company, graph: Graph) -> None:
     days = [SERIES.start + timedelta(weeks=n) for n in range(50)]
-    singles = tuple(Single(day.astimezone(UTC), None) for day in days[1:49:2])
-    long = replace(SERIES, recurrence=Recurrence(1, days[-1].astimezone(UTC)), singles=singles)
+    overrides = tuple(Override(day.astimezone(UTC), None) for day in days[1:49:2])
+    long = replace(SERIES, recurrence=Recurrence(1, days[-1].astimezone(UTC)), overrides=overrides)
     world.calendar.changes(None)
     world.create(MEETING)
     news(company, SANNE)

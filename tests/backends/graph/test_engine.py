@@ -12,7 +12,7 @@ from tests.fakes.graph import Mood
 from tests.fakes.tokens import CLIENT, TENANT
 from tests.town import INVITED, KARIM, NOOR, QUIET, SANNE, WELCOME, Town
 
-from beklijf.model.canonical import rhythm
+from beklijf.model.canonical import occurrences
 from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_exchange_invites_once_to_each_event_and_we_mail_nothing_but_letters(tow
     assert heard(company, SANNE, KARIM) == [["REQUEST", "REQUEST"]] * 2
     assert town.told() == []
     assert town.plan().changes == ()
-    assert town.row("series").known_as == company.entries[town.row("series").href].uid
+    assert town.row("series").icaluid == company.entries[town.row("series").href].uid
 
 
 def test_a_quiet_tick_is_one_request(town: Town, graph: Graph) -> None:
@@ -110,7 +110,7 @@ def test_a_new_place_is_one_update_to_each_and_a_new_text_rides_along(town: Town
     town.changed()
 
     assert heard(company, SANNE, KARIM) == [["REQUEST", "REQUEST"]] * 2
-    assert town.event("series").place == "Zaal 2"
+    assert town.event("series").location == "Zaal 2"
     assert town.plan().changes == ()
 
 
@@ -132,15 +132,15 @@ def test_what_the_organizer_moved_in_outlook_stays_and_nobody_is_told_by_us(town
 def test_one_meeting_cancelled_in_outlook_stays_cancelled_when_ours_changes(town: Town, company: Company) -> None:
     town.invited()
     series = company.entries[town.row("series").href]
-    place = rhythm(town.event("series"))[2]
-    company.take_out(series, place, send="all")
+    recurrence_id = occurrences(town.event("series"))[2]
+    company.take_out(series, recurrence_id, send="all")
     town.tick()
     town.tick(QUIET)
 
     town.words.place = "Zaal 2"
     town.changed()
 
-    assert series.singles[place].start is None
+    assert series.singles[recurrence_id].start is None
     assert series.place == "Zaal 2"
     assert town.plan().changes == ()
 

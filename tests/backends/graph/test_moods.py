@@ -16,7 +16,7 @@ from tests.fakes.graph import Mood
 
 from beklijf.decide import merge
 from beklijf.model.canonical import meetings
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.domain import Override, Recurrence
 from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, Refused, Transient
 from beklijf.model.stored import Agent
 
@@ -136,13 +136,13 @@ def test_a_batch_that_stops_at_a_conflict_did_nothing_after_it(world: World, gra
     created = world.create(SERIES)
     news(company, SANNE)
     graph.part_moods = [None, Mood(409, "ErrorIrresolvableConflict")]
-    singles = tuple(Single(utc(day), None) for day in ("2027-03-16", "2027-03-30", "2027-05-11"))
+    overrides = tuple(Override(utc(day), None) for day in ("2027-03-16", "2027-03-30", "2027-05-11"))
 
     with pytest.raises(Conflict):
-        world.update(created, replace(SERIES, singles=(*singles[:2], *SERIES.singles, singles[2])), "single")
+        world.update(created, replace(SERIES, overrides=(*overrides[:2], *SERIES.overrides, overrides[2])), "single")
 
     assert news(company, SANNE) == ["CANCEL"]
-    assert world.calendar.fetch(created.href).event.singles == (singles[0], *SERIES.singles)
+    assert world.calendar.fetch(created.href).event.overrides == (overrides[0], *SERIES.overrides)
 
 
 def test_an_edit_between_reading_and_writing_is_a_conflict_with_nothing_written(world: World, graph: Graph, company: Company) -> None:
@@ -159,7 +159,7 @@ def test_an_edit_between_reading_and_writing_is_a_conflict_with_nothing_written(
     graph.calendars.change_event = just_after_an_edit  # type: ignore[assignment,method-assign]  # the server's, not ours
 
     with pytest.raises(Conflict):
-        world.update(created, replace(MEETING, place="Zaal 9"), "place")
+        world.update(created, replace(MEETING, location="Zaal 9"), "place")
 
     assert entry.place == "Kantine"
     assert news(company, SANNE) == []
@@ -233,7 +233,7 @@ def test_a_yes_that_cant_be_read_may_pass_and_takes_nothing_for_gone(world: Worl
         lambda: world.reopened().changes(None),
         lambda: world.calendar.fetch(stored.href),
         lambda: world.calendar.busy((person(SANNE.email),), utc("2027-01-04"), utc("2027-01-08")),
-        lambda: world.update(stored, replace(MEETING, place="Zaal 9"), "place"),
+        lambda: world.update(stored, replace(MEETING, location="Zaal 9"), "place"),
         lambda: world.reopened().create(REMINDER, sequence=0, agent=Agent.SERVER),
         lambda: world.create(MEETING),
         world.reopened().check,
@@ -382,7 +382,7 @@ def crashes(graph: Graph, do: Callable[[], object], *, parts: bool = False, drop
     return False
 
 
-LONG = replace(SERIES, singles=(*SERIES.singles, Single(utc("2027-05-11"), None), Single(utc("2027-05-25"), None)))
+LONG = replace(SERIES, overrides=(*SERIES.overrides, Override(utc("2027-05-11"), None), Override(utc("2027-05-25"), None)))
 POINTS = [(MEETING, False, 1), (SERIES, False, 2), (SERIES, True, 4), (LONG, True, 6)]
 """Events, whether they break off at a part of a batch, and at how many places creating them can."""
 
@@ -415,11 +415,14 @@ def test_whenever_creating_is_interrupted_there_is_one_event_and_one_invitation(
 
 
 UPDATES = {
-    "place": replace(SERIES, place="Zaal 9"),
+    "place": replace(SERIES, location="Zaal 9"),
     "people": replace(SERIES, people=(KARIM, NOOR, SANNE)),
-    "one meeting more off": replace(SERIES, singles=(*SERIES.singles, Single(utc("2027-05-11"), None))),
+    "one meeting more off": replace(SERIES, overrides=(*SERIES.overrides, Override(utc("2027-05-11"), None))),
     "another hour": replace(
-        SERIES, start=at("2027-03-02", 14), recurrence=Recurrence(2, utc("2027-06-22", 14)), singles=(Single(utc("2027-04-13", 14), None),)
+        SERIES,
+        start=at("2027-03-02", 14),
+        recurrence=Recurrence(2, utc("2027-06-22", 14)),
+        overrides=(Override(utc("2027-04-13", 14), None),),
     ),
     "another end": replace(SERIES, recurrence=Recurrence(2, utc("2027-07-20"))),
 }
@@ -484,7 +487,7 @@ def test_half_an_event_shows_without_people_and_is_completed_by_them(world: Worl
     news(company, SANNE)
 
     [half] = [stored for stored in world.reopened().changes(None).changed if stored.event.uid == SERIES.uid]
-    assert (half.event.people, half.event.singles, half.delivery) == ((), (), {})
+    assert (half.event.people, half.event.overrides, half.delivery) == ((), (), {})
     whole = world.reopened().update(half, SERIES, frozenset({"people", "single"}), sequence=0, agent=Agent.SERVER)
 
     assert whole.event == SERIES

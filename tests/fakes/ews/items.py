@@ -75,8 +75,8 @@ def mail_id(message: Message) -> str:
     return name_of("mail", message.id, message.folder)  # a mail that is moved is another item
 
 
-def single_id(entry: Entry, place: datetime) -> str:
-    return name_of("single", entry.id, spelt(place))
+def single_id(entry: Entry, recurrence_id: datetime) -> str:
+    return name_of("single", entry.id, spelt(recurrence_id))
 
 
 def state_of(version: int) -> str:
@@ -98,25 +98,25 @@ def event(entry: Entry, wanted: Shape) -> etree._Element:
     return item
 
 
-def single(entry: Entry, place: datetime, wanted: Shape) -> etree._Element:
+def single(entry: Entry, recurrence_id: datetime, wanted: Shape) -> etree._Element:
     """Return one meeting of a series, with the words of the series where it has none of its own."""
-    own = entry.singles.get(place)
+    own = entry.singles.get(recurrence_id)
     if own is not None and own.start is None:
         raise Refusal("ErrorItemNotFound")
-    start, minutes, guests = (own.start, own.minutes, own.guests) if own and own.start else (place, entry.minutes, entry.guests)
-    item = T.CalendarItem(T.ItemId(Id=single_id(entry, place), ChangeKey=state_of(entry.version)))
-    _fill(item, entry, (start, start.astimezone(UTC) + timedelta(minutes=minutes), guests, place), wanted)
+    start, minutes, guests = (own.start, own.minutes, own.guests) if own and own.start else (recurrence_id, entry.minutes, entry.guests)
+    item = T.CalendarItem(T.ItemId(Id=single_id(entry, recurrence_id), ChangeKey=state_of(entry.version)))
+    _fill(item, entry, (start, start.astimezone(UTC) + timedelta(minutes=minutes), guests, recurrence_id), wanted)
     return item
 
 
 def _fill(item: etree._Element, entry: Entry, times: tuple[datetime, datetime, list[Guest], datetime | None], wanted: Shape) -> None:
-    start, end, guests, place = times
-    own = entry.singles.get(place) if place is not None else None
+    start, end, guests, recurrence_id = times
+    own = entry.singles.get(recurrence_id) if recurrence_id is not None else None
     optional = entry.extra.get("optional", frozenset())
     assert isinstance(optional, frozenset)
     required = [guest for guest in guests if guest.address not in optional]
     others = [guest for guest in guests if guest.address in optional]
-    kind = "Single" if entry.rhythm is None else "RecurringMaster" if place is None else "Exception" if own else "Occurrence"
+    kind = "Single" if entry.rhythm is None else "RecurringMaster" if recurrence_id is None else "Exception" if own else "Occurrence"
     body = str(entry.extra.get("html", "")) or _said(own.text if own else None, entry.text)
     where = _said(own.place if own else None, entry.place)
     properties: tuple[tuple[str, Callable[[], Iterable[etree._Element]]], ...] = (
@@ -126,10 +126,10 @@ def _fill(item: etree._Element, entry: Entry, times: tuple[datetime, datetime, l
         ("item:ReminderMinutesBeforeStart", lambda: [T.ReminderMinutesBeforeStart(str(min(entry.alarms, default=15)))]),
         ("", lambda: _extended(entry.properties, wanted)),
         ("calendar:UID", lambda: [T.UID(entry.uid)]),
-        ("calendar:RecurrenceId", lambda: [T.RecurrenceId(spelt(place))] if place else []),
+        ("calendar:RecurrenceId", lambda: [T.RecurrenceId(spelt(recurrence_id))] if recurrence_id else []),
         ("calendar:Start", lambda: [T.Start(spelt(start))]),
         ("calendar:End", lambda: [T.End(spelt(end))]),
-        ("calendar:OriginalStart", lambda: [T.OriginalStart(spelt(place))] if place else []),
+        ("calendar:OriginalStart", lambda: [T.OriginalStart(spelt(recurrence_id))] if recurrence_id else []),
         ("calendar:IsAllDayEvent", lambda: [T.IsAllDayEvent(yes(entry.all_day))]),
         ("calendar:LegacyFreeBusyStatus", lambda: [T.LegacyFreeBusyStatus("Free" if entry.free else "Busy")]),
         (
@@ -223,16 +223,18 @@ def _pattern(rule: dict[str, str]) -> etree._Element:
 
 def _modified(entry: Entry) -> list[etree._Element]:
     found = []
-    for place, each in sorted(entry.singles.items()):
+    for recurrence_id, each in sorted(entry.singles.items()):
         if each.start is not None:
             end = each.start.astimezone(UTC) + timedelta(minutes=each.minutes)
-            identity = T.ItemId(Id=single_id(entry, place), ChangeKey=state_of(entry.version))
-            found.append(T.Occurrence(identity, T.Start(spelt(each.start)), T.End(spelt(end)), T.OriginalStart(spelt(place))))
+            identity = T.ItemId(Id=single_id(entry, recurrence_id), ChangeKey=state_of(entry.version))
+            found.append(T.Occurrence(identity, T.Start(spelt(each.start)), T.End(spelt(end)), T.OriginalStart(spelt(recurrence_id))))
     return [T.ModifiedOccurrences(*found)] if found else []
 
 
 def _deleted(entry: Entry) -> list[etree._Element]:
-    found = [T.DeletedOccurrence(T.Start(spelt(place))) for place, each in sorted(entry.singles.items()) if each.start is None]
+    found = [
+        T.DeletedOccurrence(T.Start(spelt(recurrence_id))) for recurrence_id, each in sorted(entry.singles.items()) if each.start is None
+    ]
     return [T.DeletedOccurrences(*found)] if found else []
 
 
@@ -270,7 +272,7 @@ def mail(message: Message, company: Company, wanted: Shape) -> etree._Element:
             ("meeting:HasBeenProcessed", lambda: [T.HasBeenProcessed(yes(company.attendant))]),
             ("meeting:ResponseType", lambda: [T.ResponseType(RESPONSES.get(said.answer, "Unknown"))]),
             ("calendar:UID", lambda: [T.UID(said.uid)]),
-            ("calendar:RecurrenceId", lambda: [T.RecurrenceId(spelt(said.place))] if said.place else []),
+            ("calendar:RecurrenceId", lambda: [T.RecurrenceId(spelt(said.recurrence_id))] if said.recurrence_id else []),
         ]
         if said.proposed is not None:
             start, minutes = said.proposed
@@ -359,14 +361,16 @@ _READ: dict[str, tuple[str, Callable[[etree._Element], Any]]] = {
 """What children of an item say, and what it is called here."""
 
 
-def crosses(entry: Entry, place: datetime, start: datetime) -> bool:
+def crosses(entry: Entry, recurrence_id: datetime, start: datetime) -> bool:
     """Tell whether a meeting would be on or beyond the day of the one before or after it, which Exchange refuses."""
-    places = [each for each in entry.places() if (own := entry.singles.get(each)) is None or own.start is not None]
-    number = places.index(place)
+    recurrence_ids = [each for each in entry.places() if (own := entry.singles.get(each)) is None or own.start is not None]
+    number = recurrence_ids.index(recurrence_id)
 
     def day(at: datetime) -> date:
         own: Single | None = entry.singles.get(at)
         return (own.start if own and own.start else at).astimezone(entry.zone).date()
 
     new = start.astimezone(entry.zone).date()
-    return (number > 0 and day(places[number - 1]) >= new) or (number + 1 < len(places) and day(places[number + 1]) <= new)
+    return (number > 0 and day(recurrence_ids[number - 1]) >= new) or (
+        number + 1 < len(recurrence_ids) and day(recurrence_ids[number + 1]) <= new
+    )

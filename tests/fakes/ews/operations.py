@@ -193,12 +193,12 @@ class Operations:
         wanted = items.shape(request, "ItemShape")
 
         def read(one: etree._Element) -> etree._Element:
-            found, place = self._named(one, acting)
+            found, recurrence_id = self._named(one, acting)
             if (code := self.spoilt.get(str(one.get("Id")))) is not None:
                 raise Refusal(code)
             if not isinstance(found, Entry):
                 return M.Items(items.mail(found, self.company, wanted))
-            return M.Items(items.event(found, wanted) if place is None else items.single(found, place, wanted))
+            return M.Items(items.event(found, wanted) if recurrence_id is None else items.single(found, recurrence_id, wanted))
 
         return response("GetItem", self._each(request, "m:ItemIds", "GetItem", read, M.Items))
 
@@ -220,14 +220,14 @@ class Operations:
             return entry, instant(parts[1])
         if not occurrence:
             return entry, None
-        places = list(entry.places())
+        recurrence_ids = list(entry.places())
         number = int(str(one.get("InstanceIndex")))
-        if number > len(places):
+        if number > len(recurrence_ids):
             raise Refusal("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange")
-        place = places[number - 1]
-        if place in entry.singles and entry.singles[place].start is None:
+        recurrence_id = recurrence_ids[number - 1]
+        if recurrence_id in entry.singles and entry.singles[recurrence_id].start is None:
             raise Refusal("ErrorCalendarOccurrenceIsDeletedFromRecurrence")
-        return entry, place
+        return entry, recurrence_id
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class Operations:
         resolution = str(request.get("ConflictResolution"))
 
         def update(change: etree._Element) -> etree._Element:
-            entry, place = self._named(change[0], acting, write=True)
+            entry, recurrence_id = self._named(change[0], acting, write=True)
             assert isinstance(entry, Entry)
             state = change[0].get("ChangeKey")
             if resolution != "AlwaysOverwrite" and not state:
@@ -297,11 +297,11 @@ class Operations:
             if resolution != "AlwaysOverwrite" and state != items.state_of(entry.version):
                 raise Refusal("ErrorIrresolvableConflict")
             said = items.told(change)
-            if place is None:
+            if recurrence_id is None:
                 self._write(entry, said, send)
             else:
-                self._write_single(entry, place, said, send)
-            key = items.event_id(entry) if place is None else items.single_id(entry, place)
+                self._write_single(entry, recurrence_id, said, send)
+            key = items.event_id(entry) if recurrence_id is None else items.single_id(entry, recurrence_id)
             return M.Items(T.CalendarItem(T.ItemId(Id=key, ChangeKey=items.state_of(entry.version))))
 
         messages = self._each(request, "m:ItemChanges", "UpdateItem", update, M.Items)
@@ -323,28 +323,28 @@ class Operations:
         wanted["extra"] = {**wanted.get("extra", entry.extra), "updates": number + 1}  # an update that changes nothing is one all the same
         self.company.change(entry, send=send, **wanted)
 
-    def _write_single(self, entry: Entry, place: datetime, said: dict[str, Any], send: Send) -> None:
+    def _write_single(self, entry: Entry, recurrence_id: datetime, said: dict[str, Any], send: Send) -> None:
         wanted: dict[str, Any] = {name: said[name] for name in ("title", "text", "place") if name in said}
         if "start" in said and "end" in said:
-            if items.crosses(entry, place, said["start"]):
+            if items.crosses(entry, recurrence_id, said["start"]):
                 raise Refusal("ErrorOccurrenceCrossingBoundary")
             wanted |= {"start": said["start"].astimezone(entry.zone), "minutes": int((said["end"] - said["start"]) / timedelta(minutes=1))}
-        self.company.single(entry, place, send=send, **wanted)
+        self.company.single(entry, recurrence_id, send=send, **wanted)
 
     def _delete_item(self, request: etree._Element, acting: str) -> etree._Element:
         send = _SENDS[str(request.get("SendMeetingCancellations", "SendToNone"))]
 
         def delete(one: etree._Element) -> None:
-            found, place = self._named(one, acting, write=True)
+            found, recurrence_id = self._named(one, acting, write=True)
             if not isinstance(found, Entry):
                 if request.get("DeleteType") == "MoveToDeletedItems":
                     self.company.move_message(found, "deleted")
                 else:
                     self.company.delete_message(found)
-            elif place is None:
+            elif recurrence_id is None:
                 self.company.remove(found, send=send)
             else:
-                self.company.take_out(found, place, send=send)
+                self.company.take_out(found, recurrence_id, send=send)
 
         return response("DeleteItem", self._each(request, "m:ItemIds", "DeleteItem", delete))
 

@@ -45,8 +45,8 @@ def event_name(company: Company, entry: Entry) -> str:
     return (entry.original if original is None else original.id).rpartition("/")[2] if entry.original else entry.id.rpartition("/")[2]
 
 
-def instance(name: str, place: datetime) -> str:
-    return f"{name}_{place:%Y%m%dT%H%M%SZ}"
+def instance(name: str, recurrence_id: datetime) -> str:
+    return f"{name}_{recurrence_id:%Y%m%dT%H%M%SZ}"
 
 
 def exdates(entry: Entry) -> set[datetime]:
@@ -71,21 +71,25 @@ def rendered(company: Company, entry: Entry) -> Iterator[Item]:
         master["recurrence"] = [f"RRULE:{_rule(entry)}", *_exdate_lines(entry)]
     yield master
     off = exdates(entry)
-    for place, single in sorted(entry.singles.items()):
-        if place not in off:
-            yield exception(company, entry, place, single)
+    for recurrence_id, single in sorted(entry.singles.items()):
+        if recurrence_id not in off:
+            yield exception(company, entry, recurrence_id, single)
 
 
-def exception(company: Company, entry: Entry, place: datetime, single: Single | None) -> Item:
+def exception(company: Company, entry: Entry, recurrence_id: datetime, single: Single | None) -> Item:
     """Return one meeting of a series; of a cancelled one the least that Google promises to tell."""
     name = event_name(company, entry)
-    which = {"id": instance(name, place), "recurringEventId": name, "originalStartTime": _moment(place.astimezone(entry.zone))}
+    which = {
+        "id": instance(name, recurrence_id),
+        "recurringEventId": name,
+        "originalStartTime": _moment(recurrence_id.astimezone(entry.zone)),
+    }
     if single is None:
-        return {**_item(company, entry, name), **_span(entry, place, entry.minutes), **which}
+        return {**_item(company, entry, name), **_span(entry, recurrence_id, entry.minutes), **which}
     if single.start is None:
         return {"kind": "calendar#event", "status": "cancelled", **which}
     item = {**_item(company, entry, name), **which, **_span(entry, single.start, single.minutes)}
-    if place in whole_days(entry):
+    if recurrence_id in whole_days(entry):
         item |= {"start": {"date": f"{single.start:%Y-%m-%d}"}, "end": {"date": f"{single.start + timedelta(days=1):%Y-%m-%d}"}}
     words = {"summary": single.title, "description": single.text, "location": single.place}
     item |= {key: own for key, own in words.items() if own is not None}
@@ -148,7 +152,7 @@ def _moment(at: datetime) -> Item:
 
 def _exdate_lines(entry: Entry) -> list[str]:
     """Return one line for all of them, whatever lines a client sent."""
-    days = ",".join(f"{place.astimezone(entry.zone):%Y%m%dT%H%M%S}" for place in sorted(exdates(entry)))
+    days = ",".join(f"{recurrence_id.astimezone(entry.zone):%Y%m%dT%H%M%S}" for recurrence_id in sorted(exdates(entry)))
     return [f"EXDATE;TZID={entry.zone.key}:{days}"] if days else []
 
 

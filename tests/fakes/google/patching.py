@@ -34,13 +34,13 @@ def patch_event(company: Company, entry: Entry, body: Item, send: Send, *, follo
     if not entry.mine:
         raise No(403, "forbiddenForNonOrganizer", "Shared properties can only be changed by the organizer of the event.")
     kept = beside(entry, body)
-    apart = {place: deepcopy(single.guests) for place, single in entry.singles.items()}
+    apart = {recurrence_id: deepcopy(single.guests) for recurrence_id, single in entry.singles.items()}
     if not follows:
         _pin(entry)
     company.change(entry, send=send, **_values(company, entry, body))
     if not follows:
-        for place in apart.keys() & entry.singles.keys():
-            entry.singles[place].guests = apart[place]
+        for recurrence_id in apart.keys() & entry.singles.keys():
+            entry.singles[recurrence_id].guests = apart[recurrence_id]
     _answer(entry.guests, body)
     entry.properties |= body.get("extendedProperties", {}).get("private", {})
     entry.extra = {**entry.extra, **kept}
@@ -71,36 +71,40 @@ def _rhythm(company: Company, entry: Entry, body: Item, start: datetime) -> dict
     now: list[str] = next(iter(rendered(company, entry))).get("recurrence", [])
     rhythm, off = recurrence(body.get("recurrence", now), start)
     was = exdates(entry)
-    singles = {place: single for place, single in entry.singles.items() if place not in was}
+    singles = {recurrence_id: single for recurrence_id, single in entry.singles.items() if recurrence_id not in was}
     if rhythm is None or start != entry.start:
         singles = {}
     elif rhythm != entry.rhythm:
         same = entry.rhythm is not None and (rhythm.weeks, rhythm.other) == (entry.rhythm.weeks, entry.rhythm.other)
-        places = set(Entry(organizer=entry.organizer, start=start, rhythm=rhythm).places())
-        singles = {place: single for place, single in singles.items() if same and company.keeps_singles and place in places}
+        recurrence_ids = set(Entry(organizer=entry.organizer, start=start, rhythm=rhythm).places())
+        singles = {
+            recurrence_id: single
+            for recurrence_id, single in singles.items()
+            if same and company.keeps_singles and recurrence_id in recurrence_ids
+        }
     entry.extra = {**entry.extra, "exdates": off}
-    return {"rhythm": rhythm, "singles": singles | {place: Single(None, entry.minutes, []) for place in off}}
+    return {"rhythm": rhythm, "singles": singles | {recurrence_id: Single(None, entry.minutes, []) for recurrence_id in off}}
 
 
-def patch_meeting(company: Company, entry: Entry, place: datetime, body: Item, send: Send) -> None:
+def patch_meeting(company: Company, entry: Entry, recurrence_id: datetime, body: Item, send: Send) -> None:
     """Patch one meeting of a series; one that was taken out comes back by its status."""
     values: dict[str, Any] = {name: body[key] for key, name in WORDS.items() if key in body}
     if "start" in body:
-        if place in whole_days(entry) and any("date" not in body[side] for side in ("start", "end")):
+        if recurrence_id in whole_days(entry) and any("date" not in body[side] for side in ("start", "end")):
             raise No(400, "invalid", "Start and end times must either both be date or both be dateTime.")  # once merged
-        entry.extra = {**entry.extra, "whole days": whole_days(entry) - {place}}
+        entry.extra = {**entry.extra, "whole days": whole_days(entry) - {recurrence_id}}
         values["start"], values["minutes"] = span(body)
-    single = entry.singles.get(place)
+    single = entry.singles.get(recurrence_id)
     if single is not None and single.start is None:
         if body.get("status") != "confirmed":
             raise No(403, "forbidden", "Forbidden")
         fresh = Single(values["start"], values["minutes"], [Guest(guest.name, guest.address) for guest in entry.guests])
-        company.change(entry, send=send, singles={**entry.singles, place: fresh})
+        company.change(entry, send=send, singles={**entry.singles, recurrence_id: fresh})
     else:
         if "attendees" in body:
             values["guests"] = guests(body["attendees"])
-        company.single(entry, place, send=send, **values)
-    _answer(entry.singles[place].guests, body)
+        company.single(entry, recurrence_id, send=send, **values)
+    _answer(entry.singles[recurrence_id].guests, body)
     if send == "none":
         company.bring(entry)
 

@@ -213,16 +213,18 @@ class Google:
     def _item(self, shelf: Shelf, name: str) -> Item:
         if name in shelf.items:
             return shelf.items[name]
-        entry, place = self._meeting(shelf, name)
-        return {**exception(self.company, entry, place, None), "etag": shelf.items[name.rpartition("_")[0]]["etag"]}
+        entry, recurrence_id = self._meeting(shelf, name)
+        return {**exception(self.company, entry, recurrence_id, None), "etag": shelf.items[name.rpartition("_")[0]]["etag"]}
 
     def _instances(self, call: Call, parts: list[str]) -> Item:
         shelf = self._shelf(call, parts)
         entry = self._whole(shelf, parts[3])
         asked = call.query.get("originalStart")
         off = exdates(entry)
-        places = [p for p in entry.places() if p not in off and (asked is None or p == datetime.fromisoformat(asked).astimezone(UTC))]
-        items = [self._item(shelf, instance(parts[3], place)) for place in places]
+        recurrence_ids = [
+            p for p in entry.places() if p not in off and (asked is None or p == datetime.fromisoformat(asked).astimezone(UTC))
+        ]
+        items = [self._item(shelf, instance(parts[3], recurrence_id)) for recurrence_id in recurrence_ids]
         if call.query.get("showDeleted") != "true":
             items = [item for item in items if item["status"] != "cancelled"]
         return {
@@ -249,10 +251,10 @@ class Google:
         found = _INSTANCE.fullmatch(name)
         if found is None:
             raise No(404, "notFound", "Not Found")
-        entry, place = self._whole(shelf, found[1]), datetime.strptime(found[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        if place not in set(entry.places()) or place in exdates(entry):
+        entry, recurrence_id = self._whole(shelf, found[1]), datetime.strptime(found[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if recurrence_id not in set(entry.places()) or recurrence_id in exdates(entry):
             raise No(404, "notFound", "Not Found")
-        return entry, place
+        return entry, recurrence_id
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -274,7 +276,7 @@ class Google:
             start=start,
             minutes=minutes,
             rhythm=rhythm,
-            singles={place: Single(None, minutes, []) for place in off},
+            singles={recurrence_id: Single(None, minutes, []) for recurrence_id in off},
             guests=guests(body.get("attendees", [])),
             free=body.get("transparency") == "transparent",
             properties=dict(body.get("extendedProperties", {}).get("private", {})),
@@ -306,10 +308,10 @@ class Google:
         if parts[3] in shelf.cores:
             self.company.remove(self._whole(shelf, parts[3]), send=self._send(call))
             return
-        entry, place = self._meeting(shelf, parts[3])
-        if (single := entry.singles.get(place)) is not None and single.start is None:
+        entry, recurrence_id = self._meeting(shelf, parts[3])
+        if (single := entry.singles.get(recurrence_id)) is not None and single.start is None:
             raise No(410, "deleted", "Resource has been deleted")
-        self.company.take_out(entry, place, send=self._send(call))
+        self.company.take_out(entry, recurrence_id, send=self._send(call))
 
     def _check(self, shelf: Shelf, call: Call, name: str) -> None:
         """Judge If-Match, and whether the event is still there; in which order depends."""

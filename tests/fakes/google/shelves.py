@@ -105,11 +105,11 @@ class Shelves:
         known |= items.keys() - {name}
 
     def _keep_exceptions(self, entry: Entry, known: Iterable[Item]) -> None:
-        places = set(entry.places()) if entry.rhythm is not None else set()
+        recurrence_ids = set(entry.places()) if entry.rhythm is not None else set()
         for item in known:
-            place = datetime.fromisoformat(item["originalStartTime"]["dateTime"]).astimezone(UTC)
-            if place in places and place not in entry.singles and place not in exdates(entry):
-                entry.singles[place] = Single(place.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
+            recurrence_id = datetime.fromisoformat(item["originalStartTime"]["dateTime"]).astimezone(UTC)
+            if recurrence_id in recurrence_ids and recurrence_id not in entry.singles and recurrence_id not in exdates(entry):
+                entry.singles[recurrence_id] = Single(recurrence_id.astimezone(entry.zone), entry.minutes, deepcopy(entry.guests))
 
     def _remove(self, shelf: Shelf, event: str) -> None:
         """Leave of a deleted event what is sure to be left: its id, and that it is taken."""

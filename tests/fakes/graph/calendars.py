@@ -128,48 +128,52 @@ class Calendars:
         return Said(201, self.views.shown(shapes.event(entry, mailbox.address, self.base), entry, asked))
 
     def event(self, asked: Asked, mailbox: Mailbox, event: str) -> Said:
-        entry, place = self._found(mailbox, event, asked)
-        if place is not None:
-            return Said(200, self.views.shown(shapes.occurrence(entry, place, mailbox.address, self.base), entry, asked))
+        entry, recurrence_id = self._found(mailbox, event, asked)
+        if recurrence_id is not None:
+            return Said(200, self.views.shown(shapes.occurrence(entry, recurrence_id, mailbox.address, self.base), entry, asked))
         said = shapes.event(entry, mailbox.address, self.base)
         if entry.rhythm is not None and self.switches.whole_series:
             said |= self._singles(entry, mailbox, asked)
         return Said(200, self.views.shown(said, entry, asked))
 
     def change_event(self, asked: Asked, mailbox: Mailbox, event: str) -> Said:
-        entry, place = self._found(mailbox, event, asked)
+        entry, recurrence_id = self._found(mailbox, event, asked)
         if not entry.mine:
             raise Wrong(403, "ErrorAccessDenied", "this fake lets attendees change nothing")
-        if place is not None:
-            self._change_single(entry, place, asked.body)
-            return Said(200, self.views.shown(shapes.occurrence(entry, place, mailbox.address, self.base), entry, asked))
+        if recurrence_id is not None:
+            self._change_single(entry, recurrence_id, asked.body)
+            return Said(200, self.views.shown(shapes.occurrence(entry, recurrence_id, mailbox.address, self.base), entry, asked))
         _unchanged(entry, asked)
         self._change(entry, asked.body)
         return Said(200, self.views.shown(shapes.event(entry, mailbox.address, self.base), entry, asked))
 
     def delete_event(self, asked: Asked, mailbox: Mailbox, event: str) -> Said:
-        entry, place = self._found(mailbox, event, asked)
-        if place is None:
+        entry, recurrence_id = self._found(mailbox, event, asked)
+        if recurrence_id is None:
             _unchanged(entry, asked)
             self.company.remove(entry, send="all")
         else:
-            self.company.take_out(entry, place, send="all")
+            self.company.take_out(entry, recurrence_id, send="all")
         return Said(204)
 
     def cancel_event(self, asked: Asked, mailbox: Mailbox, event: str) -> Said:
-        entry, place = self._found(mailbox, event, asked)
+        entry, recurrence_id = self._found(mailbox, event, asked)
         if not entry.guests or not entry.mine:
             raise Wrong(400, "ErrorInvalidRequest", "Your request can't be completed. You need to be an organizer to cancel a meeting.")
-        if place is None:
+        if recurrence_id is None:
             self.company.remove(entry, send="all")
         else:
-            self.company.take_out(entry, place, send="all")
+            self.company.take_out(entry, recurrence_id, send="all")
         return Said(202)
 
     def instances(self, asked: Asked, mailbox: Mailbox, event: str) -> Said:
         entry, _ = self._found(mailbox, event, asked)
         start, end = window(asked)
-        found = [shapes.occurrence(entry, place, mailbox.address, self.base) for place, at, _ in entry.meetings() if start <= at < end]
+        found = [
+            shapes.occurrence(entry, recurrence_id, mailbox.address, self.base)
+            for recurrence_id, at, _ in entry.meetings()
+            if start <= at < end
+        ]
         return self.views.pages([self.views.shown(each, entry, asked) for each in found], asked)
 
     def _found(self, mailbox: Mailbox, event: str, asked: Asked) -> tuple[Entry, datetime | None]:
@@ -184,9 +188,9 @@ class Calendars:
         if not day:
             return entry, None
         spelt = shapes.oid if dated else shapes.occurrence_id
-        for place, _, _ in entry.meetings():
-            if spelt(entry, place) == event:
-                return entry, place
+        for recurrence_id, _, _ in entry.meetings():
+            if spelt(entry, recurrence_id) == event:
+                return entry, recurrence_id
         raise Wrong(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
     def _change(self, entry: Entry, body: Json) -> None:
@@ -222,17 +226,17 @@ class Calendars:
                 values["singles"] = {}
         return values
 
-    def _change_single(self, entry: Entry, place: datetime, body: Json) -> None:
+    def _change_single(self, entry: Entry, recurrence_id: datetime, body: Json) -> None:
         values: Json = {}
         if "start" in body:
             start, minutes = shapes.read_times(body)
             if start.tzinfo != entry.start.tzinfo:
                 raise Wrong(400, "ErrorInvalidRequest", "another time zone than that of the series")
-            shapes.check_boundary(entry, place, start)
+            shapes.check_boundary(entry, recurrence_id, start)
             values |= {"start": start, "minutes": minutes}
         if "subject" in body:
             values["title"] = body["subject"]
-        self.company.single(entry, place, send="all", **values)
+        self.company.single(entry, recurrence_id, send="all", **values)
 
     def _singles(self, entry: Entry, mailbox: Mailbox, asked: Asked) -> Json:
         """Return what is only told when one series is asked for by its id, and by name."""

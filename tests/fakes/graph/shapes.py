@@ -63,33 +63,33 @@ def event(entry: Entry, owner: str, base: str) -> Json:
     }
 
 
-def occurrence(entry: Entry, place: datetime, owner: str, base: str) -> Json:
+def occurrence(entry: Entry, recurrence_id: datetime, owner: str, base: str) -> Json:
     """Return one meeting of a series that takes place."""
-    single = entry.singles.get(place)
+    single = entry.singles.get(recurrence_id)
     guests = entry.guests if single is None else single.guests
     said = event(entry, owner, base) | {
-        "id": occurrence_id(entry, place),
+        "id": occurrence_id(entry, recurrence_id),
         "type": "occurrence" if single is None else "exception",
         "seriesMasterId": entry.id,
-        "occurrenceId": oid(entry, place),
+        "occurrenceId": oid(entry, recurrence_id),
         "recurrence": None,
-        "originalStart": f"{place:%Y-%m-%dT%H:%M:%SZ}",
+        "originalStart": f"{recurrence_id:%Y-%m-%dT%H:%M:%SZ}",
         "attendees": [attendee(guest) for guest in guests],
     }
     if single is None:
-        return said | span(place, entry.minutes)
+        return said | span(recurrence_id, entry.minutes)
     assert single.start is not None
     own = {"subject": single.title} if single.title is not None else {}
     return said | own | span(single.start.astimezone(UTC), single.minutes)
 
 
-def occurrence_id(entry: Entry, place: datetime) -> str:
+def occurrence_id(entry: Entry, recurrence_id: datetime) -> str:
     """Return the opaque id of one meeting."""
-    return f"{entry.id}.{place:%Y%m%d%H%M}"
+    return f"{entry.id}.{recurrence_id:%Y%m%d%H%M}"
 
 
-def oid(entry: Entry, place: datetime) -> str:
-    return f"OID.{entry.id}.{place.astimezone(entry.zone):%Y-%m-%d}"
+def oid(entry: Entry, recurrence_id: datetime) -> str:
+    return f"OID.{entry.id}.{recurrence_id.astimezone(entry.zone):%Y-%m-%d}"
 
 
 def etag(entry: Entry) -> str:
@@ -308,15 +308,15 @@ def unwired(address: str) -> str:
     return f"{local}@{domain.encode().decode('idna')}"
 
 
-def check_boundary(entry: Entry, place: datetime, start: datetime) -> None:
+def check_boundary(entry: Entry, recurrence_id: datetime, start: datetime) -> None:
     """Refuse a meeting on or beyond the day of its neighbours, as Outlook does."""
-    days = {at.astimezone(entry.zone).date(): at for at in _held(entry) if at != place}
-    own, wanted = place.astimezone(entry.zone).date(), start.astimezone(entry.zone).date()
+    days = {at.astimezone(entry.zone).date(): at for at in _held(entry) if at != recurrence_id}
+    own, wanted = recurrence_id.astimezone(entry.zone).date(), start.astimezone(entry.zone).date()
     if any(min(own, wanted) <= day <= max(own, wanted) for day in days):
         raise Wrong(400, "ErrorOccurrenceCrossingBoundary", "Modified occurrence is crossing or overlapping adjacent occurrence.")
 
 
 def _held(entry: Entry) -> list[datetime]:
     singles: dict[datetime, Single] = deepcopy(entry.singles)
-    starts = ((singles[place].start if place in singles else place) for place in entry.places())
+    starts = ((singles[recurrence_id].start if recurrence_id in singles else recurrence_id) for recurrence_id in entry.places())
     return [start for start in starts if start is not None]

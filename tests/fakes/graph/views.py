@@ -125,7 +125,7 @@ class Views:
             for each in [name, *sorted(self.seen.pop(key, set()))]:
                 yield {"id": each, "@removed": {"reason": "deleted"}}
             return
-        inside = [place for place, at, _ in entry.meetings() if view.start <= at < view.end]
+        inside = [recurrence_id for recurrence_id, at, _ in entry.meetings() if view.start <= at < view.end]
         if not inside:
             yield {"id": name, "@removed": {"reason": "deleted"}}
             return
@@ -133,7 +133,7 @@ class Views:
             yield self.shown(shapes.event(entry, mailbox.address, self.base), entry, asked)
             return
         before = self.seen.get(key, set())
-        there = {shapes.occurrence_id(entry, place) for place in inside}
+        there = {shapes.occurrence_id(entry, recurrence_id) for recurrence_id in inside}
         self.seen[key] = there
         if self.switches.removed_occurrences and before - there:
             for each in sorted(before - there):
@@ -141,8 +141,8 @@ class Views:
             return
         if self.switches.masters_in_delta:
             yield self.shown(shapes.event(entry, mailbox.address, self.base), entry, asked)
-        for place in inside:
-            said = shapes.occurrence(entry, place, mailbox.address, self.base)
+        for recurrence_id in inside:
+            said = shapes.occurrence(entry, recurrence_id, mailbox.address, self.base)
             if said["type"] == "occurrence":
                 said = {part: said[part] for part in ("@odata.etag", "id", "seriesMasterId", "type", "start", "end")}
             yield self.shown(said, entry, asked)

@@ -16,7 +16,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from beklijf.backends.caldav import multiget
 from beklijf.backends.caldav.dav import Answer, Connection, path_of
-from beklijf.backends.caldav.discovery import Place, find, make, personal, schedules
+from beklijf.backends.caldav.discovery import Collections, find, make, personal, schedules
 from beklijf.backends.caldav.multistatus import GONE
 from beklijf.backends.caldav.schedule import Scheduling
 from beklijf.backends.caldav.settings import CalendarByCaldav
@@ -65,7 +65,7 @@ class CaldavCalendar:
         self.maker = settings.maker
         self._owner = owner
         self._connected: Connection | None = None
-        self._found: Place | None = None
+        self._found: Collections | None = None
         self._scheduling: Scheduling | None = None
         self._sends: bool | None = None
         self._syncs = True
@@ -77,31 +77,31 @@ class CaldavCalendar:
         self.may_schedule: bool | None = None
 
     def check(self) -> str:
-        place = self._place()
+        collections = self._collections()
         name = f'"{self.settings.name}"' if self.settings.name else "the calendar"
-        if place.calendar is None:
+        if collections.calendar is None:
             return f"{self.connection.server}: logged in; {name} will be made"
-        answer = self.connection.propfind(place.calendar, "d:getetag", "d:resourcetype", depth=1)
+        answer = self.connection.propfind(collections.calendar, "d:getetag", "d:resourcetype", depth=1)
         if answer.status != HTTPStatus.MULTI_STATUS:
             raise Down(f"{self.connection.server}: {name} cannot be read ({answer.status})", hint="share it with this account")
-        sends = "the server may send invitations" if place.may_schedule else "the server sends no invitations"
+        sends = "the server may send invitations" if collections.may_schedule else "the server sends no invitations"
         self.scheduling.waiting()
         why = self.scheduling.deaf or self.scheduling.led_away
         deaf = (f"its schedule inbox can't be read ({why})",) if why else ()
-        objects = f"{name} at {place.calendar}, {len(_etags(answer, place.calendar))} objects"
-        return "; ".join((f"{self.connection.server}: {objects}", sends, *place.missing, *deaf))
+        objects = f"{name} at {collections.calendar}, {len(_etags(answer, collections.calendar))} objects"
+        return "; ".join((f"{self.connection.server}: {objects}", sends, *collections.missing, *deaf))
 
     def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
-        place = self._place()
-        if place.calendar is None:
+        collections = self._collections()
+        if collections.calendar is None:
             return Changes(token=_Synced(), full=True, changed=())
         try:
             if self._syncs:
-                changes = self._by_token(place.calendar, token, known)
+                changes = self._by_token(collections.calendar, token, known)
                 if changes is not None:
                     return changes
                 self._syncs = False
-            return self._by_etags(place.calendar, token, known)
+            return self._by_etags(collections.calendar, token, known)
         except Refused as error:  # it leads elsewhere now, where the password doesn't go
             self._found = None
             raise Down(str(error), hint=error.hint) from error
@@ -165,14 +165,14 @@ class CaldavCalendar:
     def sends(self) -> bool:
         """Whether the server sends invitations for those whom it knows, be that us or not."""
         if self._sends is None:
-            place = self._place()
-            self._sends = schedules(self.connection, place.calendar or place.home)
+            collections = self._collections()
+            self._sends = schedules(self.connection, collections.calendar or collections.home)
         return self._sends
 
     @property
     def scheduling(self) -> Scheduling:
         if self._scheduling is None:
-            self._scheduling = Scheduling(self.connection, self._place(), self.maker)
+            self._scheduling = Scheduling(self.connection, self._collections(), self.maker)
         return self._scheduling
 
     @property
@@ -181,7 +181,7 @@ class CaldavCalendar:
             self._connected = Connection(self.maker, self.settings.deadline)
         return self._connected
 
-    def _place(self) -> Place:
+    def _collections(self) -> Collections:
         if self._found is None:
             self._found = find(self.connection, self.settings)
             self.may_schedule = self._found.may_schedule
@@ -189,11 +189,11 @@ class CaldavCalendar:
 
     def _calendar(self) -> str:
         """Return the calendar's URL, made if it wasn't there."""
-        place = self._place()
-        if place.calendar is None:
-            place = self._found = make(self.connection, self.settings, place)
-        assert place.calendar is not None
-        return place.calendar
+        collections = self._collections()
+        if collections.calendar is None:
+            collections = self._found = make(self.connection, self.settings, collections)
+        assert collections.calendar is not None
+        return collections.calendar
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -344,14 +344,14 @@ class PersonalCalendar(CaldavCalendar):
         """Return what is wrong with this calendar, in one sentence, without writing anything; empty when it can be used."""
         self._found = None
         try:
-            self._place()
+            self._collections()
         except Refused as error:
             return "; ".join(filter(None, (str(error), error.hint)))
         return f"{self.connection.server}: {self._at} may be read, but not written" if self._writable is False else ""
 
     def delete(self, stored: Stored) -> None:
         """Cancel the event first where the server invited to it: of a delegate's DELETE alone Cyrus tells nobody."""
-        if self._place().may_schedule:
+        if self._collections().may_schedule:
             data, etag = self._load(stored.href)
             if etag != stored.etag:
                 raise Conflict(f"{stored.href}: changed since it was read")
@@ -371,14 +371,14 @@ class PersonalCalendar(CaldavCalendar):
     def connection(self) -> Connection:
         return self._service.connection
 
-    def _place(self) -> Place:
+    def _collections(self) -> Collections:
         if self._found is None:
             if not self._at:
                 raise Refused(
                     f"nothing says where the calendar of {self._owner} is", hint="set [calendar] people, or calendar of that person"
                 )
             found = personal(self.connection, self._at, self._owner, sends=self._service.sends)
-            self._found = Place("", found.url, found.may_schedule)
+            self._found = Collections("", found.url, found.may_schedule)
             self._writable, self.may_schedule = found.writable, found.may_schedule
         return self._found
 

@@ -34,7 +34,7 @@ _WRITES = (frozenset({"d:all"}), frozenset({"d:write"}), frozenset({"d:write-con
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Collections:
     """Where calendars live, and ours if it is there."""
 
     home: str
@@ -59,7 +59,7 @@ class Personal:
     may_schedule: bool
 
 
-def find(connection: Connection, settings: CalendarSettings) -> Place:
+def find(connection: Connection, settings: CalendarSettings) -> Collections:
     """Find the calendar from a URL of the host, the principal, the calendar home, or the calendar itself."""
     try:
         return _find(connection, settings)
@@ -67,7 +67,7 @@ def find(connection: Connection, settings: CalendarSettings) -> Place:
         raise Down(str(error), hint=error.hint) from error
 
 
-def _find(connection: Connection, settings: CalendarSettings) -> Place:
+def _find(connection: Connection, settings: CalendarSettings) -> Collections:
     here = _start(connection, settings)
     principal = here
     if not here.hrefs("c:calendar-home-set") and here.hrefs("d:current-user-principal"):
@@ -84,7 +84,7 @@ def _find(connection: Connection, settings: CalendarSettings) -> Place:
         raise Down(f"{connection.server}: no calendars are found at {connection.url}", hint="check calendar.url and calendar.user")
     inbox, no_inbox = _followed(connection, principal, "c:schedule-inbox-URL", "its schedule inbox")
     outbox, no_outbox = _followed(connection, principal, "c:schedule-outbox-URL", "when people can't")
-    return Place(
+    return Collections(
         home,
         calendar,
         may_schedule=settings.organizer.email.casefold() in _addresses(principal) and schedules(connection, calendar or home),
@@ -124,10 +124,10 @@ def _followed(connection: Connection, principal: Resource, name: str, what: str)
         return "", (f"{what} can't be read: {error}; {error.hint}",)
 
 
-def make(connection: Connection, settings: CalendarSettings, place: Place) -> Place:
+def make(connection: Connection, settings: CalendarSettings, collections: Collections) -> Collections:
     """Make the calendar under its display name."""
     name = settings.name or settings.organizer.name
-    url = urljoin(place.home, "beklijf/")
+    url = urljoin(collections.home, "beklijf/")
     answer = connection.make_calendar(url, name)
     if answer.status not in OK:
         raise Down(
@@ -135,7 +135,7 @@ def make(connection: Connection, settings: CalendarSettings, place: Place) -> Pl
             hint="make it by hand on the server, and give its name in calendar.name or its own URL in calendar.url",
         )
     # Some servers give it another URL than the one asked for (Zimbra, OX).
-    return replace(place, calendar=_named(connection, place.home, name) or url)
+    return replace(collections, calendar=_named(connection, collections.home, name) or url)
 
 
 def _look(connection: Connection, url: str) -> Resource | None:

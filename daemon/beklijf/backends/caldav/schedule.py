@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from beklijf.backends.caldav.dav import Answer, Connection
-    from beklijf.backends.caldav.discovery import Place
+    from beklijf.backends.caldav.discovery import Collections
     from beklijf.backends.caldav.settings import CalendarByCaldav
     from beklijf.model.conversation import Busy, Itip
     from beklijf.model.domain import Person
@@ -35,10 +35,10 @@ _MOST = 1_000
 class Scheduling:
     """The schedule inbox and outbox of one account, as long as its connection lasts."""
 
-    def __init__(self, connection: Connection, place: Place, maker: CalendarByCaldav) -> None:
+    def __init__(self, connection: Connection, collections: Collections, maker: CalendarByCaldav) -> None:
         self._connection = connection
         self._maker = maker
-        self._inbox, self._outbox, self._address = place.inbox, place.outbox, place.address
+        self._inbox, self._outbox, self._address = collections.inbox, collections.outbox, collections.address
         self._left: dict[str, str] = {}
         """ETags of messages that are not for us, which are not read again."""
         self.deaf = 0

@@ -18,7 +18,7 @@ from beklijf.backends.exchange.replies import Answers
 from beklijf.backends.exchange.settings import CalendarByExchange
 from beklijf.contracts.unforeseen import by_itself
 from beklijf.model.errors import Conflict, Down, Exists, Missing, Refused
-from beklijf.model.stored import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored
+from beklijf.model.stored import ANNOUNCED, NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -161,10 +161,10 @@ class ExchangeCalendar:
         if self._there(event.uid):
             raise Exists(f"{self.connection.server}: {event.uid} is there already")
         about, told = f"writing {event.title!r}", agent is Agent.SERVER and bool(event.people)
-        if not event.singles:
+        if not event.overrides:
             return self.fetch(self._folder.create(to_item.whole(event, people=True), told=told, about=about))
         key = self._folder.create(to_item.whole(event, people=False), told=False, about=about)
-        series.write_singles(self._folder, key, replace(event, singles=()), event, told=False, about=about)
+        series.write_overrides(self._folder, key, replace(event, overrides=()), event, told=False, about=about)
         if event.people:
             self._folder.change((key, ""), to_item.values(event, frozenset({"people"})), told=told, about=about)
         return self.fetch(key)
@@ -175,7 +175,7 @@ class ExchangeCalendar:
         """Take three requests; for a series with single meetings up to six more."""
         del sequence, stamp
         item = self._current(stored)
-        told = agent is Agent.SERVER and (not fields or bool(fields & TOLD))
+        told = agent is Agent.SERVER and (not fields or bool(fields & ANNOUNCED))
         about = f"changing {wanted.title!r}"
         if item.recurrence is None:
             series.finish(self._folder, (item.id, item.changekey), wanted, fields, item, told=told, about=about)

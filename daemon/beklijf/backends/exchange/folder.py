@@ -101,8 +101,8 @@ class EventFolder(SyncedFolder):
         found = self.get(ids, WHOLE)
         items = {key: item for key, item in found.items() if not isinstance(item, Exception)}
         wanted = [each for item in items.values() if item.required_attendees or item.optional_attendees for each in exceptions(item)]
-        singles = {key: one for key, one in self.get(wanted, PEOPLE).items() if not isinstance(one, Missing)}
-        return {key: item if isinstance(item, Exception) else _with_singles(item, singles) for key, item in found.items()}
+        overrides = {key: one for key, one in self.get(wanted, PEOPLE).items() if not isinstance(one, Missing)}
+        return {key: item if isinstance(item, Exception) else _with_overrides(item, overrides) for key, item in found.items()}
 
     def current(self, key: str) -> Item:
         """Return an event as it is now, with none of its single meetings; raises `Missing` when it is gone or cancelled."""
@@ -154,6 +154,6 @@ class EventFolder(SyncedFolder):
         )
 
 
-def _with_singles(item: Item, singles: Mapping[str, Item | Exception]) -> tuple[Item, dict[str, Item]] | Exception:
-    own = {each: singles[each] for each in exceptions(item) if each in singles}
+def _with_overrides(item: Item, overrides: Mapping[str, Item | Exception]) -> tuple[Item, dict[str, Item]] | Exception:
+    own = {each: overrides[each] for each in exceptions(item) if each in overrides}
     return next((one for one in own.values() if isinstance(one, Exception)), (item, own))

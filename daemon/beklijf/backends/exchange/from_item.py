@@ -89,20 +89,24 @@ def is_copy(item: Item) -> bool:
     return not is_ours(item.uid or "")
 
 
-def stored(item: Item, singles: Mapping[str, Item]) -> Stored:
-    """Return what *item* means; *singles* are the items of `exceptions`, by id. Raises `Missing` when it is cancelled, `Unreadable`."""
+def stored(item: Item, overrides: Mapping[str, Item]) -> Stored:
+    """Return what *item* means; *overrides* are the items of `exceptions`, by id. Raises `Missing` when it is cancelled, `Unreadable`."""
     uid = identity(item)
     if not uid or item.is_cancelled:
         raise Missing(f"{uid or 'an event'}: cancelled, or not ours any more")
     with readable(uid):
-        return _stored(item, uid, singles)
+        return _stored(item, uid, overrides)
 
 
-def _stored(item: Item, uid: str, singles: Mapping[str, Item]) -> Stored:
-    event, places = held(item)
+def _stored(item: Item, uid: str, overrides: Mapping[str, Item]) -> Stored:
+    event, recurrence_ids = held(item)
     people, answers = _people(item)
     event = canonical.load(item.beklijf_before) if item.beklijf_before else event
-    own = {place: singles[key] for key, place in exceptions(item).items() if key in singles and place in places}
+    own = {
+        recurrence_id: overrides[key]
+        for key, recurrence_id in exceptions(item).items()
+        if key in overrides and recurrence_id in recurrence_ids
+    }
     return Stored(
         event=_with_words(event, item, uid, people),
         href=item.id,
@@ -111,9 +115,9 @@ def _stored(item: Item, uid: str, singles: Mapping[str, Item]) -> Stored:
         delivery=dict.fromkeys(answers, DELIVERED) if was_sent(item) else {},
         answers=answers,
         left_to_server=True,
-        single_answers={place: _people(single)[1] for place, single in sorted(own.items())},
+        single_answers={recurrence_id: _people(override)[1] for recurrence_id, override in sorted(own.items())},
         proposals=_proposals(item, own),
-        known_as="" if is_ours(item.uid or "") else str(item.uid or ""),
+        icaluid="" if is_ours(item.uid or "") else str(item.uid or ""),
     )
 
 
@@ -141,15 +145,15 @@ def _people(item: Item) -> tuple[tuple[Contact, ...], dict[str, str]]:
     return contacts, {email: ANSWERS.get(each.response_type, "NEEDS-ACTION") for email, each in people.items()}
 
 
-def _proposals(item: Item, singles: Mapping[datetime, Item]) -> dict[tuple[str, datetime | None], tuple[datetime, int]]:
+def _proposals(item: Item, overrides: Mapping[datetime, Item]) -> dict[tuple[str, datetime | None], tuple[datetime, int]]:
     """Return the times that attendees proposed; one for the whole series shows in its single meetings too, and counts once."""
     found: dict[tuple[str, datetime | None], tuple[datetime, int]] = {}
     whole = {email: proposed for email, each in attendees(item).items() if (proposed := _proposed(each))}
     found |= {(email, None): proposed for email, proposed in whole.items()}
-    for place, single in singles.items():
-        for email, each in attendees(single).items():
+    for recurrence_id, override in overrides.items():
+        for email, each in attendees(override).items():
             if (proposed := _proposed(each)) and proposed != whole.get(email):
-                found[email, place] = proposed
+                found[email, recurrence_id] = proposed
     return found
 
 
@@ -169,7 +173,7 @@ def _with_words(event: Event, item: Item, uid: str, people: tuple[Contact, ...])
         uid=uid,
         title=plain_text(item.subject or ""),
         text=to_text(body) if isinstance(item.body, HTMLBody) else plain_text(body),
-        place=plain_text(item.location or ""),
+        location=plain_text(item.location or ""),
         organizer=Contact(plain_text(organizer.name or ""), address_of(organizer.email_address or "")) if organizer else Contact("", ""),
         people=people,
         alarms=(minutes,) if item.reminder_is_set else (),

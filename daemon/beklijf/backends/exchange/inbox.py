@@ -172,8 +172,8 @@ class ExchangeInbox:
 
     # -- what `synced` asks for ----------------------------------------------------------------------------------------
 
-    def page(self, place: str) -> Page | None:
-        return self._page(self._folder(), place)
+    def page(self, cursor: str) -> Page | None:
+        return self._page(self._folder(), cursor)
 
     def told(self, ids: Sequence[str]) -> Mapping[str, Told]:
         found = self._ask(_Get, "reading envelopes", items=[(each, None) for each in ids], additional_fields=_ENVELOPE, shape=ID_ONLY)
@@ -187,14 +187,14 @@ class ExchangeInbox:
             raise Refused(f"{self.target}: a mail came without its content")
         return found.mime_content
 
-    def _page(self, folder: Any, place: str) -> Page | None:  # noqa: ANN401  # as above
+    def _page(self, folder: Any, cursor: str) -> Page | None:  # noqa: ANN401  # as above
         *found, reached = self._ask(
             _Sync,
             "reading what is new",
             folder=folder,
             shape=ID_ONLY,
             additional_fields=_RECEIVED,
-            sync_state=place or None,
+            sync_state=cursor or None,
             ignore=None,
             max_changes_returned=PAGE,
             sync_scope=None,
@@ -205,18 +205,18 @@ class ExchangeInbox:
             if isinstance(each, Exception):
                 raise each
         state, last = reached
-        return Page(came={item.id: _instant(item.datetime_received) for item in found}, place=state, last=last or state == place)
+        return Page(came={item.id: _instant(item.datetime_received) for item in found}, cursor=state, last=last or state == cursor)
 
     def _all(self, folder: Any) -> Iterator[tuple[str, datetime | None]]:  # noqa: ANN401  # as above
         """Yield all mails of a folder with their times."""
-        place, last, read = "", False, Pages(self.target)
+        cursor, last, read = "", False, Pages(self.target)
         while not last:
-            page = self._page(folder, place)
+            page = self._page(folder, cursor)
             if page is None:
                 return
             yield from page.came.items()
-            place, last = page.place, page.last
-            read.turn((), "" if last else place)
+            cursor, last = page.cursor, page.last
+            read.turn((), "" if last else cursor)
 
     # -- folders -------------------------------------------------------------------------------------------------------
 

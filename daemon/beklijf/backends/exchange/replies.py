@@ -172,7 +172,7 @@ class Answers:
         return Itip(
             method="COUNTER" if proposed else "REPLY",
             uid=uid,
-            place=item.recurrence_id and instant(item.recurrence_id),
+            recurrence_id=item.recurrence_id and instant(item.recurrence_id),
             attendee=address_of(sender.email_address),
             partstat=ANSWERS.get(item.response_type, "NEEDS-ACTION"),
             sequence=NEWEST if item.beklijf_sequence is None else int(item.beklijf_sequence),

@@ -31,13 +31,13 @@ def update(folder: EventFolder, item: Item, stored: Stored, wanted: Event, field
     """Make the *fields* of a series those of *wanted*; *item* is what the server holds, *stored* what it counts as."""
     held, _ = times.held(item)
     goal = _goal(stored.event, wanted, fields)
-    if goal.singles != held.singles and held.recurrence is not None and held.recurrence.other:
+    if goal.overrides != held.overrides and held.recurrence is not None and held.recurrence.other:
         raise Refused(f"{about}: single meetings of a rhythm that a person made can't be written")
     at, noted = (item.id, item.changekey), bool(item.beklijf_before)
     retimed = "time" in fields or _rhythm(goal) != _rhythm(held)
-    differ = to_item.singles(held, goal)
+    differ = to_item.overrides(held, goal)
     rest = fields - {"single"}
-    if (retimed or differ.back) and (held.singles or goal.singles):
+    if (retimed or differ.back) and (held.overrides or goal.overrides):
         _retime(folder, at, stored, goal, again=differ.back and not retimed, about=about)
         at, noted, rest = (item.id, ""), True, rest - {"time", "recurrence"}
     elif retimed:
@@ -47,7 +47,7 @@ def update(folder: EventFolder, item: Item, stored: Stored, wanted: Event, field
         alone = fields == {"single"} and not noted
         if told and stored.event.people and not alone and not noted:
             at, noted = folder.change(at, {"beklijf_before": to_item.before(stored.event)}, told=False, about=about), True
-        write_singles(folder, item.id, held, goal, told=told and alone and from_item.was_sent(item), about=about)
+        write_overrides(folder, item.id, held, goal, told=told and alone and from_item.was_sent(item), about=about)
         at = (item.id, "")
     if noted or rest or not fields:
         finish(folder, at, wanted, rest, item, noted=noted, told=told, about=about)
@@ -73,15 +73,15 @@ def finish(
     folder.change(at, values, told=told and bool(wanted.people or item.required_attendees), about=about)
 
 
-def write_singles(folder: EventFolder, key: str, held: Event, goal: Event, *, told: bool, about: str) -> None:
+def write_overrides(folder: EventFolder, key: str, held: Event, goal: Event, *, told: bool, about: str) -> None:
     """Make the single meetings those of *goal*, where none is to be brought back."""
-    differ = to_item.singles(held, goal)
+    differ = to_item.overrides(held, goal)
     if differ.cut:
         for error in folder.remove([to_item.occurrence(key, number) for number in differ.cut], told=told):
             if not isinstance(error, Missing):
                 raise error
     if differ.moved:
-        folder.move([to_item.moved(key, number, single, goal) for number, single in differ.moved], told=told, about=about)
+        folder.move([to_item.moved(key, number, override, goal) for number, override in differ.moved], told=told, about=about)
 
 
 def _retime(folder: EventFolder, at: tuple[str, str], stored: Stored, goal: Event, *, again: bool, about: str) -> None:
@@ -94,10 +94,10 @@ def _retime(folder: EventFolder, at: tuple[str, str], stored: Stored, goal: Even
         at = folder.change(at, note | {"recurrence": other}, told=False, about=about)
     folder.change(at, note | values, told=False, about=about)
     held, _ = times.held(folder.current(at[0]))
-    if to_item.singles(held, goal).back and not again:
+    if to_item.overrides(held, goal).back and not again:
         _retime(folder, (at[0], ""), stored, goal, again=True, about=about)
     else:
-        write_singles(folder, at[0], held, goal, told=False, about=about)
+        write_overrides(folder, at[0], held, goal, told=False, about=about)
 
 
 def _goal(stored: Event, wanted: Event, fields: frozenset[str]) -> Event:
@@ -107,11 +107,11 @@ def _goal(stored: Event, wanted: Event, fields: frozenset[str]) -> Event:
         found = replace(found, start=wanted.start, minutes=wanted.minutes)
     if "recurrence" in fields:
         found = replace(found, recurrence=wanted.recurrence or stored.recurrence)
-    singles = wanted.singles if fields & {"time", "single"} else stored.singles
+    overrides = wanted.overrides if fields & {"time", "single"} else stored.overrides
     if found.recurrence is not None and found.recurrence.other:
-        return replace(found, singles=singles)
-    places = set(canonical.rhythm(found))
-    return replace(found, singles=tuple(single for single in singles if single.at in places))
+        return replace(found, overrides=overrides)
+    recurrence_ids = set(canonical.occurrences(found))
+    return replace(found, overrides=tuple(override for override in overrides if override.at in recurrence_ids))
 
 
 def _rhythm(event: Event) -> object:

@@ -16,7 +16,7 @@ from exchangelib.recurrence import EndDatePattern, NumberedPattern, WeeklyPatter
 from beklijf.backends.exchange.errors import STUMBLES
 from beklijf.ical.reader import FOREVER, WEEKDAYS, lasting
 from beklijf.model import canonical
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.stored import Unreadable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _MOST_STEPS = 520
 
 
 def exceptions(item: Item) -> dict[str, datetime]:
-    """Return the ids of the single meetings that have a word of their own, with their places in the rhythm (UTC)."""
+    """Return the ids of the single meetings that have a word of their own, with their RECURRENCE-IDs (UTC)."""
     return {each.id: instant(each.original_start) for each in item.modified_occurrences or () if each.id and each.original_start}
 
 
@@ -69,10 +69,10 @@ def _held(item: Item) -> tuple[Event, frozenset[datetime]]:
         start=start.astimezone(zone),
         minutes=minutes,
         recurrence=recurrence,
-        singles=(),
+        overrides=(),
         title="",
         text="",
-        place="",
+        location="",
         organizer=Contact("", ""),
         people=(),
         alarms=(),
@@ -80,8 +80,8 @@ def _held(item: Item) -> tuple[Event, frozenset[datetime]]:
     )
     if recurrence is None:
         return event, frozenset()
-    places = _known_places(item) if recurrence.other else frozenset(canonical.rhythm(event))
-    return replace(event, singles=tuple(_singles(item, event, places))), places
+    recurrence_ids = _known_recurrence_ids(item) if recurrence.other else frozenset(canonical.occurrences(event))
+    return replace(event, overrides=tuple(_overrides(item, event, recurrence_ids))), recurrence_ids
 
 
 def _rhythm(item: Item, start: datetime) -> tuple[ZoneInfo, Recurrence | None]:
@@ -166,24 +166,24 @@ def _values(part: Item) -> Iterator[tuple[str, str]]:
             yield field.name, ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _known_places(item: Item) -> frozenset[datetime]:
+def _known_recurrence_ids(item: Item) -> frozenset[datetime]:
     """Return the places that a rule of another kind is known to have: those of the meetings with a word of their own."""
     return frozenset(exceptions(item).values()) | {instant(each.start) for each in item.deleted_occurrences or () if each.start}
 
 
-def _singles(item: Item, event: Event, places: frozenset[datetime]) -> Iterator[Single]:
+def _overrides(item: Item, event: Event, recurrence_ids: frozenset[datetime]) -> Iterator[Override]:
     """Yield what became of single meetings; of one that only has an answer of its own, nothing did."""
-    by_day = {place.astimezone(event.start.tzinfo).date(): place for place in places}
-    found: dict[datetime, Single] = {}
+    by_day = {recurrence_id.astimezone(event.start.tzinfo).date(): recurrence_id for recurrence_id in recurrence_ids}
+    found: dict[datetime, Override] = {}
     for each in item.modified_occurrences or ():
-        place = by_day.get(instant(each.original_start).astimezone(event.start.tzinfo).date()) if each.original_start else None
-        if place is None or not each.start or not each.end:
+        recurrence_id = by_day.get(instant(each.original_start).astimezone(event.start.tzinfo).date()) if each.original_start else None
+        if recurrence_id is None or not each.start or not each.end:
             continue
         start = instant(each.start)
         minutes = lasting(start, instant(each.end))
-        if (start, minutes) != (place, event.minutes):
-            found[place] = Single(place, start, minutes)
+        if (start, minutes) != (recurrence_id, event.minutes):
+            found[recurrence_id] = Override(recurrence_id, start, minutes)
     for each in item.deleted_occurrences or ():
-        if each.start and (place := by_day.get(instant(each.start).astimezone(event.start.tzinfo).date())):
-            found[place] = Single(place, None)
-    yield from (found[place] for place in sorted(found))
+        if each.start and (recurrence_id := by_day.get(instant(each.start).astimezone(event.start.tzinfo).date())):
+            found[recurrence_id] = Override(recurrence_id, None)
+    yield from (found[recurrence_id] for recurrence_id in sorted(found))

@@ -17,7 +17,7 @@ from beklijf.backends.exchange.from_item import attendees
 from beklijf.ical.parts import contact, mailto
 from beklijf.ical.reader import plain_text
 from beklijf.model import canonical
-from beklijf.model.domain import Single
+from beklijf.model.domain import Override
 from beklijf.model.errors import Refused
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def values(event: Event, fields: frozenset[str], item: Item = None) -> dict[str,
     if "text" in fields:
         found["body"] = Body(plain_text(event.text))
     if "place" in fields:
-        found["location"] = plain_text(event.place)
+        found["location"] = plain_text(event.location)
     if "alarms" in fields:
         found |= {"reminder_is_set": bool(event.alarms), "reminder_minutes_before_start": min(event.alarms, default=0)}
     if "people" in fields:
@@ -64,7 +64,7 @@ def values(event: Event, fields: frozenset[str], item: Item = None) -> dict[str,
 
 def before(event: Event) -> str:
     """Return what `from_item` takes for the times of an event whose update was cut off."""
-    return canonical.dump(replace(event, title="", text="", place="", people=(), alarms=()))
+    return canonical.dump(replace(event, title="", text="", location="", people=(), alarms=()))
 
 
 def span(start: datetime, minutes: int, clock: EWSTimeZone) -> dict[str, Any]:
@@ -117,11 +117,11 @@ def _moment(at: datetime, clock: EWSTimeZone) -> EWSDateTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Singles:
+class Overrides:
     """What is to be done to single meetings, by number in the rhythm (from 1); a cancelled one can't be brought back by itself."""
 
     cut: tuple[int, ...]
-    moved: tuple[tuple[int, Single], ...]
+    moved: tuple[tuple[int, Override], ...]
     back: bool
     """One that is cancelled is wanted again: only a new rhythm brings it."""
 
@@ -129,14 +129,14 @@ class Singles:
         return bool(self.cut or self.moved)
 
 
-def singles(held: Event, wanted: Event) -> Singles:
+def overrides(held: Event, wanted: Event) -> Overrides:
     """Return what makes the single meetings of *held* those of *wanted*, which has the same rhythm."""
-    now = {single.at: single for single in held.singles}
-    then = {single.at: single for single in wanted.singles}
-    places = canonical.rhythm(wanted)
+    now = {override.at: override for override in held.overrides}
+    then = {override.at: override for override in wanted.overrides}
+    recurrence_ids = canonical.occurrences(wanted)
     cut, moved, back = [], [], False
-    for number, place in enumerate(places, 1):
-        is_now, to_be = now.get(place), then.get(place)
+    for number, recurrence_id in enumerate(recurrence_ids, 1):
+        is_now, to_be = now.get(recurrence_id), then.get(recurrence_id)
         if is_now == to_be or (is_now and to_be and _times(is_now) == _times(to_be)):
             continue
         if is_now is not None and is_now.start is None:
@@ -144,24 +144,24 @@ def singles(held: Event, wanted: Event) -> Singles:
         elif to_be is not None and to_be.start is None:
             cut.append(number)
         else:
-            moved.append((number, to_be or _as_planned(place, wanted)))
-    return Singles(tuple(cut), tuple(moved), back)
+            moved.append((number, to_be or _as_planned(recurrence_id, wanted)))
+    return Overrides(tuple(cut), tuple(moved), back)
 
 
 def occurrence(master: str, number: int) -> OccurrenceItemId:
     return OccurrenceItemId(id=master, instance_index=number)
 
 
-def moved(master: str, number: int, single: Single, wanted: Event) -> CalendarItem:
+def moved(master: str, number: int, override: Override, wanted: Event) -> CalendarItem:
     """Return one meeting at its own time, as an item that has nothing else."""
-    assert single.start is not None
-    times = span(single.start, single.minutes or wanted.minutes, _clock(wanted.start))
+    assert override.start is not None
+    times = span(override.start, override.minutes or wanted.minutes, _clock(wanted.start))
     return CalendarItem(_id=occurrence(master, number), **times)
 
 
-def _times(single: Single) -> tuple[datetime | None, int]:
-    return single.start and single.start.astimezone(UTC), single.minutes if single.start else 0
+def _times(override: Override) -> tuple[datetime | None, int]:
+    return override.start and override.start.astimezone(UTC), override.minutes if override.start else 0
 
 
-def _as_planned(place: datetime, event: Event) -> Single:
-    return Single(place, place, event.minutes)
+def _as_planned(recurrence_id: datetime, event: Event) -> Override:
+    return Override(recurrence_id, recurrence_id, event.minutes)

@@ -59,10 +59,10 @@ class Account:
 class Api:
     """A calendar of *subject*: by its id, or a secondary one by its name; *personal*: a no hits nobody else's."""
 
-    def __init__(self, account: Account, subject: str, *, place: str = "", name: str = "", personal: bool = False) -> None:
+    def __init__(self, account: Account, subject: str, *, calendar_id: str = "", name: str = "", personal: bool = False) -> None:
         self._rest = account.acting_for(subject)
         self._subject = subject
-        self._given = place or ("" if name else PRIMARY)
+        self._given = calendar_id or ("" if name else PRIMARY)
         self._name = name
         self._personal = personal
         self._found = self._given
@@ -71,7 +71,7 @@ class Api:
     # -- the calendar itself -------------------------------------------------------------------------------------------
 
     @property
-    def place(self) -> str:
+    def calendar_id(self) -> str:
         """The calendar's id, looked for by its name once; empty where there is none of that name yet."""
         if not self._found:
             wanted: dict[str, str | int] = {"maxResults": 250, "minAccessRole": "writer", "showHidden": True}
@@ -82,16 +82,16 @@ class Api:
 
     def make(self) -> None:
         """Make the calendar of the wanted name if it isn't there."""
-        if not self.place:
+        if not self.calendar_id:
             self._found = str(self._said(self.ask("POST", "/calendars", json={"summary": self._name}), "id")["id"])
 
     def checked(self) -> str:
         """Return what there is in one line, having written nothing; raises where it can't be written."""
-        if not self.place:
+        if not self.calendar_id:
             return f'{self.called}: logged in; the calendar "{self._name}" will be made; Google sends invitations'
         fields = {"fields": "summary,accessRole,timeZone"}
         try:
-            entry = self._said(self.ask("GET", f"/users/me/calendarList/{quote(self.place, safe='')}", params=fields), "summary")
+            entry = self._said(self.ask("GET", f"/users/me/calendarList/{quote(self.calendar_id, safe='')}", params=fields), "summary")
         except Missing as error:
             raise self._lost() from error
         title = f'{self.called}: "{entry.get("summary")}"'
@@ -180,10 +180,10 @@ class Api:
             page = {"pageToken": after}
 
     def _path(self, name: str = "") -> str:
-        if not self.place:
+        if not self.calendar_id:
             raise self._lost()
-        place = f"/calendars/{quote(self.place, safe='')}/events"
-        return f"{place}/{quote(name, safe='')}" if name else place
+        events = f"/calendars/{quote(self.calendar_id, safe='')}/events"
+        return f"{events}/{quote(name, safe='')}" if name else events
 
     def _lost(self) -> Down | Refused:
         lost, self._found = self._name or self._found, self._given

@@ -1,7 +1,7 @@
 """A calendar at Google Workspace, by the Calendar API v3: a service account acts for the organizer (domain-wide delegation).
 
 Google invites: ``sendUpdates`` is said with every write, ``all`` for what people are told of and ``none`` otherwise. Decides
-nothing. Another time that somebody proposes is not in this API: it comes by mail (iTIP COUNTER), under `Stored.known_as`.
+nothing. Another time that somebody proposes is not in this API: it comes by mail (iTIP COUNTER), under `Stored.icaluid`.
 
     what is done                 requests
     ---------------------------  ------------------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.contracts.unforeseen import by_itself
 from beklijf.model.domain import Contact
 from beklijf.model.errors import Conflict, Exists, Missing, Refused
-from beklijf.model.stored import NO_STAMP, NOTHING, TOLD, Agent, Changes, Stored, Unreadable
+from beklijf.model.stored import ANNOUNCED, NO_STAMP, NOTHING, Agent, Changes, Stored, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ _COPIES = 100
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    place: str
+    calendar_id: str
     """Of the calendar: Google takes a token of another one."""
     sync: str
     """Google's own."""
@@ -81,9 +81,9 @@ class GoogleCalendar:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
-        if not self._api.place:
+        if not self._api.calendar_id:
             return Changes(token=_Token("", ""), full=True, changed=())
-        before = token.sync if isinstance(token, _Token) and token.place == self._api.place else ""
+        before = token.sync if isinstance(token, _Token) and token.calendar_id == self._api.calendar_id else ""
         listed = self._api.events(self._fields, syncToken=before) if before else None
         if listed is None:
             return self._everything(known)
@@ -103,7 +103,7 @@ class GoogleCalendar:
             if name not in unchanged:
                 found.take(name, self, held if whole else None)
         found.split(items)
-        return found.changes(_Token(self._api.place, token), unchanged)
+        return found.changes(_Token(self._api.calendar_id, token), unchanged)
 
     def _since(self, before: str, items: list[Item], after: str) -> Changes:
         if before != self._synced:
@@ -126,7 +126,7 @@ class GoogleCalendar:
         for name in sorted((masters.keys() | parts.keys()) - {*found.gone}):
             found.take(name, self, self._brought_up(name, masters.get(name), parts.get(name, [])))
         self._synced = after
-        return found.changes(_Token(self._api.place, after))
+        return found.changes(_Token(self._api.calendar_id, after))
 
     def _brought_up(self, name: str, master: Item | None, parts: list[Item]) -> Held | None:
         """Return what there is after these changes, if what was read before is enough to know; None: it must be read."""
@@ -171,7 +171,7 @@ class GoogleCalendar:
         """Write a new event; Google numbers and dates what it sends by itself, so *sequence* and *stamp* are not asked for."""
         del sequence, stamp
         send = _send(agent)
-        moved = event.recurrence is not None and any(single.start is not None for single in event.singles)
+        moved = event.recurrence is not None and any(override.start is not None for override in event.overrides)
         first = to_json.without_people(event) if moved else event
         held = Held(self._insert(first, "none" if moved else send))
         if moved:
@@ -185,7 +185,7 @@ class GoogleCalendar:
     ) -> Stored:
         """Write *fields*: the event itself first, then single meetings; but whom nobody told yet, last of all and once."""
         del sequence, stamp
-        send = _send(agent) if not fields or fields & TOLD else "none"
+        send = _send(agent) if not fields or fields & ANNOUNCED else "none"
         held = self._held.get(stored.href)
         if held is None or held.etag != stored.etag or held.master.get("recurrence"):
             held = self.read(stored.href)
@@ -194,9 +194,9 @@ class GoogleCalendar:
         if {"people", "single"} <= fields and not self.stored(held).event.people:
             held = self._apply(held, wanted, fields - {"people"}, "none")
             fields = frozenset({"people"})
-        if fields & TOLD == {"single"} != fields:  # words are nobody's news: with them, people would get one mail more
-            held = self._apply(held, wanted, fields - TOLD, "none")
-            fields &= TOLD
+        if fields & ANNOUNCED == {"single"} != fields:  # words are nobody's news: with them, people would get one mail more
+            held = self._apply(held, wanted, fields - ANNOUNCED, "none")
+            fields &= ANNOUNCED
         held = self._apply(held, wanted, fields, send)
         self._held[held.href] = held
         return self.stored(held)
@@ -264,8 +264,8 @@ class GoogleCalendar:
             self._api.patch(name, part.body, etag=etag, send=send)
 
     def _names(self, name: str) -> dict[datetime, str]:
-        """Return what Google calls each meeting of a series, by its place in the rhythm (UTC)."""
-        return {from_json.place_of(item): str(item["id"]) for item in self._api.instances(name)}
+        """Return what Google calls each meeting of a series, by its RECURRENCE-ID (UTC)."""
+        return {from_json.recurrence_id_of(item): str(item["id"]) for item in self._api.instances(name)}
 
     def _reread(self, name: str) -> None:
         """Raise what is really the matter where a write was refused: the event is gone, or the whole calendar."""
@@ -298,7 +298,7 @@ class PersonalGoogleCalendar(GoogleCalendar):
 
     def __init__(self, account: Account, email: str, calendar: str) -> None:  # it shares the service's connection
         self.account = account
-        self._begin(Api(account, email, place=calendar or "primary", personal=True), Contact("", email.casefold()))
+        self._begin(Api(account, email, calendar_id=calendar or "primary", personal=True), Contact("", email.casefold()))
         self.target = f"google {email} {calendar}".rstrip()
 
     def problem(self) -> str:

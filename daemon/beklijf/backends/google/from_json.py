@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from beklijf.backends.google.text import to_text
 from beklijf.ical.reader import address_of, is_ours, lasting, plain_text, read
-from beklijf.model.canonical import rhythm
+from beklijf.model.canonical import occurrences
 from beklijf.model.domain import Contact, Event
 from beklijf.model.errors import Missing
 from beklijf.model.stored import Stored, Unreadable
@@ -176,10 +176,10 @@ def _stored(held: Held, owner: Contact) -> Stored:
         start=moment(master["start"]),
         minutes=lasts(master),
         recurrence=None,
-        singles=(),
+        overrides=(),
         title=plain_text(master.get("summary", "")),
         text=to_text(master.get("description", "")),
-        place=plain_text(master.get("location", "")),
+        location=plain_text(master.get("location", "")),
         organizer=owner if owner.name else Contact(plain_text(master["organizer"].get("displayName", "")), owner.email),
         people=tuple(Contact(plain_text(who.get("displayName", "")), address) for address, who in sorted(people.items())),
         alarms=_alarms(master),
@@ -188,7 +188,7 @@ def _stored(held: Held, owner: Contact) -> Stored:
     said: dict[datetime, Mapping[str, str]] = {}
     if master.get("recurrence"):
         series = _series(held)
-        event = replace(event, recurrence=series.recurrence, singles=series.singles)
+        event = replace(event, recurrence=series.recurrence, overrides=series.overrides)
         said = {at: _answers(attendees(item, owner)) for at, item in sorted(own_meetings(held, event).items())}
     return Stored(
         event=event,
@@ -199,20 +199,20 @@ def _stored(held: Held, owner: Contact) -> Stored:
         answers=answers,
         left_to_server=bool(people),
         single_answers=said,
-        known_as=master["iCalUID"],
+        icaluid=master["iCalUID"],
     )
 
 
 def own_meetings(held: Held, event: Event) -> dict[datetime, Item]:
     """Return the exceptions that take place, by their place in the rhythm (UTC); Google keeps some of rhythms that are past."""
-    places = None if event.recurrence and event.recurrence.other else set(rhythm(event))
-    found = {place_of(item): item for item in held.exceptions if item.get("status") != "cancelled"}
-    return {at: item for at, item in found.items() if places is None or at in places}
+    recurrence_ids = None if event.recurrence and event.recurrence.other else set(occurrences(event))
+    found = {recurrence_id_of(item): item for item in held.exceptions if item.get("status") != "cancelled"}
+    return {at: item for at, item in found.items() if recurrence_ids is None or at in recurrence_ids}
 
 
 def days_off(master: Item) -> frozenset[datetime]:
     """Return the places (UTC) that the lines of a recurrence leave out, whatever its exceptions say."""
-    return frozenset(single.at for single in _series(Held(master)).singles)
+    return frozenset(override.at for override in _series(Held(master)).overrides)
 
 
 def _series(held: Held) -> Event:
@@ -226,8 +226,8 @@ def _series(held: Held) -> Event:
     lines += [f"DURATION:PT{minutes}M", *held.master["recurrence"], "END:VEVENT"]
     for item in held.exceptions:
         off = item.get("status") == "cancelled"
-        at, length = (place_of(item), minutes) if off else held_at(item, zone)
-        lines += ["BEGIN:VEVENT", "UID:series", f"RECURRENCE-ID:{_utc(place_of(item))}", f"DTSTART:{_utc(at)}"]
+        at, length = (recurrence_id_of(item), minutes) if off else held_at(item, zone)
+        lines += ["BEGIN:VEVENT", "UID:series", f"RECURRENCE-ID:{_utc(recurrence_id_of(item))}", f"DTSTART:{_utc(at)}"]
         lines += [f"DURATION:PT{length}M", f"STATUS:{'CANCELLED' if off else 'CONFIRMED'}", "END:VEVENT"]
     return read("\r\n".join([*lines, "END:VCALENDAR", ""]).encode()).event
 
@@ -288,7 +288,7 @@ def lasts(item: Item) -> int:
     return lasting(start, end)
 
 
-def place_of(item: Item) -> datetime:
+def recurrence_id_of(item: Item) -> datetime:
     """Return where the rhythm has the meeting of an exception, in UTC; one of a whole day is at its midnight."""
     original = item["originalStartTime"]
     if "dateTime" in original:

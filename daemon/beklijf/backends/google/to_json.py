@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from beklijf.backends.google.from_json import INVITED, UID, attendees, days_off, held_at, is_whole_day, own_meetings, place_of
+from beklijf.backends.google.from_json import INVITED, UID, attendees, days_off, held_at, is_whole_day, own_meetings, recurrence_id_of
 from beklijf.backends.google.text import to_description, to_text
 from beklijf.ical.parts import contact, mailto
 from beklijf.ical.reader import WEEKDAYS, plain_text
-from beklijf.model.canonical import clock, rhythm
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.canonical import clock, occurrences
+from beklijf.model.domain import Override, Recurrence
 from beklijf.model.errors import Refused
+from beklijf.model.stored import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,7 +56,7 @@ def whole(event: Event, name: str, *, invited: bool) -> dict[str, Any]:
         "attendees": [_invited(person) for person in event.people],
     }
     if event.recurrence is not None:
-        made["recurrence"] = _lines(event, (s.at for s in event.singles if s.start is None))
+        made["recurrence"] = _lines(event, (s.at for s in event.overrides if s.start is None))
     return made
 
 
@@ -65,19 +66,21 @@ def without_people(event: Event) -> Event:
 
 def target(before: Event, wanted: Event, fields: frozenset[str]) -> Event:
     """Return *before* with *fields* as *wanted* has them: what the calendar is to hold."""
-    changes: dict[str, Any] = {field: getattr(wanted, field) for field in fields & {"title", "text", "place", "people", "alarms"}}
+    changes: dict[str, Any] = {
+        attribute(field): getattr(wanted, attribute(field)) for field in fields & {"title", "text", "place", "people", "alarms"}
+    }
     recurrence = wanted.recurrence if "recurrence" in fields else before.recurrence
     if "time" in fields:
         changes |= {"start": wanted.start, "minutes": wanted.minutes}
         if "recurrence" not in fields and recurrence is not None and not recurrence.other:
             # a person's length of the series, at our new time: as many meetings as before
-            steps = len(rhythm(before)) - 1
+            steps = len(occurrences(before)) - 1
             recurrence = Recurrence(recurrence.every, (wanted.start + timedelta(weeks=recurrence.every * steps)).astimezone(UTC))
-    singles = wanted.singles if fields & {"time", "single"} else before.singles
+    overrides = wanted.overrides if fields & {"time", "single"} else before.overrides
     made = replace(before, recurrence=recurrence, **changes)
-    places = set(rhythm(made))
-    kept = (s for s in singles if recurrence is not None and (recurrence.other or s.at in places))
-    return replace(made, singles=tuple(sorted(kept, key=lambda single: single.at)))
+    recurrence_ids = set(occurrences(made))
+    kept = (s for s in overrides if recurrence is not None and (recurrence.other or s.at in recurrence_ids))
+    return replace(made, overrides=tuple(sorted(kept, key=lambda override: override.at)))
 
 
 def changes(held: Held, before: Event, after: Event, fields: frozenset[str], *, invited: bool) -> dict[str, Any]:
@@ -106,32 +109,32 @@ def parts(held: Held, was: Item, before: Event, after: Event, fields: frozenset[
     Google may keep exceptions of a rhythm that is past, or words and people of before in those that take place: both are
     brought to what is wanted. What a person worded in one meeting stays.
     """
-    wanted = {single.at: single for single in after.singles}
+    wanted = {override.at: override for override in after.overrides}
     off = days_off(held.master)
-    items = {place_of(item): item for item in held.exceptions}
+    items = {recurrence_id_of(item): item for item in held.exceptions}
     confirmed = own_meetings(held, after)
     free_rule = after.recurrence is not None and after.recurrence.other
-    places = wanted.keys() | items.keys() if free_rule else set(rhythm(after))
-    for at in sorted(places) if fields & _TIMES else sorted(confirmed):
-        item, single = items.get(at), wanted.get(at, Single(at, at, after.minutes))
+    recurrence_ids = wanted.keys() | items.keys() if free_rule else set(occurrences(after))
+    for at in sorted(recurrence_ids) if fields & _TIMES else sorted(confirmed):
+        item, override = items.get(at), wanted.get(at, Override(at, at, after.minutes))
         stands = item is None or item.get("status") != "cancelled"
-        if single.start is None:
+        if override.start is None:
             if stands and at not in off:
                 yield Part(at, item, None)
-        elif body := _of_meeting(item, was, before, after, single, fields):
+        elif body := _of_meeting(item, was, before, after, override, fields):
             yield Part(at, item, body)
     if fields & {"time", "recurrence"} and not free_rule:
-        for at in sorted(items.keys() - places):
+        for at in sorted(items.keys() - recurrence_ids):
             if items[at].get("status") != "cancelled":
                 yield Part(at, items[at], None)
 
 
-def _of_meeting(item: Item | None, was: Item, before: Event, after: Event, single: Single, fields: frozenset[str]) -> dict[str, Any]:
+def _of_meeting(item: Item | None, was: Item, before: Event, after: Event, override: Override, fields: frozenset[str]) -> dict[str, Any]:
     """Return what to change in one meeting that takes place."""
-    assert single.start is not None
-    start, minutes = single.start.astimezone(UTC), single.minutes or after.minutes
+    assert override.start is not None
+    start, minutes = override.start.astimezone(UTC), override.minutes or after.minutes
     if item is None or item.get("status") == "cancelled":
-        if item is None and (start, minutes) == (single.at, after.minutes):
+        if item is None and (start, minutes) == (override.at, after.minutes):
             return {}
         body = _span(start, minutes, clock(after.start))
         return body if item is None else {**body, "status": "confirmed"}
@@ -144,7 +147,7 @@ def _of_meeting(item: Item | None, was: Item, before: Event, after: Event, singl
         body["attendees"] = _people(item, after, after.people, reopened=True)
     for field in fields & _WORDS.keys():
         key, said = _WORDS[field], _said(field, item)
-        if said == _said(field, was) != getattr(after, field):
+        if said == _said(field, was) != getattr(after, attribute(field)):
             body[key] = _worded(field, after)
     others = set(attendees(item, after.organizer)) != {person.email.casefold() for person in after.people}
     if "people" in fields and "attendees" not in body and others:
@@ -156,7 +159,7 @@ def _of_meeting(item: Item | None, was: Item, before: Event, after: Event, singl
 
 
 def _worded(field: str, event: Event) -> str:
-    value: str = getattr(event, field)
+    value: str = getattr(event, attribute(field))
     return to_description(value) if field == "text" else plain_text(value)
 
 
@@ -210,7 +213,7 @@ def _recurrence(master: Item, before: Event, after: Event, fields: frozenset[str
     """Return the lines of the recurrence where they are to change."""
     if after.recurrence is None:
         return [] if before.recurrence is not None else None
-    cancelled = {single.at for single in after.singles if single.start is None}
+    cancelled = {override.at for override in after.overrides if override.start is None}
     if fields & {"time", "recurrence"}:
         if after.recurrence == before.recurrence and after.recurrence.other:
             return None  # a person's own rule, which stays as it is spelt

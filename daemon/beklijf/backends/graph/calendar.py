@@ -131,12 +131,12 @@ class GraphCalendar:
         self._refuse_second(event)
         body = to_json.whole(event)
         wanted = to_json.aim(event, event, frozenset({"time", "recurrence", "single"}))
-        reply = self._post(event, body | {"attendees": []} if wanted.singles else body)
+        reply = self._post(event, body | {"attendees": []} if wanted.overrides else body)
         made = self._wire.said(reply, "id") | {"singleValueExtendedProperties": to_json.properties(event)}
         self._contents.learn(made["id"], event.uid)
-        if not wanted.singles:
+        if not wanted.overrides:
             return self._contents.remember(from_json.read(made))
-        steps = to_json.singles(made["id"], from_json.read(made).event, wanted)
+        steps = to_json.overrides(made["id"], from_json.read(made).event, wanted)
         return self._finish(made, steps, wanted, people=bool(event.people))[1]
 
     def update(
@@ -160,7 +160,7 @@ class GraphCalendar:
             step = Step(method="PATCH", id=stored.href, body=body, etag=held.etag, what=f"changing {held.event.title!r}")
             said, held = self._chain([step], stored.href)
         said, held = self._brought_back(said, held, aim)
-        steps = to_json.singles(stored.href, held.event, aim) if aim.recurrence and not aim.recurrence.other else []
+        steps = to_json.overrides(stored.href, held.event, aim) if aim.recurrence and not aim.recurrence.other else []
         return self._finish(said, steps, aim, people=late)[1] if steps or late else held
 
     def delete(self, stored: Stored) -> None:

@@ -86,14 +86,14 @@ class Contents:
         self._path = None if place is None else f"{self.wire.root}/calendars/{quote(place['id'], safe='')}"
         return place
 
-    def place(self) -> str | None:
+    def path(self) -> str | None:
         if self._path is None:
             self.look()
         return self._path
 
     def made(self) -> str:
         """Return the calendar's path, made if it wasn't there."""
-        if self.place() is None:
+        if self.path() is None:
             made = self.wire.said(self.wire.ask("POST", f"{self.wire.root}/calendars", json={"name": self.name}), "id")
             self._path = f"{self.wire.root}/calendars/{quote(made['id'], safe='')}"
         assert self._path is not None
@@ -110,7 +110,7 @@ class Contents:
         """Return the ETags of all events of ours; of two with one UID, which is a copy that a person made, those of the first."""
         etags: dict[str, str] = {}
         found: list[Json] = []
-        if self.place() is not None:
+        if self.path() is not None:
             try:
                 found = list(self.wire.items(f"{self._path}/events{_LISTED}", "id"))
             except Refused as error:
@@ -133,7 +133,7 @@ class Contents:
 
     def opened(self, start: datetime, end: datetime) -> News | None:
         """Open a view of what is between two instants, and return all that stands in it."""
-        return self.delta(f"{self.place()}/calendarView/delta?startDateTime={_iso(start)}&endDateTime={_iso(end)}")
+        return self.delta(f"{self.path()}/calendarView/delta?startDateTime={_iso(start)}&endDateTime={_iso(end)}")
 
     def delta(self, link: str) -> News | None:
         """Return what a delta tells, to its last page; None for a link that Graph doesn't know any more."""

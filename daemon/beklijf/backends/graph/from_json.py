@@ -18,8 +18,8 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from beklijf.ical.parts import contact
 from beklijf.ical.reader import FOREVER, address_of, is_ours, lasting, plain_text
 from beklijf.mime.html import to_text
-from beklijf.model.canonical import rhythm
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.canonical import occurrences
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Missing
 from beklijf.model.stored import Stored, Unreadable
 
@@ -74,18 +74,18 @@ def read(said: Json) -> Stored:
         properties = _properties(said)
         event = _event(said, properties)
         exceptions = [each for each in said.get("exceptionOccurrences") or () if not each.get("isCancelled")]
-        placed = {_place(each, event): each for each in exceptions} if event.recurrence else {}
+        placed = {_recurrence_id(each, event): each for each in exceptions} if event.recurrence else {}
         return Stored(
-            event=replace(event, singles=tuple(_singles(said, placed, event))),
+            event=replace(event, overrides=tuple(_overrides(said, placed, event))),
             href=said["id"],
             etag=said["@odata.etag"],
             sequence=int(properties.get(SEQUENCE.casefold()) or 0),
             delivery={person.email: "1.2" for person in event.people},
             answers=_answers(said),
             left_to_server=bool(event.people),
-            single_answers={place: _answers(each) for place, each in sorted(placed.items())},
+            single_answers={recurrence_id: _answers(each) for recurrence_id, each in sorted(placed.items())},
             proposals=_proposals(said, placed),
-            known_as=said.get("iCalUId") or "",
+            icaluid=said.get("iCalUId") or "",
         )
 
 
@@ -99,15 +99,15 @@ def completed(said: Json, instances: Iterable[Json]) -> Json:
     with understood(said):
         event = _event(said, _properties(said))
         found = list(instances)
-        left = {_place(each, event) for each in found}
+        left = {_recurrence_id(each, event) for each in found}
         exceptions = [each for each in found if each.get("type") == "exception"]
-        gone = [occurrence(said["id"], place, event) for place in rhythm(event) if place not in left]
+        gone = [occurrence(said["id"], recurrence_id, event) for recurrence_id in occurrences(event) if recurrence_id not in left]
     return {**said, "exceptionOccurrences": exceptions, "cancelledOccurrences": gone}
 
 
-def occurrence(master: str, place: datetime, event: Event) -> str:
+def occurrence(master: str, recurrence_id: datetime, event: Event) -> str:
     """Return the id of one meeting of a series: by its day in the zone of the series."""
-    return f"OID.{master}.{place.astimezone(event.start.tzinfo):%Y-%m-%d}"
+    return f"OID.{master}.{recurrence_id.astimezone(event.start.tzinfo):%Y-%m-%d}"
 
 
 def moment(value: Json) -> datetime:
@@ -133,10 +133,10 @@ def _event(said: Json, properties: Mapping[str, str]) -> Event:
         start=start,
         minutes=_minutes(said),
         recurrence=_recurrence(said.get("recurrence"), start),
-        singles=(),
+        overrides=(),
         title=plain_text(said.get("subject") or ""),
         text=to_text(said["body"]["content"], online=online),
-        place=plain_text((said.get("location") or {}).get("displayName") or ""),
+        location=plain_text((said.get("location") or {}).get("displayName") or ""),
         organizer=_organizer(said),
         people=tuple(sorted((_contact(each) for each in attendees(said)), key=lambda person: person.email)),
         alarms=(said["reminderMinutesBeforeStart"],) if said.get("isReminderOn") else (),
@@ -195,7 +195,7 @@ def _steps(span: Json, start: datetime, weeks: timedelta) -> int | None:
             return None
 
 
-def _place(said: Json, event: Event) -> datetime:
+def _recurrence_id(said: Json, event: Event) -> datetime:
     """Return where the rhythm has a single meeting, in UTC."""
     if original := said.get("originalStart"):
         return datetime.fromisoformat(original[:19]).replace(tzinfo=UTC)
@@ -206,19 +206,19 @@ def _dated(name: str, event: Event) -> datetime:
     return datetime.combine(date.fromisoformat(name.rpartition(".")[2]), event.start.timetz()).astimezone(UTC)
 
 
-def _singles(said: Json, placed: Mapping[datetime, Json], event: Event) -> Iterator[Single]:
+def _overrides(said: Json, placed: Mapping[datetime, Json], event: Event) -> Iterator[Override]:
     if event.recurrence is None:
         return
-    places = None if event.recurrence.other else set(rhythm(event))
+    recurrence_ids = None if event.recurrence.other else set(occurrences(event))
     gone = {_dated(name, event) for name in said.get("cancelledOccurrences") or ()}
-    gone |= {_place(each, event) for each in said.get("exceptionOccurrences") or () if each.get("isCancelled")}
-    for place in sorted(gone | placed.keys()):
-        if places is not None and place not in places:
+    gone |= {_recurrence_id(each, event) for each in said.get("exceptionOccurrences") or () if each.get("isCancelled")}
+    for recurrence_id in sorted(gone | placed.keys()):
+        if recurrence_ids is not None and recurrence_id not in recurrence_ids:
             continue
-        if place in gone:
-            yield Single(place, None)
-        elif (moment(placed[place]["start"]), _minutes(placed[place])) != (place, event.minutes):
-            yield Single(place, moment(placed[place]["start"]), _minutes(placed[place]))
+        if recurrence_id in gone:
+            yield Override(recurrence_id, None)
+        elif (moment(placed[recurrence_id]["start"]), _minutes(placed[recurrence_id])) != (recurrence_id, event.minutes):
+            yield Override(recurrence_id, moment(placed[recurrence_id]["start"]), _minutes(placed[recurrence_id]))
 
 
 # -- people ------------------------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def _answers(said: Json) -> dict[str, str]:
 def _proposals(said: Json, placed: Mapping[datetime, Json]) -> dict[tuple[str, datetime | None], tuple[datetime, int]]:
     """Return the times that attendees proposed; one for the whole is none for each meeting once more."""
     whole = {(address(each), None): _slot(each) for each in attendees(said)}
-    single = {(address(each), place): _slot(each) for place, meeting in placed.items() for each in attendees(meeting)}
+    single = {(address(each), recurrence_id): _slot(each) for recurrence_id, meeting in placed.items() for each in attendees(meeting)}
     found: dict[tuple[str, datetime | None], tuple[datetime, int]] = {key: slot for key, slot in whole.items() if slot}
     found |= {key: slot for key, slot in single.items() if slot and slot != whole.get((key[0], None))}
     return found

@@ -92,9 +92,9 @@ class GraphInbox:
 
     # -- what `synced` asks for ----------------------------------------------------------------------------------------
 
-    def page(self, place: str) -> Page | None:
+    def page(self, cursor: str) -> Page | None:
         start = f"{self._folder_path()}/messages/delta?changeType=created&$select=receivedDateTime"
-        reply = self._ask("GET", place or start, page=PAGE, allowed=(_OUT_OF_DATE, _BAD))
+        reply = self._ask("GET", cursor or start, page=PAGE, allowed=(_OUT_OF_DATE, _BAD))
         if reply.status == _OUT_OF_DATE or (reply.status == _BAD and reply.code in _FORGOTTEN):
             return None
         if reply.status == _BAD:
@@ -105,7 +105,7 @@ class GraphInbox:
         following, end = (str(body.get(f"@odata.{name}Link") or "") for name in ("next", "delta"))
         if not following and not end:
             raise Transient(f"{self.target}: a list that doesn't say where to go on")
-        return Page(came=came, place=following or end, last=not following or following == place)
+        return Page(came=came, cursor=following or end, last=not following or following == cursor)
 
     def told(self, ids: Sequence[str]) -> Mapping[str, Told]:
         replies = self._batch([("GET", f"{self._mail(each)}{_ENVELOPE}", None) for each in ids])

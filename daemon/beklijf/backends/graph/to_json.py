@@ -13,8 +13,9 @@ from beklijf.backends.graph.from_json import UID, WEEKDAYS, ZONE, Json, address,
 from beklijf.ical.parts import contact, mailto
 from beklijf.ical.reader import plain_text
 from beklijf.mime.html import to_html
-from beklijf.model.canonical import clock, rhythm
-from beklijf.model.domain import Recurrence, Single
+from beklijf.model.canonical import clock, occurrences
+from beklijf.model.domain import Override, Recurrence
+from beklijf.model.stored import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +46,7 @@ def whole(event: Event) -> Json:
         "singleValueExtendedProperties": properties(event),
         "subject": plain_text(event.title),
         "body": _html(to_html(event.text)),
-        "location": {"displayName": plain_text(event.place)},
+        "location": {"displayName": plain_text(event.location)},
         **_span(event.start, event.start, event.minutes),
         "recurrence": None if event.recurrence is None else _recurrence(event, event.recurrence),
         "attendees": [_attendee(person) for person in event.people],
@@ -72,20 +73,22 @@ _TEAMS = {"isOnlineMeeting": True, "onlineMeetingProvider": "teamsForBusiness"}
 
 
 def aim(held: Event, wanted: Event, fields: frozenset[str]) -> Event:
-    """Return what is to be held after *fields* are written; what a re-timed series had of single meetings goes with its places."""
-    changes: dict[str, Any] = {name: getattr(wanted, name) for name in fields & {"title", "text", "place", "people", "alarms", "online"}}
+    """Return what is to be held after *fields* are written; what a re-timed series had of single meetings goes with its occurrences."""
+    changes: dict[str, Any] = {
+        attribute(name): getattr(wanted, attribute(name)) for name in fields & {"title", "text", "place", "people", "alarms", "online"}
+    }
     recurrence = wanted.recurrence if "recurrence" in fields else held.recurrence
     if "time" in fields:
         changes |= {"start": wanted.start, "minutes": wanted.minutes}
         if "recurrence" not in fields and recurrence is not None and not recurrence.other:
             # told of the time alone it keeps the number of its meetings
-            last = wanted.start + timedelta(weeks=recurrence.every * (len(rhythm(held)) - 1))
+            last = wanted.start + timedelta(weeks=recurrence.every * (len(occurrences(held)) - 1))
             recurrence = replace(recurrence, last=last.astimezone(UTC))
     event = replace(held, recurrence=recurrence, **changes)
-    places = set(rhythm(event))
-    singles = wanted.singles if fields & {"time", "single"} else held.singles
-    kept = (_plain(single, event) for single in singles if recurrence and (recurrence.other or single.at in places))
-    return replace(event, singles=tuple(sorted((single for single in kept if single), key=lambda single: single.at)))
+    recurrence_ids = set(occurrences(event))
+    overrides = wanted.overrides if fields & {"time", "single"} else held.overrides
+    kept = (_plain(override, event) for override in overrides if recurrence and (recurrence.other or override.at in recurrence_ids))
+    return replace(event, overrides=tuple(sorted((override for override in kept if override), key=lambda override: override.at)))
 
 
 def patch(said: Json, held: Event, wanted: Event, fields: Iterable[str]) -> Json:
@@ -110,8 +113,8 @@ def _field(said: Json, held: Event, wanted: Event, field: str) -> Json:
             body = {"subject": plain_text(wanted.title)}
         case "text" if held.text != plain_text(wanted.text):
             body = {"body": _html(to_html(wanted.text, said["body"]["content"], online=held.online))}
-        case "place" if held.place != plain_text(wanted.place):
-            body = {"location": {"displayName": plain_text(wanted.place)}}
+        case "place" if held.location != plain_text(wanted.location):
+            body = {"location": {"displayName": plain_text(wanted.location)}}
         case "people" if {p.email for p in held.people} != {contact(p).email for p in wanted.people}:
             body = people(said, wanted)
         case "alarms" if held.alarms != wanted.alarms:
@@ -150,25 +153,30 @@ def _times(held: Event, wanted: Event) -> Json:
 
 def lost(held: Event, wanted: Event) -> bool:
     """Tell whether a meeting was taken out that is wanted: nothing brings it back but a new rhythm."""
-    there, then = _by_place(held), _by_place(wanted)
-    return any(single.start is None and (place not in then or then[place].start is not None) for place, single in there.items())
+    there, then = _by_recurrence_id(held), _by_recurrence_id(wanted)
+    return any(
+        override.start is None and (recurrence_id not in then or then[recurrence_id].start is not None)
+        for recurrence_id, override in there.items()
+    )
 
 
-def singles(id: str, held: Event, wanted: Event) -> list[Step]:  # noqa: A002  # Graph's word
+def overrides(id: str, held: Event, wanted: Event) -> list[Step]:  # noqa: A002  # Graph's word
     """Return what makes the single meetings those of *wanted*: first what falls out, which leaves room for what moves."""
-    there, then = _by_place(held), _by_place(wanted)
+    there, then = _by_recurrence_id(held), _by_recurrence_id(wanted)
     out, moves = [], []
-    for place in sorted(there.keys() | then.keys()):
-        was, now = there.get(place), then.get(place)
+    for recurrence_id in sorted(there.keys() | then.keys()):
+        was, now = there.get(recurrence_id), then.get(recurrence_id)
         if was == now:
             continue
-        name = occurrence(id, place, wanted)
+        name = occurrence(id, recurrence_id, wanted)
         if now is not None and now.start is None:
-            out.append(Step(method="DELETE", id=name, what=f"taking the meeting of {place:%Y-%m-%d} out of {wanted.title!r}"))
+            out.append(Step(method="DELETE", id=name, what=f"taking the meeting of {recurrence_id:%Y-%m-%d} out of {wanted.title!r}"))
         else:
-            start, minutes = (now.start, now.minutes) if now is not None and now.start is not None else (place, wanted.minutes)
+            start, minutes = (now.start, now.minutes) if now is not None and now.start is not None else (recurrence_id, wanted.minutes)
             body = _span(start, wanted.start, minutes)
-            moves.append(Step(method="PATCH", id=name, body=body, what=f"moving the meeting of {place:%Y-%m-%d} of {wanted.title!r}"))
+            moves.append(
+                Step(method="PATCH", id=name, body=body, what=f"moving the meeting of {recurrence_id:%Y-%m-%d} of {wanted.title!r}")
+            )
     return out + moves
 
 
@@ -185,17 +193,17 @@ def anew(said: Json, event: Event) -> list[list[Json]]:
     return [[quiet], [{"recurrence": _recurrence(event, detour)}, {"recurrence": _recurrence(event, event.recurrence)}]]
 
 
-def _by_place(event: Event) -> dict[datetime, Single]:
-    plain = (_plain(single, event) for single in event.singles)
-    return {single.at: single for single in plain if single is not None}
+def _by_recurrence_id(event: Event) -> dict[datetime, Override]:
+    plain = (_plain(override, event) for override in event.overrides)
+    return {override.at: override for override in plain if override is not None}
 
 
-def _plain(single: Single, event: Event) -> Single | None:
-    """Return *single* in its one spelling; None for a meeting that is where and as long as the rhythm has it."""
-    if single.start is None:
-        return Single(single.at, None)
-    start, minutes = single.start.astimezone(UTC), single.minutes or event.minutes
-    return None if (start, minutes) == (single.at, event.minutes) else Single(single.at, start, minutes)
+def _plain(override: Override, event: Event) -> Override | None:
+    """Return *override* in its one spelling; None for a meeting that is where and as long as the rhythm has it."""
+    if override.start is None:
+        return Override(override.at, None)
+    start, minutes = override.start.astimezone(UTC), override.minutes or event.minutes
+    return None if (start, minutes) == (override.at, event.minutes) else Override(override.at, start, minutes)
 
 
 # -- Graph's types -----------------------------------------------------------------------------------------------------

@@ -42,11 +42,11 @@ _BATCH = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What came into the folder since a place, as much of it as the server tells at once."""
+    """What came into the folder since a cursor, as much of it as the server tells at once."""
 
     came: Mapping[str, datetime | None]
     """When the mailbox got each mail, by id."""
-    place: str
+    cursor: str
     """Where to go on; never empty."""
     last: bool
 
@@ -62,8 +62,8 @@ class Told:
 class Source(Protocol):
     """One folder of a mailbox."""
 
-    def page(self, place: str) -> Page | None:
-        """Return what came since a place, empty for all that is there; None when the server doesn't know that place any more."""
+    def page(self, cursor: str) -> Page | None:
+        """Return what came since a cursor, empty for all that is there; None when the server doesn't know that one any more."""
         ...
 
     def told(self, ids: Sequence[str]) -> Mapping[str, Told]:
@@ -80,14 +80,14 @@ class _Reading:
     """How far the reading of a folder came."""
 
     folder: str
-    place: str = ""
+    cursor: str = ""
     first: bool = True
     """It wasn't read to its end yet, so what is older than asked for is none of our business."""
     left: list[str] = field(default_factory=list)
-    """Of the page before the place, what wasn't looked at yet."""
+    """Of the page before the cursor, what wasn't looked at yet."""
 
     def mark(self) -> str:
-        kept = {"folder": self.folder, "place": self.place, "first": self.first, "left": self.left}
+        kept = {"folder": self.folder, "place": self.cursor, "first": self.first, "left": self.left}
         return json.dumps(kept, separators=(",", ":"))
 
 
@@ -165,7 +165,7 @@ def news(source: Source, folder: str, mark: str, wanted: Callable[[Envelope], bo
             del reading.left[: taking.look(reading.left[:_BATCH])]
         if last or reading.left or not taking.has_room or pages >= PAGES:
             break
-        page = source.page(reading.place)
+        page = source.page(reading.cursor)
         pages += 1
         if page is None:
             reading = _forgotten(reading)
@@ -174,7 +174,7 @@ def news(source: Source, folder: str, mark: str, wanted: Callable[[Envelope], bo
         came = sorted((at is None, at.timestamp() if at else 0.0, mail) for mail, at in page.came.items())
         reading.left = [mail for _, _, mail in came if known or (at := page.came[mail]) is None or at >= since]
         quiet = quiet and known and not came
-        reading.place, reading.first, last = page.place, reading.first and not page.last, page.last
+        reading.cursor, reading.first, last = page.cursor, reading.first and not page.last, page.last
     if quiet and last and pages == 1:
         return News(mark=mark)
     mails = sorted(taking.mails, key=lambda mail: mail.at)
@@ -209,7 +209,7 @@ def envelope(sender: str, subject: str, item_class: str, *, size: int, attached:
 
 
 def _forgotten(reading: _Reading) -> _Reading:
-    if not reading.place:
+    if not reading.cursor:
         raise Transient(f"{reading.folder}: the server loses its place at the beginning of the folder")
     return _Reading(reading.folder)
 

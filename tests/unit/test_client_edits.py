@@ -10,7 +10,7 @@ import pytest
 
 from beklijf.ical import ics
 from beklijf.model import canonical
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.rehearse import client_edits
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ START = datetime(2027, 2, 4, 10, 0, tzinfo=AMSTERDAM)
 SANNE, KARIM = Contact("Sanne", "sanne@a.example"), Contact("Karim", "karim@a.example")
 
 
-def series(*singles: Single) -> Event:
+def series(*overrides: Override) -> Event:
     """Return a series over a change of the clocks: at ten on 4 and 18 February, 4, 18 March, 1 and 15 April."""
     return Event(
         uid="x-1a2b3c4d@beklijf",
         start=START,
         minutes=60,
         recurrence=Recurrence(2, datetime(2027, 4, 15, 8, 0, tzinfo=UTC)),
-        singles=singles,
+        overrides=overrides,
         title="Gesprek",
         text="Waar sta je?",
-        place="Kamer 1",
+        location="Kamer 1",
         organizer=Contact("Programma", "mentor@a.example"),
         people=(KARIM, SANNE),
         alarms=(),
@@ -48,13 +48,13 @@ def read(data: bytes) -> Stored:
 
 
 def place(number: int, event: Event | None = None) -> datetime:
-    return canonical.rhythm(event or series())[number]
+    return canonical.occurrences(event or series())[number]
 
 
 def test_a_meeting_that_is_moved_stands_elsewhere_and_all_else_stays() -> None:
     found = read(client_edits.move(as_file(series()), place(4), timedelta(days=1, hours=3)))
 
-    moved = Single(place(4), datetime(2027, 4, 2, 13, 0, tzinfo=AMSTERDAM), 60)
+    moved = Override(place(4), datetime(2027, 4, 2, 13, 0, tzinfo=AMSTERDAM), 60)
     assert ics.canonical(found.event) == ics.canonical(series(moved))
 
 
@@ -63,19 +63,19 @@ def test_a_meeting_that_was_moved_can_be_moved_once_more() -> None:
 
     found = read(client_edits.move(once, place(1), timedelta(hours=2)))
 
-    assert canonical.held(found.event, place(1)) == place(1) + timedelta(days=1, hours=2)
-    assert len(found.event.singles) == 1
+    assert canonical.actual_start(found.event, place(1)) == place(1) + timedelta(days=1, hours=2)
+    assert len(found.event.overrides) == 1
 
 
 @pytest.mark.parametrize("by", [timedelta(days=1), timedelta(days=-2, hours=3), timedelta(weeks=1), timedelta(hours=5)])
 def test_a_series_that_is_moved_keeps_its_wall_time_its_length_and_its_days_off(by: timedelta) -> None:
-    off = series(Single(place(2), None))
+    off = series(Override(place(2), None))
 
     found = read(client_edits.move(as_file(off), None, by)).event
 
     assert found.start == START + by
-    assert {at.astimezone(AMSTERDAM).time() for at in canonical.rhythm(found)} == {(START + by).time()}
-    assert len(canonical.rhythm(found)) == 6
+    assert {at.astimezone(AMSTERDAM).time() for at in canonical.occurrences(found)} == {(START + by).time()}
+    assert len(canonical.occurrences(found)) == 6
     assert len(canonical.meetings(found)) == 5
     assert found.recurrence is not None
     assert found.recurrence.other == ""
@@ -86,7 +86,7 @@ def test_a_meeting_that_is_taken_out_does_not_take_place_moved_or_not() -> None:
 
     found = read(client_edits.take_out(client_edits.take_out(data, place(3)), place(5))).event
 
-    assert [canonical.held(found, place(number)) for number in (3, 5)] == [None, None]
+    assert [canonical.actual_start(found, place(number)) for number in (3, 5)] == [None, None]
     assert len(canonical.meetings(found)) == 4
 
 

@@ -12,7 +12,7 @@ from beklijf.config import load
 from beklijf.ledger import Ledger
 from beklijf.ledger.outbox import Outbox
 from beklijf.model.errors import Transient
-from beklijf.tick.outages import Troubles
+from beklijf.tick.outages import Outages
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
@@ -31,8 +31,8 @@ NOW = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 )
 def test_a_server_that_asks_us_to_wait_is_believed_up_to_four_hours(tmp_path: Path, asked: float | None, waits: timedelta) -> None:
     with closing(Ledger(tmp_path / "state.sqlite3")) as ledger:
-        troubles = Troubles(config=load(EXAMPLE), ledger=ledger, outbox=Outbox(ledger))
+        outages = Outages(config=load(EXAMPLE), ledger=ledger, outbox=Outbox(ledger))
 
-        troubles.begin("calendar", Transient("busy", retry_after=asked), NOW)
+        outages.begin("calendar", Transient("busy", retry_after=asked), NOW)
 
-        assert troubles.now()["calendar"].retry_at == NOW + waits
+        assert outages.now()["calendar"].retry_at == NOW + waits

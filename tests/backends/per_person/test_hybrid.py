@@ -142,7 +142,7 @@ def test_a_mailbox_that_moves_takes_its_meetings_along_and_nobody_hears_of_it(to
     assert town.row("series").href.startswith(f"{SANNE}|new>")
     assert town.mails() == []
     assert town.plan().changes == ()
-    assert not [trouble for trouble in town.engine.ledger.troubles() if trouble.startswith("mailbox")]
+    assert not [trouble for trouble in town.engine.ledger.outages() if trouble.startswith("mailbox")]
     town.stop()
 
 
@@ -172,9 +172,9 @@ def test_a_mailbox_that_is_in_neither_is_one_persons_trouble(town: Moving) -> No
     town.tick(timedelta(minutes=10))
 
     assert outcome.calendar is None
-    [trouble] = [each for each in town.engine.ledger.troubles().values() if each.target.startswith("mailbox")]
-    assert "none of the systems has the mailbox" in trouble.what
-    assert "old: no such mailbox" in trouble.what
+    [outage] = [each for each in town.engine.ledger.outages().values() if each.target.startswith("mailbox")]
+    assert "none of the systems has the mailbox" in outage.what
+    assert "old: no such mailbox" in outage.what
     assert {row.state for row in town.engine.ledger.rows().values()} == {"live"}
     shutil.move(town.folder / "on-its-way", town.systems["new"] / SANNE)
     town.tick(timedelta(hours=1))

@@ -32,10 +32,10 @@ EVENT = Event(
     start=START,
     minutes=60,
     recurrence=None,
-    singles=(),
+    overrides=(),
     title="Gesprek",
     text="",
-    place="",
+    location="",
     organizer=Contact("Programma", OURS),
     people=(Contact("Karim", KARIM), Contact("Sanne", SANNE)),
     alarms=(),
@@ -54,7 +54,7 @@ ROW = Row(
     asked=canonical.dump(EVENT),
     seen=canonical.dump(EVENT),
 )
-PROPOSAL = Proposal(id=1, at=NOW, mentorship=KEY, uid=EVENT.uid, place=None, who=SANNE, start=START, minutes=60)
+PROPOSAL = Proposal(id=1, at=NOW, mentorship=KEY, uid=EVENT.uid, recurrence_id=None, who=SANNE, start=START, minutes=60)
 
 
 def respond(about: About, person: str) -> Change:
@@ -151,7 +151,7 @@ def mail(name: str, kind: str = "letter", **payload: object) -> Mail:
         name=name,
         recipient=SANNE,
         uid=None,
-        single=None,
+        recurrence_id=None,
         payload=payload,
         state="waiting",
         queued=NOW,

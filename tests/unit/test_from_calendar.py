@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from beklijf.decide.from_calendar import in_calendar, is_told, proposed, reopened, still_proposed, strayed, with_proposals
+from beklijf.decide.from_calendar import in_calendar, is_told, moved_instances, proposed, reopened, still_proposed, with_proposals
 from beklijf.decide.plan import Current
 from beklijf.ledger import Row
 from beklijf.model.canonical import dump
 from beklijf.model.conversation import Heard, Proposed, Said, Told
-from beklijf.model.domain import Contact, Event, Kind, MentorshipKey, Recurrence, Ref, Single
+from beklijf.model.domain import Contact, Event, Kind, MentorshipKey, Override, Recurrence, Ref
 from beklijf.model.stored import Stored
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -24,10 +24,10 @@ EVENT = Event(
     start=START,
     minutes=60,
     recurrence=Recurrence(2, (START + timedelta(weeks=8)).astimezone(UTC)),
-    singles=(),
+    overrides=(),
     title="Mentorgesprek",
     text="",
-    place="",
+    location="",
     organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
     people=(Contact("Karim", KARIM), Contact("Sanne", SANNE)),
     alarms=(),
@@ -59,7 +59,7 @@ def told(
 ) -> list[tuple[Said, datetime | None, str]]:
     stored = Stored(event=event, href="h", etag="e", sequence=1, answers=answers, single_answers=singles or {})
     heard = in_calendar({row.uid: row}, Current(stored={row.uid: stored}), before or {}, NOW)
-    return [(each.said, each.place, each.who) for each in heard]
+    return [(each.said, each.recurrence_id, each.who) for each in heard]
 
 
 def test_an_answer_is_heard_once() -> None:
@@ -107,18 +107,18 @@ def test_what_our_own_write_took_back_is_known_at_once_and_of_whom_nothing_was_t
 
     heard = reopened(ROW, stored, {(EVENT.uid, None, SANNE): Said.ACCEPTED}, NOW)
 
-    assert [(each.said, each.place, each.who) for each in heard] == [(Said.OPEN, SECOND, SANNE)]
+    assert [(each.said, each.recurrence_id, each.who) for each in heard] == [(Said.OPEN, SECOND, SANNE)]
     assert reopened(ROW, stored, {}, NOW) == ()
 
 
 def test_a_moved_meeting_is_heard_and_one_that_is_taken_out() -> None:
-    moved = replace(EVENT, singles=(Single(FIRST, FIRST + timedelta(hours=20), 60), Single(SECOND, None)))
+    moved = replace(EVENT, overrides=(Override(FIRST, FIRST + timedelta(hours=20), 60), Override(SECOND, None)))
 
     assert told(moved) == [(Said.MOVED, FIRST, ""), (Said.CANCELLED, SECOND, "")]
 
 
 def test_what_we_moved_ourselves_is_no_news() -> None:
-    moved = replace(EVENT, singles=(Single(FIRST, FIRST + timedelta(hours=20), 60),))
+    moved = replace(EVENT, overrides=(Override(FIRST, FIRST + timedelta(hours=20), 60),))
 
     assert told(moved, row=replace(ROW, seen=dump(moved))) == []
 
@@ -140,20 +140,20 @@ def test_reminders_are_nobodys_answer() -> None:
 
 
 def test_where_people_moved_meetings_to_is_known_from_what_the_calendar_holds_now() -> None:
-    by_us = Single(SECOND, SECOND + timedelta(days=1), 60)
-    asked = replace(EVENT, singles=(by_us,))
-    seen = replace(EVENT, singles=(Single(FIRST, FIRST + timedelta(hours=20), 60), by_us))
+    by_us = Override(SECOND, SECOND + timedelta(days=1), 60)
+    asked = replace(EVENT, overrides=(by_us,))
+    seen = replace(EVENT, overrides=(Override(FIRST, FIRST + timedelta(hours=20), 60), by_us))
     row = replace(ROW, asked=dump(asked), seen=dump(seen))
 
-    assert strayed({row.uid: row}, Current()) == {row.ref: {FIRST: FIRST + timedelta(hours=20)}}
+    assert moved_instances({row.uid: row}, Current()) == {row.ref: {FIRST: FIRST + timedelta(hours=20)}}
     back = Stored(event=asked, href="h", etag="e", sequence=1)
-    assert strayed({row.uid: row}, Current(stored={row.uid: back})) == {}
+    assert moved_instances({row.uid: row}, Current(stored={row.uid: back})) == {}
 
 
 # -- proposals in the organizer's copy -----------------------------------------------------------------------------------
 
 LATER = SECOND + timedelta(hours=3)
-PROPOSED = Proposed(uid=EVENT.uid, place=SECOND, who=SANNE, start=LATER, minutes=60)
+PROPOSED = Proposed(uid=EVENT.uid, recurrence_id=SECOND, who=SANNE, start=LATER, minutes=60)
 COPY = Stored(
     event=EVENT,
     href="h",
@@ -189,7 +189,7 @@ def test_what_our_own_write_settled_is_forgotten_and_what_came_in_meanwhile_is_l
     came = replace(COPY, proposals={(KARIM, FIRST): (FIRST + timedelta(hours=1), 60)})
 
     assert proposed(still_proposed(row, came), replace(came, proposals={**came.proposals, **COPY.proposals})) == (
-        Proposed(uid=EVENT.uid, place=FIRST, who=KARIM, start=FIRST + timedelta(hours=1), minutes=60),
+        Proposed(uid=EVENT.uid, recurrence_id=FIRST, who=KARIM, start=FIRST + timedelta(hours=1), minutes=60),
         PROPOSED,
     )
 

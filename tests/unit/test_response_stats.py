@@ -38,7 +38,7 @@ def training(name: str, pairs: int) -> Training:
         more_sessions=False,
         live=True,
         method=METHOD,
-        place="",
+        location="",
         online="",
         mentorships=tuple(
             Mentorship(

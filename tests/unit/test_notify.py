@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from beklijf.decide.notify import cancels, tells
-from beklijf.model.domain import Contact, Event, Recurrence, Single
+from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 FIRST = datetime(2027, 1, 21, 15, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -19,10 +19,10 @@ SERIES = Event(
     start=FIRST,
     minutes=60,
     recurrence=Recurrence(2, (FIRST + timedelta(weeks=8)).astimezone(UTC)),
-    singles=(),
+    overrides=(),
     title="Mentorgesprek",
     text="Wat ga je anders doen?",
-    place="Zaal 1",
+    location="Zaal 1",
     organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
     people=(KARIM, SANNE),
     alarms=(),
@@ -31,10 +31,12 @@ SERIES = Event(
 
 
 def said(
-    told: Event | None, event: Event, *, now: datetime = NOW, same_persons: bool = False
+    announced: Event | None, event: Event, *, now: datetime = NOW, same_persons: bool = False
 ) -> set[tuple[str, str, str, datetime | None]]:
-    found = tells(told, event, now=now, same_persons=same_persons)
-    messages: set[tuple[str, str, str, datetime | None]] = {(tell.contact.name, tell.method, tell.about, tell.single) for tell in found}
+    found = tells(announced, event, now=now, same_persons=same_persons)
+    messages: set[tuple[str, str, str, datetime | None]] = {
+        (tell.contact.name, tell.method, tell.about, tell.recurrence_id) for tell in found
+    }
     assert len(messages) == len(found)
     return messages
 
@@ -55,36 +57,36 @@ def test_another_time_place_or_end_is_told_to_everybody_as_the_whole() -> None:
     everybody = {("Karim", "REQUEST", "update", None), ("Sanne", "REQUEST", "update", None)}
 
     assert said(SERIES, replace(SERIES, start=FIRST + LATER)) == everybody
-    assert said(SERIES, replace(SERIES, place="Zaal 2")) == everybody
+    assert said(SERIES, replace(SERIES, location="Zaal 2")) == everybody
     assert said(SERIES, replace(SERIES, recurrence=Recurrence(2, SECOND))) == everybody
 
 
 def test_one_moved_meeting_is_told_as_that_meeting() -> None:
-    moved = replace(SERIES, singles=(Single(SECOND, SECOND + LATER, 60),))
+    moved = replace(SERIES, overrides=(Override(SECOND, SECOND + LATER, 60),))
 
     assert said(SERIES, moved) == {("Karim", "REQUEST", "update", SECOND), ("Sanne", "REQUEST", "update", SECOND)}
 
 
 def test_one_cancelled_meeting_is_cancelled_alone() -> None:
-    off = replace(SERIES, singles=(Single(SECOND, None),))
+    off = replace(SERIES, overrides=(Override(SECOND, None),))
 
     assert said(SERIES, off) == {("Karim", "CANCEL", "cancelled", SECOND), ("Sanne", "CANCEL", "cancelled", SECOND)}
 
 
 def test_a_meeting_that_is_back_on_its_own_hour_is_told_as_that_meeting() -> None:
-    off = replace(SERIES, singles=(Single(SECOND, None),))
+    off = replace(SERIES, overrides=(Override(SECOND, None),))
 
     assert said(off, SERIES) == {("Karim", "REQUEST", "update", SECOND), ("Sanne", "REQUEST", "update", SECOND)}
 
 
 def test_what_became_of_a_meeting_that_has_been_is_nobodys_news() -> None:
-    off = replace(SERIES, singles=(Single(SECOND, None),))
+    off = replace(SERIES, overrides=(Override(SECOND, None),))
 
     assert said(SERIES, off, now=SECOND + LATER) == set()
 
 
 def test_the_whole_says_what_became_of_single_meetings_too() -> None:
-    changed = replace(SERIES, place="Zaal 2", singles=(Single(SECOND, None),))
+    changed = replace(SERIES, location="Zaal 2", overrides=(Override(SECOND, None),))
 
     assert said(SERIES, changed) == {("Karim", "REQUEST", "update", None), ("Sanne", "REQUEST", "update", None)}
 
