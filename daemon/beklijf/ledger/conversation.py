@@ -108,10 +108,11 @@ class Conversation:
 
     def invited_as(self, uid: str) -> Invited | None:
         """Return an event of ours by its UID, or by the one under which the server invites; None for what is none of ours."""
-        found = self._db.execute(
-            "SELECT uid FROM event WHERE known_as = :uid AND known_as != '' UNION ALL SELECT uid FROM event WHERE uid = :uid", {"uid": uid}
-        ).fetchone()
-        return None if found is None else self.invited(found["uid"])
+        # our own UID first: it is a key, and the other one is looked for row by row
+        for query in ("SELECT uid FROM event WHERE uid = ?", "SELECT uid FROM event WHERE known_as = ? AND known_as != ''"):
+            if found := self._db.execute(query, (uid,)).fetchone():
+                return self.invited(found["uid"])
+        return None
 
     def invited(self, uid: str) -> Invited:
         """Return an event of ours as answers are held against it, be it over."""
