@@ -80,7 +80,7 @@ class Decider:
     a group is worked out anew when                     as its part of the snapshot tells, or
     ---------------------------------------------------  ------------------------------------------------------------
     something was written about it, or said to it        the same
-    an event of theirs begins or ends, a letter is due   `Wanted.turns` and `next`; Ladder.turns; a time was offered
+    an event of theirs begins or ends, a letter is due   `GroupDraft.turns` and `next`; Ladder.turns; a time was offered
     its events changed in the calendar, are resting,     the rest of the snapshot (`_special`): then nothing is kept
     set aside; somebody proposed, decided, is busy
     there was something to do before                     nothing was kept
@@ -124,7 +124,7 @@ class Decider:
         held = {key: track for each in found.values() for key, track in each.programme.tracks.items()}
         programme = _programme(snapshot, snapshot.trainings, {key: held[key] for key in snapshot.groups.of_pair})
         unknown = [looked.current.stored[uid] for uid in sorted(looked.unknown)]
-        drafted = together((each.wanted for each in found.values()), snapshot, programme.tracks, looked.rows, unknown)
+        drafted = together((each.draft for each in found.values()), snapshot, programme.tracks, looked.rows, unknown)
         judged = guard.guard(drafted, looked.faults, watch(snapshot))
         unreadable = () if changes is None else changes.unreadable.values()
         blind = changes is None  # then only letters go out, and nothing is noted of events
@@ -229,7 +229,7 @@ class Decider:
             facts=asked,
             letters=letters,
             silences={key: s for key in tracks if (s := standing.standing(key, snapshot.now))} if snapshot.hears else {},
-            wanted=draft(world),
+            draft=draft(world),
         )
         if name not in looked.special and not busy and _is_settled(found):
             to_ask = bool(_to_ask(plain, facts, (), snapshot.now))
@@ -260,12 +260,12 @@ def _programme(snapshot: Snapshot, trainings: Mapping[str, Training], tracks: Ma
 def _is_settled(found: Found) -> bool:
     """Say whether nothing is to be done for a group, or noted: it has joined, and the ledger has its hours."""
     proposed = any(track.proposed and track.meets and key not in found.facts.chosen for key, track in found.programme.tracks.items())
-    return found.wanted.is_nothing and not proposed
+    return found.draft.is_nothing and not proposed
 
 
 def _turns(found: Found, now: datetime) -> Iterator[datetime]:
     """Yield when something of a group may be another by itself, with nothing to do before."""
-    yield from (at for at in (found.wanted.next, found.wanted.turns) if at is not None)
+    yield from (at for at in (found.draft.next, found.draft.turns) if at is not None)
     for track in (*found.tracks.values(), *found.programme.tracks.values()):
         yield from (at for at in track.meetings if at > now)
         for item in track.items:
@@ -391,9 +391,10 @@ def current_state(rows: Mapping[str, Row], changes: Changes, emails: Mapping[str
         there = {found.href for found in changes.changed} | changes.unreadable.keys() | changes.unchanged
         # what has no place in this calendar (href) is of the past, and stayed where it was when the others moved here
         gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href and row.href not in there}
+    elif changes.gone:
+        gone = {uid for uid, row in rows.items() if row.state in {"live", "withdrawing"} and row.href in changes.gone}
     else:
-        seen = rows.items() if changes.gone else ()
-        gone = {uid for uid, row in seen if row.state in {"live", "withdrawing"} and row.href in changes.gone}
+        gone = set()
     return Current(stored=stored, gone=frozenset(gone - stored.keys()))
 
 

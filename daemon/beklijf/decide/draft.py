@@ -24,7 +24,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from beklijf.decide import due_mail, merge, notify, proposals, responses, withdrawals
-from beklijf.decide.plan import Action, Cause, Change, Create, Draft, Move, Rehour, Respond, Wanted, Write
+from beklijf.decide.plan import Action, Cause, Change, Create, Draft, GroupDraft, Move, Rehour, Respond, Write
 from beklijf.ledger import Row
 from beklijf.model import canonical
 from beklijf.model.domain import Kind, MentorshipKey
@@ -48,37 +48,37 @@ QUIET = timedelta(minutes=10)
 """How long a human's change must have stood before others are told: people drag twice."""
 
 
-def draft(world: World) -> Wanted:
+def draft(world: World) -> GroupDraft:
     """Return all that a tick would do now for one group, and what it would note."""
     return _Drafting(world).draft()
 
 
 def together(
-    every: Iterable[Wanted], snapshot: Snapshot, tracks: Iterable[MentorshipKey], rows: Iterable[str], unknown: Iterable[Stored]
+    every: Iterable[GroupDraft], snapshot: Snapshot, tracks: Iterable[MentorshipKey], rows: Iterable[str], unknown: Iterable[Stored]
 ) -> Draft:
     """Put the drafts of all groups together as if there had been one: settled, by track, taken back, letters, mails, answers."""
-    wanted = [*every]
-    order = {key: number for number, key in enumerate(tracks)} if any(each.items or each.answers for each in wanted) else {}
-    line = {uid: number for number, uid in enumerate(rows)} if any(each.left for each in wanted) else {}
+    drafts = [*every]
+    order = {key: number for number, key in enumerate(tracks)} if any(each.items or each.answers for each in drafts) else {}
+    line = {uid: number for number, uid in enumerate(rows)} if any(each.left for each in drafts) else {}
     resent, retried = due_mail.resent(snapshot.mails, snapshot.now)
-    adopted = tuple(row for each in wanted for row in each.adopted)
+    adopted = tuple(row for each in drafts for row in each.adopted)
     found = (
-        sorted((change for each in wanted for change in each.settled), key=lambda change: _proposal(change).id),
-        (change for _, change in sorted((each for w in wanted for each in w.items), key=lambda each: order[each[0]])),
-        (change for _, change in sorted((each for w in wanted for each in w.left), key=lambda each: line[each[0]])),
-        sorted((change for each in wanted for change in each.letters), key=lambda change: due_mail.receiver(change).key),
+        sorted((change for each in drafts for change in each.settled), key=lambda change: _proposal(change).id),
+        (change for _, change in sorted((each for d in drafts for each in d.items), key=lambda each: order[each[0]])),
+        (change for _, change in sorted((each for d in drafts for each in d.left), key=lambda each: line[each[0]])),
+        sorted((change for each in drafts for change in each.letters), key=lambda change: due_mail.receiver(change).key),
         resent,
-        sorted((change for each in wanted for change in each.answers), key=lambda change: order[change.mentorships[0]]),
+        sorted((change for each in drafts for change in each.answers), key=lambda change: order[change.mentorships[0]]),
     )
-    later = [*retried, *(each.next for each in wanted if each.next is not None)]
+    later = [*retried, *(each.next for each in drafts if each.next is not None)]
     return Draft(
         changes=tuple(chain.from_iterable(found)),
-        records=tuple(row for each in wanted for row in each.records),
+        records=tuple(row for each in drafts for row in each.records),
         adopted=adopted,
-        assumed=tuple(letter for each in wanted for letter in each.assumed),
+        assumed=tuple(letter for each in drafts for letter in each.assumed),
         problems=tuple(_orphans(snapshot, unknown, {row.uid for row in adopted})),
         next=min((at for at in later if at > snapshot.now), default=None),
-        resting=frozenset().union(*(each.resting for each in wanted if each.resting)),
+        resting=frozenset().union(*(each.resting for each in drafts if each.resting)),
     )
 
 
@@ -119,7 +119,7 @@ class _Drafting:
         self.unknown = set(world.unknown)
         self.welcome = due_mail.welcomes(world.letters)
 
-    def draft(self) -> Wanted:
+    def draft(self) -> GroupDraft:
         by_ref = {(row.ref, row.generation): row for row in self.world.rows.values()}
         settled = tuple(proposals.settle(self.world))
         moving = {change.work.row.uid for change in settled if isinstance(change.work, Move)}
@@ -139,7 +139,7 @@ class _Drafting:
         assumed = due_mail.assumed(self.world.letters, {m for row in self.adopted for m in row.mentorships})
         letters, later = due_mail.changes(self.world, assumed)
         self.later += later
-        return Wanted(
+        return GroupDraft(
             settled=settled,
             items=tuple(self.items),
             left=tuple(self.left),

@@ -193,7 +193,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class GroupDraft:
     """What is drafted for one group, in the order in which it is put together with that of the others (`draft.together`)."""
 
     settled: tuple[Change, ...]
@@ -267,7 +267,7 @@ class Found:
     facts: Facts
     letters: tuple[Letter, ...]
     silences: Mapping[MentorshipKey, Silence]
-    wanted: Wanted
+    draft: GroupDraft
 
 
 @dataclass(frozen=True, kw_only=True)

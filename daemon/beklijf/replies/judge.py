@@ -66,9 +66,9 @@ if TYPE_CHECKING:
 
     from beklijf.model.conversation import Happening, Invited, Itip, Token
     from beklijf.model.mailbox import Envelope
-    from beklijf.replies.verdict import Few, Known
+    from beklijf.replies.verdict import ByKey, Known
 
-Actual: TypeAlias = "Few[tuple[str, datetime | None], tuple[datetime, int]]"
+Actual: TypeAlias = "ByKey[tuple[str, datetime | None], tuple[datetime, int]]"
 """When meetings are now, and for how many minutes, by UID and RECURRENCE-ID."""
 
 NOWHERE: Actual = MappingProxyType({})

@@ -21,7 +21,7 @@ K_contra = TypeVar("K_contra", contravariant=True)
 V_co = TypeVar("V_co", covariant=True)
 
 
-class Few(Protocol[K_contra, V_co]):
+class ByKey(Protocol[K_contra, V_co]):
     """A mapping of which a mail needs a few keys: the ledger is asked for those, and not read whole."""
 
     def get(self, key: K_contra, /) -> V_co | None: ...
@@ -35,7 +35,7 @@ class Few(Protocol[K_contra, V_co]):
 class Known:
     """What a mail is held against."""
 
-    events: Few[str, Invited]
+    events: ByKey[str, Invited]
     """By UID, those that are over or withdrawn included as long as the ledger has them."""
     persons: Mapping[str, str]
     """Every address of everybody in the config (casefolded), and whose it is, by key."""
@@ -43,12 +43,12 @@ class Known:
     """The organisation's: as it says, or those of its service mailbox and staff; never one in which anybody can have an address."""
     ours: frozenset[str]
     """The addresses that the service itself writes from; their mail is never an answer."""
-    tokens: Few[str, Token]
-    sent: Few[str, str]
+    tokens: ByKey[str, Token]
+    sent: ByKey[str, str]
     """The mails of ours that may still bounce: to whom each went, by Message-ID."""
     staff: frozenset[str] = frozenset()
     """Whom the service writes about others: that such a mail was refused can't be told by one more of them."""
-    goal_letters: Few[str, str] = field(default_factory=dict)
+    goal_letters: ByKey[str, str] = field(default_factory=dict)
     """The goals letters that went out: the token of each, by Message-ID, so that a plain reply to one is understood."""
 
 
