@@ -93,14 +93,15 @@ class Decider:
 
     def whom_to_ask(self, snapshot: Snapshot) -> dict[str, tuple[datetime, datetime]]:
         """Return whose busy times, by key, from when until when, are needed: where a time is chosen, and where some may be offered."""
-        looked = self._look(snapshot)
+        self._begin(snapshot)
+        looked = _look(snapshot)
         wanted: dict[str, tuple[datetime, datetime]] = {}
         if any(uid not in looked.rows for uid in looked.current.stored):
             # our own events are busy times as well: before a lost ledger has them back, every pair would be pushed out of its own hour
             return wanted
         for name, part in snapshot.parts.items():
-            kept = self._kept.get(name)
-            if kept is not None and not kept.to_ask and name not in looked.special and kept.holds(part, snapshot.now):
+            kept = self._standing(name, part, snapshot, looked)
+            if kept is not None and not kept.to_ask:
                 continue
             facts = _facts(name, snapshot, looked)
             wanted |= _to_ask(self._tracks(name, part, facts, snapshot), facts, snapshot.proposals, snapshot.now)
@@ -108,12 +109,12 @@ class Decider:
 
     def decide(self, snapshot: Snapshot) -> Plan:
         """Return what a tick would do, and all that it was found by."""
-        looked, now, changes = self._look(snapshot), snapshot.now, snapshot.changes
+        self._begin(snapshot)
+        looked, changes = _look(snapshot), snapshot.changes
         found: dict[str, Found] = {}
         fresh: list[Found] = []
         for name, part in snapshot.parts.items():
-            kept = self._kept.get(name)
-            if kept is not None and name not in looked.special and kept.holds(part, now):
+            if kept := self._standing(name, part, snapshot, looked):
                 found[name] = kept.found
             else:
                 found[name] = self._find(name, part, snapshot, looked)
@@ -141,7 +142,7 @@ class Decider:
             holds=judged.holds,
             clock=judged.clock,
             approvable=judged.approvable,
-            now=now,
+            now=snapshot.now,
             programme=programme,
             rows=looked.rows,
             decisions=snapshot.decisions,
@@ -179,9 +180,10 @@ class Decider:
         if common != self._common:
             self._kept, self._planned, self._common = {}, {}, common
 
-    def _look(self, snapshot: Snapshot) -> _Looked:
-        self._begin(snapshot)
-        return _look(snapshot)
+    def _standing(self, name: str, part: Part, snapshot: Snapshot, looked: _Looked) -> _Kept | None:
+        """Return what is kept of a group, where it still stands."""
+        kept = self._kept.get(name)
+        return kept if kept is not None and name not in looked.special and kept.holds(part, snapshot.now) else None
 
     def _tracks(self, name: str, part: Part, facts: Facts, snapshot: Snapshot) -> dict[MentorshipKey, Track]:
         before = self._planned.get(name)
