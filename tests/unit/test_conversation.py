@@ -354,3 +354,16 @@ def test_who_only_reads_an_old_state_file_leaves_it_as_it_is(tmp_path: Path) -> 
         assert [decision.subject for decision in ledger.decisions()] == ["1a2b3c4d"]
 
     assert (tmp_path / "old.sqlite3").read_bytes() == before
+
+
+def test_an_event_is_found_by_its_own_uid_and_by_the_one_under_which_a_server_invites(ledger: Ledger, conversation: Conversation) -> None:
+    with ledger.write():
+        ledger.put(replace(_row(), icaluid="040000008200E00074C5B7101A82E008"))
+
+    own, theirs = conversation.invited_as(UID), conversation.invited_as("040000008200E00074C5B7101A82E008")
+
+    assert own is not None
+    assert own == theirs
+    assert (own.uid, own.people) == (UID, {SANNE, KARIM})
+    assert conversation.invited_as("of-somebody-else") is None
+    assert conversation.invited_as("") is None
