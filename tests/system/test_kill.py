@@ -105,7 +105,7 @@ def end_of(town: Town, mails: list[EmailMessage]) -> End:
         assert set(refs.values()) == {1}
         assert engine.ledger.db.execute("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'dropped')").fetchone()[0] == 0
         assert engine.conversation.proposals() == ()
-        heard = Counter(map(tuple, engine.ledger.db.execute("SELECT said, uid, place, who, source FROM heard")))
+        heard = Counter(map(tuple, engine.ledger.db.execute("SELECT said, uid, recurrence_id, who, source FROM heard")))
         hours = frozenset(map(tuple, engine.ledger.db.execute("SELECT mentorship, kind, weekday, at, first FROM slot")))
         pauses = engine.conversation.pauses()
     assert [*(town.folder / "inbox" / "new").iterdir(), *(town.folder / "inbox" / "cur").iterdir()] == []

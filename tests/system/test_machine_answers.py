@@ -53,15 +53,15 @@ SPIES = """
 CREATE TABLE spied (
     id INTEGER PRIMARY KEY, what TEXT, mentorship TEXT, uid TEXT, place TEXT, who TEXT, start TEXT, minutes INTEGER, at TEXT);
 CREATE TRIGGER spy_proposed AFTER INSERT ON proposal BEGIN
-    INSERT INTO spied VALUES (NULL, 'proposal', new.mentorship, new.uid, new.place, new.who, new.start, new.minutes, new.at); END;
+    INSERT INTO spied VALUES (NULL, 'proposal', new.mentorship, new.uid, new.recurrence_id, new.who, new.start, new.minutes, new.at); END;
 CREATE TRIGGER spy_settled AFTER DELETE ON proposal BEGIN
-    INSERT INTO spied VALUES (NULL, 'settled', old.mentorship, old.uid, old.place, old.who, old.start, old.minutes, old.at); END;
+    INSERT INTO spied VALUES (NULL, 'settled', old.mentorship, old.uid, old.recurrence_id, old.who, old.start, old.minutes, old.at); END;
 CREATE TRIGGER spy_slot AFTER INSERT ON slot WHEN new.kind = 'moved' BEGIN
     INSERT INTO spied VALUES (NULL, 'hour', new.mentorship, '', '', '', '', new.minutes, ''); END;
 CREATE TRIGGER spy_another_slot AFTER UPDATE ON slot WHEN new.kind = 'moved' BEGIN
     INSERT INTO spied VALUES (NULL, 'hour', new.mentorship, '', '', '', '', new.minutes, ''); END;
 CREATE TRIGGER spy_heard AFTER INSERT ON heard WHEN new.source = 'mail' BEGIN
-    INSERT INTO spied VALUES (NULL, new.said, '', new.uid, new.place, new.who, '', 0, new.at); END;
+    INSERT INTO spied VALUES (NULL, new.said, '', new.uid, new.recurrence_id, new.who, '', 0, new.at); END;
 """
 
 

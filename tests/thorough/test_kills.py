@@ -253,7 +253,7 @@ def end_of(town: Town, office: Office) -> tuple[End, int]:
         stored = engine.calendar.changes(None).changed
         rows = engine.ledger.rows()
         assert engine.plan(town.now).changes == ()
-        heard = frozenset(map(tuple, engine.ledger.db.execute("SELECT said, uid, place, who FROM heard")))
+        heard = frozenset(map(tuple, engine.ledger.db.execute("SELECT said, uid, recurrence_id, who FROM heard")))
         pauses, waiting = engine.conversation.pauses(), tuple(mail.name for mail in engine.outbox.open_mails())
     assert {each.event.uid for each in stored} == {uid for uid, row in rows.items() if row.state == "live"}
     first = {taken.message_id: parse(taken.content) for taken in reversed(office.post.taken)}

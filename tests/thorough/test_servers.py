@@ -120,7 +120,7 @@ def end_of(place: Place) -> End:
         rows = {row.uid: row for row in engine.ledger.rows().values()}
         stored = engine.calendar.changes(None).changed
         names = Counter(mail.recipient for mail in engine.outbox.open_mails())
-        heard = frozenset(map(tuple, engine.ledger.db.execute("SELECT said, uid, place, who FROM heard WHERE said != 'invited'")))
+        heard = frozenset(map(tuple, engine.ledger.db.execute("SELECT said, uid, recurrence_id, who FROM heard WHERE said != 'invited'")))
     events = [(rows[each.event.uid].ref if each.event.uid in rows else "", each.event) for each in stored]
     mails = dict(place.mails(town))
     twice = sum(Counter(name for name, _ in place.mails(town)).values()) - len(mails)

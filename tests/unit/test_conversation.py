@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -320,11 +321,12 @@ def old_file(path: Path, version: int = 1) -> None:
         db.commit()
 
 
-def shape(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return the columns of every table and index."""
+def shape(path: Path) -> dict[str, tuple[str, list[tuple[object, ...]]]]:
+    """Return how every table and index is defined, checks and conditions included; comments and spaces don't count."""
     with closing(sqlite3.connect(path)) as db:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE sql NOT NULL")]
-        return {name: [*db.execute(f"PRAGMA table_info({name})"), *db.execute(f"PRAGMA index_info({name})")] for name in names}
+        found = db.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+        columns = {name: [*db.execute(f"PRAGMA table_info({name})"), *db.execute(f"PRAGMA index_info({name})")] for name, _ in found}
+    return {name: ("".join(re.sub(r"--.*", "", sql).replace('"', "").split()), columns[name]) for name, sql in found}
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 APPLICATION_ID = 0x62656B6C
-VERSION = 3
+VERSION = 4
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 
@@ -257,7 +257,7 @@ class Ledger:
     def put(self, row: Row) -> None:
         self.db.execute(
             """INSERT OR REPLACE INTO event VALUES (:uid, :ref, :generation, :kind, :training, :mentorships, :persons, :hour, :state,
-               :asked, :seen, :told, :href, :etag, :sequence, :changed_at, :refused, :ours, :known_as, :proposals)""",
+               :asked, :seen, :announced, :href, :etag, :sequence, :changed_at, :refused, :ours, :icaluid, :proposals)""",
             {
                 "uid": row.uid,
                 "ref": row.ref,
@@ -270,14 +270,14 @@ class Ledger:
                 "state": row.state,
                 "asked": row.asked,
                 "seen": row.seen,
-                "told": row.announced,
+                "announced": row.announced,
                 "href": row.href,
                 "etag": row.etag,
                 "sequence": row.sequence,
                 "changed_at": None if row.changed_at is None else stamp(row.changed_at),
                 "refused": json.dumps(row.refused),
                 "ours": json.dumps(row.ours),
-                "known_as": row.icaluid,
+                "icaluid": row.icaluid,
                 "proposals": row.proposals,
             },
         )
@@ -342,17 +342,17 @@ class Ledger:
                 since=datetime.fromisoformat(row["since"]),
                 retry_at=datetime.fromisoformat(row["retry_at"]),
             )
-            for row in self.db.execute("SELECT * FROM trouble ORDER BY target")
+            for row in self.db.execute("SELECT * FROM outage ORDER BY target")
         }
 
     def note_outage(self, outage: Outage) -> None:
         self.db.execute(
-            "INSERT OR REPLACE INTO trouble VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO outage VALUES (?, ?, ?, ?, ?)",
             (outage.target, outage.what, outage.attempts, stamp(outage.since), stamp(outage.retry_at)),
         )
 
     def end_outage(self, target: str) -> None:
-        self.db.execute("DELETE FROM trouble WHERE target = ?", (target,))
+        self.db.execute("DELETE FROM outage WHERE target = ?", (target,))
 
     def decide(self, kind: str, subject: str, *, made: datetime, field: str = "") -> None:
         self.db.execute("INSERT INTO decision (kind, subject, field, made) VALUES (?, ?, ?, ?)", (kind, subject, field, stamp(made)))
@@ -397,13 +397,13 @@ def _row(row: sqlite3.Row) -> Row:
         state=row["state"],
         asked=intern(row["asked"]),  # mostly all three are the same text: kept once, it is half the memory
         seen=intern(row["seen"]),
-        announced=None if row["told"] is None else intern(row["told"]),
+        announced=None if row["announced"] is None else intern(row["announced"]),
         href=row["href"],
         etag=row["etag"],
         sequence=row["sequence"],
         changed_at=None if row["changed_at"] is None else datetime.fromisoformat(row["changed_at"]),
         refused=tuple(json.loads(row["refused"])),
         ours=tuple(json.loads(row["ours"])),
-        icaluid=row["known_as"],
+        icaluid=row["icaluid"],
         proposals=row["proposals"],
     )

@@ -36,7 +36,7 @@ class Conversation:
 
     def note(self, heard: Heard) -> None:
         self._db.execute(
-            "INSERT INTO heard (at, said, uid, place, who, source) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO heard (at, said, uid, recurrence_id, who, source) VALUES (?, ?, ?, ?, ?, ?)",
             (stamp(heard.at), heard.said, heard.uid, _recurrence_id(heard.recurrence_id), heard.who.casefold(), heard.source),
         )
 
@@ -49,7 +49,7 @@ class Conversation:
     def reopen(self, uid: str, recurrence_id: datetime | None, who: str, now: datetime) -> None:
         """Let an answer go back to open, because the meeting that it was about is at another time; nothing where there is none."""
         last = self._db.execute(
-            """SELECT said FROM heard WHERE uid = ? AND place = ? AND who = ? AND source = 'mail'
+            """SELECT said FROM heard WHERE uid = ? AND recurrence_id = ? AND who = ? AND source = 'mail'
                AND said IN ('accepted', 'tentative', 'declined', 'open') ORDER BY id DESC LIMIT 1""",
             (uid, _recurrence_id(recurrence_id), who.casefold()),
         ).fetchone()
@@ -59,11 +59,11 @@ class Conversation:
     def told_by_calendar(self, uids: Iterable[str] | None = None) -> dict[tuple[str, datetime | None, str], Said]:
         """Return the last answer that the calendar told, by event, meeting and address; with *uids* of those events alone."""
         these, values = _these("uid", uids)
-        query = f"SELECT uid, place, who, said FROM heard WHERE source = 'calendar' AND who != '' AND {these} ORDER BY id"  # noqa: S608  # our own words
+        query = f"SELECT uid, recurrence_id, who, said FROM heard WHERE source = 'calendar' AND who != '' AND {these} ORDER BY id"  # noqa: S608  # our own words
         found = {}
         for row in self._db.execute(query, values):
             if (said := Said(row["said"])) in _ANSWERS:
-                found[row["uid"], _instant(row["place"]), row["who"]] = said
+                found[row["uid"], _instant(row["recurrence_id"]), row["who"]] = said
         return found
 
     def histories(self, persons: Mapping[str, str], since: str = "", uids: Iterable[str] | None = None) -> dict[MentorshipKey, History]:
@@ -108,19 +108,19 @@ class Conversation:
 
     def invited_as(self, uid: str) -> Invited | None:
         """Return an event of ours by its UID, or by the one under which the server invites; None for what is none of ours."""
-        # our own UID first: it is a key, and the other one is looked for row by row
-        for query in ("SELECT uid FROM event WHERE uid = ?", "SELECT uid FROM event WHERE known_as = ? AND known_as != ''"):
+        # our own UID first, whatever a server calls another event
+        for query in ("SELECT uid FROM event WHERE uid = ?", "SELECT uid FROM event WHERE icaluid = ? AND icaluid != ''"):
             if found := self._db.execute(query, (uid,)).fetchone():
                 return self.invited(found["uid"])
         return None
 
     def invited(self, uid: str) -> Invited:
         """Return an event of ours as answers are held against it, be it over."""
-        query = "SELECT known_as, kind, mentorships, json_extract(coalesce(told, seen), '$.people') AS people FROM event WHERE uid = ?"
+        query = "SELECT icaluid, kind, mentorships, json_extract(coalesce(announced, seen), '$.people') AS people FROM event WHERE uid = ?"
         row, mailed = self._db.execute(query, (uid,)).fetchone(), self._mailed(uid)
         return Invited(
             uid=uid,
-            icaluid=row["known_as"],
+            icaluid=row["icaluid"],
             kind=Kind(row["kind"]),
             mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
             people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
@@ -131,10 +131,10 @@ class Conversation:
     def _mailed(self, uid: str) -> dict[datetime | None, int]:
         """Return the highest SEQUENCE that was queued of an event and its single meetings; the name of an invitation ends with it."""
         found: dict[datetime | None, int] = {}
-        query = "SELECT single, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *' AND uid = ?"
+        query = "SELECT recurrence_id, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *' AND uid = ?"
         for row in self._db.execute(query, (uid,)):
             number = row["name"].partition(" again ")[0].rpartition(" ")[2]
-            recurrence_id = datetime.fromisoformat(row["single"]) if row["single"] else None
+            recurrence_id = datetime.fromisoformat(row["recurrence_id"]) if row["recurrence_id"] else None
             found[recurrence_id] = max(found.get(recurrence_id, 0), int(number))
         return found
 
@@ -144,11 +144,11 @@ class Conversation:
         """Keep a proposal until it is settled; a newer one of the same person for the same meeting takes its place."""
         zone = proposal.start.tzinfo
         self._db.execute(
-            "DELETE FROM proposal WHERE mentorship = ? AND uid = ? AND place = ? AND who = ?",
+            "DELETE FROM proposal WHERE mentorship = ? AND uid = ? AND recurrence_id = ? AND who = ?",
             (proposal.mentorship, proposal.uid, _recurrence_id(proposal.recurrence_id), proposal.who),
         )
         self._db.execute(
-            """INSERT INTO proposal (at, mentorship, uid, place, who, start, zone, minutes, agreed)
+            """INSERT INTO proposal (at, mentorship, uid, recurrence_id, who, start, zone, minutes, agreed)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 stamp(proposal.at),
@@ -171,7 +171,7 @@ class Conversation:
                 at=datetime.fromisoformat(row["at"]),
                 mentorship=MentorshipKey(row["mentorship"]),
                 uid=row["uid"],
-                recurrence_id=_instant(row["place"]),
+                recurrence_id=_instant(row["recurrence_id"]),
                 who=row["who"],
                 start=datetime.fromisoformat(row["start"]).astimezone(ZoneInfo(row["zone"])),
                 minutes=row["minutes"],
@@ -286,7 +286,7 @@ def _heard(row: sqlite3.Row, persons: Mapping[str, str]) -> Heard:
         said=Said(row["said"]),
         uid=row["uid"],
         ref=Ref(row["ref"] or ""),
-        recurrence_id=_instant(row["place"]),
+        recurrence_id=_instant(row["recurrence_id"]),
         who=row["who"],
         person=persons.get(row["who"], ""),
         source=row["source"],

@@ -29,14 +29,14 @@ LONGEST_WAIT = timedelta(hours=4)
 SLACK = timedelta(minutes=5)
 """A clock may be corrected by so much."""
 
-TRIED_AGAIN = (("trouble", "retry_at"), ("outbox", "retry_at"))  # few rows have one: it is looked at in every tick
+TRIED_AGAIN = (("outage", "retry_at"), ("outbox", "retry_at"))  # few rows have one: it is looked at in every tick
 HAPPENED = (
     ("mentorship", "joined"),
     ("generation", "since"),
     ("event", "changed_at"),
     ("letter", "at"),
     ("outbox", "queued"),
-    ("trouble", "since"),
+    ("outage", "since"),
     ("decision", "made"),
     ("decision", "done"),
     ("hold", "since"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LEAVING = "leaving "
 
 _STORED = {"announced": "told", "icaluid": "known_as"}
-"""What the file calls fields of `Row` that have another name here."""
+"""Fields of `Row` as the JSON of an event that is leaving has them from before they got their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

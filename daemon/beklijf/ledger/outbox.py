@@ -114,8 +114,8 @@ class Outbox:
             return
         replaced = self._db.execute(
             """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
-               AND state = 'waiting' AND attempts = 0 AND (single = :single OR :single = '')""",
-            {"uid": uid, "recipient": recipient, "single": recurrence_id},
+               AND state = 'waiting' AND attempts = 0 AND (recurrence_id = :recurrence_id OR :recurrence_id = '')""",
+            {"uid": uid, "recipient": recipient, "recurrence_id": recurrence_id},
         ).rowcount
         (known,) = self._db.execute(
             "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent', 'perhaps') OR attempts > 0)",
@@ -124,7 +124,7 @@ class Outbox:
         if payload["method"] == "CANCEL" and not recurrence_id and replaced and not known:
             return
         mail = self._insert("invitation", name, recipient, payload, now)
-        self._db.execute("UPDATE outbox SET uid = ?, single = ? WHERE id = ?", (uid, recurrence_id, mail))
+        self._db.execute("UPDATE outbox SET uid = ?, recurrence_id = ? WHERE id = ?", (uid, recurrence_id, mail))
 
     def _insert(self, kind: str, name: str, recipient: str, payload: dict[str, Any], now: datetime) -> int:
         cursor = self._db.execute(
@@ -288,7 +288,7 @@ def _mail(row: sqlite3.Row) -> Mail:
         name=row["name"],
         recipient=row["recipient"],
         uid=row["uid"],
-        recurrence_id=row["single"],
+        recurrence_id=row["recurrence_id"],
         payload=json.loads(row["payload"]),
         state=row["state"],
         queued=datetime.fromisoformat(row["queued"]),

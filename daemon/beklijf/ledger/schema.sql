@@ -1,4 +1,4 @@
--- The ledger: identity, what was asked, seen and told, the outbox, facts and decisions.
+-- The ledger: identity, what was asked, seen and announced, the outbox, facts and decisions.
 -- Instants are ISO 8601 in UTC; events are in the one spelling of canonical.py.
 
 CREATE TABLE meta (
@@ -50,17 +50,18 @@ CREATE TABLE event (
                                     -- deleted: by a human, and not made again
     asked TEXT NOT NULL,
     seen TEXT NOT NULL,
-    told TEXT,                      -- what the attendees know; NULL: nothing yet
+    announced TEXT,                 -- what the attendees know; NULL: nothing yet
     href TEXT NOT NULL,
     etag TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     changed_at TEXT,                -- a human changed it then and nobody was told yet
     refused TEXT NOT NULL,          -- JSON list of fields that we wanted changed but a human owns
     ours TEXT NOT NULL,             -- JSON list of addresses that the inviting server can't reach
-    known_as TEXT NOT NULL DEFAULT '',      -- the inviting server's own UID, where it takes none of ours
+    icaluid TEXT NOT NULL DEFAULT '',       -- the inviting server's own UID, where it takes none of ours
     proposals TEXT NOT NULL DEFAULT '[]',   -- JSON: other times that people proposed, as the calendar last had them
     UNIQUE (ref, generation)
 ) STRICT;
+CREATE INDEX event_icaluid ON event (icaluid) WHERE icaluid != '';
 
 CREATE TABLE letter (               -- every wish that became a letter, by its ref
     ref TEXT NOT NULL,
@@ -71,6 +72,7 @@ CREATE TABLE letter (               -- every wish that became a letter, by its r
     PRIMARY KEY (ref, person)
 ) STRICT;
 CREATE INDEX letter_person ON letter (person, at);
+CREATE INDEX letter_outbox ON letter (outbox);
 
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY,
@@ -78,7 +80,7 @@ CREATE TABLE outbox (
     name TEXT NOT NULL UNIQUE,      -- what it is a function of; Message-ID and Maildir name come from it
     recipient TEXT NOT NULL,        -- address
     uid TEXT,                       -- invitations: which event, which meeting of it ('' for the whole)
-    single TEXT,
+    recurrence_id TEXT,
     payload TEXT NOT NULL,          -- JSON: what rendering needs
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'perhaps', 'failed', 'dropped')),
     queued TEXT NOT NULL,           -- becomes the Date header
@@ -94,7 +96,7 @@ CREATE INDEX outbox_uid ON outbox (uid, recipient);
 CREATE INDEX outbox_retry ON outbox (retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX outbox_message ON outbox (message_id);
 
-CREATE TABLE trouble (              -- targets that refused: retried with back-off, named in status
+CREATE TABLE outage (               -- targets that refused: retried with back-off, named in status
     target TEXT PRIMARY KEY,
     what TEXT NOT NULL,
     attempts INTEGER NOT NULL,
@@ -142,7 +144,7 @@ CREATE TABLE heard (                -- answers, moves, proposals: of whom, about
     at TEXT NOT NULL,
     said TEXT NOT NULL,             -- conversation.Said
     uid TEXT NOT NULL,              -- '': about a person, and no event
-    place TEXT NOT NULL,            -- where the rhythm has that one meeting; '': the whole event
+    recurrence_id TEXT NOT NULL,    -- where the rhythm has that one meeting; '': the whole event
     who TEXT NOT NULL,              -- address; '': a calendar doesn't tell who changed it
     source TEXT NOT NULL CHECK (source IN ('calendar', 'mail'))
 ) STRICT;
@@ -153,7 +155,7 @@ CREATE TABLE proposal (             -- other times that people proposed, until t
     at TEXT NOT NULL,
     mentorship TEXT NOT NULL,
     uid TEXT NOT NULL,              -- '': the hour of a series that is not written yet
-    place TEXT NOT NULL,
+    recurrence_id TEXT NOT NULL,
     who TEXT NOT NULL,              -- person's key
     start TEXT NOT NULL,
     zone TEXT NOT NULL,             -- the clock in which a whole series goes on; '' for one meeting
