@@ -194,7 +194,7 @@ def test_nothing_waits_until_a_far_future_for_another_try(town: Town) -> None:
     with town.engine.ledger.write():
         for target in ("calendar", "mail", "inbox"):
             town.engine.ledger.note_outage(Outage(target=target, what="no", attempts=3, since=far, retry_at=far))
-        town.engine.outbox.add_notice("calendar down since then", recipient=ANNA, payload=NOTICE, now=far)
+        town.engine.outbox.add_notice("calendar down since then", about="down", recipient=ANNA, payload=NOTICE, now=far)
         [mail] = [mail for mail in town.engine.outbox.open_mails() if mail.recipient == ANNA]
         town.engine.outbox.retry(mail, at=far, note="later")
     town.mails()

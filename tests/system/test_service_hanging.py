@@ -92,7 +92,7 @@ class House:
         (self.folder / "config.toml").write_text("\n".join(parts) + "\n", encoding="utf-8")
         payload = {"name": "Marieke Smit", "title": "Bericht", "lines": ["Hoi"], "command": ""}
         with closing(Ledger(self.folder / "state.sqlite3")) as ledger, ledger.write():
-            Outbox(ledger).add_notice("a message", recipient="opleidingen@voorbeeld.example", payload=payload, now=NOW)
+            Outbox(ledger).add_notice("a message", about="message", recipient="opleidingen@voorbeeld.example", payload=payload, now=NOW)
 
     def start(self) -> None:
         with (self.folder / "log").open("wb") as log:

@@ -416,7 +416,7 @@ def test_one_mail_that_cannot_be_sent_stops_no_other_and_is_set_aside(town: Town
     payload = {"name": "Iemand", "title": "een bericht", "lines": ["Hallo."], "command": ""}
     with town.engine.ledger.write():
         for who in (SERVICE_DESK, NOOR):
-            town.engine.outbox.add_notice("for a test", recipient=who, payload=payload, now=town.now)
+            town.engine.outbox.add_notice("for a test", about="test", recipient=who, payload=payload, now=town.now)
 
     for _ in range(20):
         town.tick()
@@ -438,7 +438,7 @@ def test_a_mail_over_which_it_fails_after_it_was_handed_over_goes_out_once_more_
     moody(town, mood)
     payload = {"name": "Iemand", "title": "een bericht", "lines": ["Hallo."], "command": ""}
     with town.engine.ledger.write():
-        town.engine.outbox.add_notice("for a test", recipient=SERVICE_DESK, payload=payload, now=town.now)
+        town.engine.outbox.add_notice("for a test", about="test", recipient=SERVICE_DESK, payload=payload, now=town.now)
 
     for _ in range(20):
         town.tick()
@@ -449,9 +449,9 @@ def test_a_mail_over_which_it_fails_after_it_was_handed_over_goes_out_once_more_
 
 def test_a_letter_that_cannot_be_rendered_stops_no_other(town: Town) -> None:
     with town.engine.ledger.write():
-        town.engine.outbox.add_notice("without its words", recipient=SERVICE_DESK, payload={"name": "Iemand"}, now=town.now)
+        town.engine.outbox.add_notice("without its words", about="test", recipient=SERVICE_DESK, payload={"name": "Iemand"}, now=town.now)
         payload = {"name": "Iemand", "title": "een bericht", "lines": ["Hallo."], "command": ""}
-        town.engine.outbox.add_notice("whole", recipient=NOOR, payload=payload, now=town.now)
+        town.engine.outbox.add_notice("whole", about="test", recipient=NOOR, payload=payload, now=town.now)
 
     for _ in range(20):
         town.tick()

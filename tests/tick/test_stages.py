@@ -119,7 +119,7 @@ def given(town: Town, mood: Mood) -> None:
     post(town, mail)
     with town.engine.ledger.write():
         payload = {"name": "Servicedesk", "title": "een bericht", "lines": ["Hallo."], "command": ""}
-        town.engine.outbox.add_notice("for a test", recipient=SERVICE_DESK, payload=payload, now=town.now)
+        town.engine.outbox.add_notice("for a test", about="test", recipient=SERVICE_DESK, payload=payload, now=town.now)
 
 
 def done(town: Town, mails: Sequence[tuple[str, str]]) -> Done:

@@ -251,7 +251,7 @@ def much(ledger: Ledger, conversation: Conversation) -> None:
     ledger.keep_slot(PAIR, "chosen", Meets(weekday=3, at=time(15), minutes=60, zone=AMSTERDAM), config=None)
     outbox = Outbox(ledger)
     outbox.add_invitation(uid=UID, recurrence_id="", recipient=SANNE, sequence=0, payload={"method": "REQUEST"}, now=NOW)
-    outbox.add_answer(f"answer hours {PAIR} x", recipient=SANNE, response={}, now=NOW)
+    outbox.add_answer(f"answer hours {PAIR} x", subject=PAIR, recipient=SANNE, response={}, now=NOW)
     mail = ledger.db.execute(
         "INSERT INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('letter', 'l', 's', '{}', 'sent', 'q')"
     )
@@ -282,8 +282,8 @@ def test_nothing_is_left_of_a_pair_some_time_after_it_left_the_config(ledger: Le
 def test_mails_to_staff_about_people_go_and_one_about_a_hold_stays_so_that_it_is_not_mailed_again(ledger: Ledger) -> None:
     outbox = Outbox(ledger)
     with ledger.write():
-        for name in ("bounced sanne", "held 1a2b3c4d", "calendar down since 2027-01-04T09:00"):
-            outbox.add_notice(name, recipient="staff@voorbeeld.example", payload={}, now=NOW)
+        for name, about in (("bounced sanne", "bounced"), ("held 1a2b3c4d", "held"), ("calendar down since 2027-01-04T09:00", "down")):
+            outbox.add_notice(name, about=about, recipient="staff@voorbeeld.example", payload={}, now=NOW)
         ledger.db.execute("UPDATE outbox SET state = 'sent'")
         forget_pairs(ledger, {PAIR}, {SANNE}, NOW + timedelta(days=1))
 
@@ -358,6 +358,64 @@ def test_who_only_reads_an_old_state_file_leaves_it_as_it_is(tmp_path: Path) -> 
     assert (tmp_path / "old.sqlite3").read_bytes() == before
 
 
+BEFORE_ABOUT = (
+    # kind, name, uid, recurrence_id, and what version 4 says of it: about, subject, sequence
+    ("invitation", f"REQUEST {UID}  {SANNE} 3", UID, "", "REQUEST", "", 3),
+    ("invitation", f"REQUEST {UID} 2027-01-21T14:00:00+00:00 {SANNE} 12", UID, "2027-01-21T14:00:00+00:00", "REQUEST", "", 12),
+    ("invitation", f"REQUEST {UID}  {SANNE} 3 again 2027-01-04", UID, "", "REQUEST", "", 3),
+    ("invitation", f"CANCEL {UID}  {SANNE} 4", UID, "", "CANCEL", "", 4),
+    ("letter", f"letter {PAIR}/letter:goals {PAIR}/letter:session:2027-01-12 to {SANNE}", None, None, "", "", None),
+    ("letter", f"answer hours {UID} {SANNE} 2027-01-04T09:00:00 {KARIM}", None, None, "answer", UID, None),
+    ("letter", f"answer mentor-paused {PAIR} 2027-01-04 None", None, None, "answer", PAIR, None),
+    ("letter", f"answer paused {SANNE} letters meetings 2027-01-04T09:00:00", None, None, "answer", SANNE, None),
+    ("notice", f"notice held 1a2b3c4d {SANNE}", None, None, "held", "", None),
+    ("notice", f"notice schedule inbox down since 2027-01-04T09:00 {SANNE}", None, None, "down", "", None),
+    ("notice", f"notice aside inbox 12.x 2027-01-04T09:00:00 {SANNE}", None, None, "aside", "", None),
+    ("notice", f"notice forwarded 0123456789ab 00ff {SANNE}", None, None, "forwarded", "0123456789ab", None),
+    ("notice", f"notice silent Leiding geven, groep 1 2027-01-04 {SANNE}", None, None, "silent", "", None),
+)
+
+
+def test_what_a_mail_is_about_stood_in_its_name_before_version_4(tmp_path: Path) -> None:
+    old_file(tmp_path / "old.sqlite3", 3)
+    with closing(sqlite3.connect(tmp_path / "old.sqlite3")) as db:
+        db.execute("DELETE FROM letter")
+        db.execute("DELETE FROM outbox")
+        db.executemany(
+            """INSERT INTO outbox (kind, name, uid, single, recipient, payload, state, queued)
+               VALUES (?, ?, ?, ?, ?, '{}', 'sent', '2027-01-04T09:00:00+00:00')""",
+            [(*before[:4], SANNE) for before in BEFORE_ABOUT],
+        )
+        db.commit()
+
+    with closing(Ledger(tmp_path / "old.sqlite3")) as ledger:
+        found = ledger.db.execute("SELECT kind, name, uid, recurrence_id, about, subject, sequence FROM outbox ORDER BY id")
+        assert [tuple(row) for row in found] == [*BEFORE_ABOUT]
+        with ledger.write():
+            ledger.put(_row())
+        known = Conversation(ledger).invited(UID)
+        assert (known.sequence, known.sequences) == (3, {datetime(2027, 1, 21, 14, tzinfo=UTC): 12})
+
+
+def test_whatever_a_mail_makes_us_look_up_is_found_by_an_index(ledger: Ledger, conversation: Conversation) -> None:
+    with ledger.write():
+        ledger.put(replace(_row(), icaluid="040000008200E00074C5B7101A82E008"))
+    outbox, asked = Outbox(ledger), list[str]()
+    ledger.db.set_trace_callback(asked.append)
+
+    conversation.invited_as("040000008200E00074C5B7101A82E008")
+    outbox.letters_by_id("<1@x>", {"goals"})
+    outbox.sent_to("<1@x>", NOW)
+    outbox.count("forwarded", NOW, subject="0123456789ab")
+    outbox.answers({UID})
+    outbox.on_their_way()
+
+    ledger.db.set_trace_callback(None)
+    assert len(asked) >= 8
+    steps = [str(step["detail"]) for query in asked for step in ledger.db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert [step for step in steps if step.startswith("SCAN") and "json_each" not in step] == []
+
+
 def test_an_event_is_found_by_its_own_uid_and_by_the_one_under_which_a_server_invites(ledger: Ledger, conversation: Conversation) -> None:
     with ledger.write():
         ledger.put(replace(_row(), icaluid="040000008200E00074C5B7101A82E008"))
@@ -366,6 +424,6 @@ def test_an_event_is_found_by_its_own_uid_and_by_the_one_under_which_a_server_in
 
     assert own is not None
     assert own == theirs
-    assert (own.uid, own.people) == (UID, {SANNE, KARIM})
+    assert (own.uid, own.people) == (UID, frozenset({SANNE, KARIM}))
     assert conversation.invited_as("of-somebody-else") is None
     assert conversation.invited_as("") is None

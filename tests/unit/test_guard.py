@@ -260,6 +260,7 @@ def test_what_is_in_the_outbox_already_is_not_held_so_that_a_mail_about_a_hold_d
         id=1,
         kind="notice",
         name="notice held 1234 x",
+        about="held",
         recipient="x",
         uid=None,
         recurrence_id=None,

@@ -153,7 +153,7 @@ def test_the_same_mail_cannot_be_put_in_twice(desk: Desk) -> None:
 def test_staff_is_told_the_same_thing_once(desk: Desk) -> None:
     for _ in range(3):
         with desk.ledger.write():
-            desk.outbox.add_notice("held 1234", recipient=KARIM, payload={}, now=NOW)
+            desk.outbox.add_notice("held 1234", about="held", recipient=KARIM, payload={}, now=NOW)
 
     assert desk.names() == [f"notice held 1234 {KARIM}"]
 

@@ -70,7 +70,7 @@ def respond(about: About, person: str) -> Change:
         to=(person,),
         why="Sanne declined the series",
         cause=Cause.HUMAN,
-        work=Respond(response=response, name=f"answer {about} 1"),
+        work=Respond(response=response, name=f"answer {about} 1", subject=KEY),
     )
 
 
@@ -144,11 +144,12 @@ def test_another_hour_is_a_changed_series_under_the_key_of_the_event_that_stands
     )
 
 
-def mail(name: str, kind: str = "letter", **payload: object) -> Mail:
+def mail(name: str, kind: str = "letter", about: str = "answer", **payload: object) -> Mail:
     return Mail(
         id=1,
         kind=kind,
         name=name,
+        about=about,
         recipient=SANNE,
         uid=None,
         recurrence_id=None,
@@ -175,7 +176,9 @@ def test_an_answer_that_waits_is_known_by_what_it_says_and_one_that_failed_by_it
 
 
 def test_a_mail_to_staff_is_told_by_its_title_and_its_lines() -> None:
-    made = mailed(mail("notice silence", "notice", title="nothing heard of one pair", lines=["Leiden: ..", "Both got .."]), now=NOW)
+    made = mailed(
+        mail("notice silence", "notice", "silence", title="nothing heard of one pair", lines=["Leiden: ..", "Both got .."]), now=NOW
+    )
 
     assert made.called == 'message to staff: "nothing heard of one pair"'
     assert made.why == "Leiden: .. Both got .."

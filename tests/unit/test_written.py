@@ -127,10 +127,10 @@ def test_what_is_heard_of_an_event_is_noted_by_the_event_and_an_absence_by_the_p
 def test_of_the_mails_only_answers_are_noted(ledger: Ledger) -> None:
     outbox, mark = Outbox(ledger), look(ledger)
     with ledger.write():
-        outbox.add_answer("answer 1", recipient=SANNE, response={}, now=NOW)
-        outbox.add_notice("digest", recipient=SANNE, payload={}, now=NOW)
+        outbox.add_answer("answer 1", subject=PAIR, recipient=SANNE, response={}, now=NOW)
+        outbox.add_notice("digest", about="digest", recipient=SANNE, payload={}, now=NOW)
 
-    assert written(ledger, mark) == {"answer": {"answer 1"}}
+    assert written(ledger, mark) == {"answer": {PAIR}}
 
 
 def test_an_hour_that_is_given_back_is_noted(ledger: Ledger) -> None:

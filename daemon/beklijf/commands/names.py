@@ -58,14 +58,9 @@ def _letter_name(rule: str) -> str:
 # -- mails of the outbox -----------------------------------------------------------------------------------------------
 
 
-def is_answer(mail: Mail) -> bool:
-    """Say whether a mail answers something that a person did; its name begins with that word."""
-    return mail.kind == "letter" and mail.name.startswith("answer ")
-
-
 def mail_refs(mail: Mail) -> list[Ref]:
     """Return the items that a mail is about: a letter's name lists them, others have it in their payload (until they failed)."""
-    if is_answer(mail):
+    if mail.is_answer:
         response = mail.payload.get("response")
         return [Ref(f"{response['mentorship']}/letter:{response['about']}")] if response else []
     if mail.kind == "letter":
@@ -78,15 +73,15 @@ def mail_called(mail: Mail) -> str:
         title = mail.payload.get("title")
         return f'message to staff: "{title}"' if title else "message to staff"
     refs = mail_refs(mail)
-    if is_answer(mail):
+    if mail.is_answer:
         return called(refs[0]) if refs else "letter"
     if mail.kind == "letter":
         return called(refs[0])
-    method = {"REQUEST": "invitation", "CANCEL": "cancellation"}[mail.name.split()[0]]
+    method = {"REQUEST": "invitation", "CANCEL": "cancellation"}[mail.about]
     return f"{method}: {called(refs[0])}" if refs else method
 
 
 def mail_why(mail: Mail) -> str:
     if mail.kind == "notice":
         return " ".join(mail.payload.get("lines", ()))
-    return "somebody asked for it by mail" if is_answer(mail) else "it waited in the outbox"
+    return "somebody asked for it by mail" if mail.is_answer else "it waited in the outbox"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from beklijf.commands.names import ANSWERS, called, is_answer, letter_called, mail_called, mail_refs, mail_why
+from beklijf.commands.names import ANSWERS, called, letter_called, mail_called, mail_refs, mail_why
 from beklijf.decide.plan import Action, Create, Move, Rehour, Resend, Respond, Send, Withdraw, Write
 from beklijf.ledger.outbox import letter_name
 from beklijf.model import canonical
@@ -180,10 +180,10 @@ def _waiting(made: Entry, mail: Mail) -> Entry:
     """Say of a mail in the outbox what it is about; the outbox itself knows only a name."""
     refs = mail_refs(mail)
     if not refs:
-        return replace(made, called=mail_called(mail), answers=is_answer(mail))
+        return replace(made, called=mail_called(mail), answers=mail.is_answer)
     mentorships = tuple(dict.fromkeys(MentorshipKey(ref.rpartition("/")[0]) for ref in refs))
     training = str(mail.payload.get("training") or refs[0].partition("/")[0])
-    about = replace(made, item=refs[0], training=training, mentorships=mentorships, called=mail_called(mail), answers=is_answer(mail))
+    about = replace(made, item=refs[0], training=training, mentorships=mentorships, called=mail_called(mail), answers=mail.is_answer)
     if mail.kind != "invitation":
         return about
     start = canonical.load(mail.payload["event"]).start if "event" in mail.payload else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from beklijf.commands.edits import Remark, edits
-from beklijf.commands.names import is_answer, letter_called, mail_called, mail_refs
+from beklijf.commands.names import letter_called, mail_called, mail_refs
 from beklijf.commands.plan_json import entry
 from beklijf.commands.report import VERBS
 from beklijf.commands.response_stats import Standing, standing
@@ -208,14 +208,14 @@ class _Collected:
         """Say whether the mail's name alone would tell what somebody answered, or that they did not."""
         rungs = {rule.id for t in self.config.trainings for rule in t.method.letters if rule.anchor is Anchor.SILENCE}
         rules = {ref.rpartition("/letter:")[2].partition(":")[0] for ref in mail_refs(mail) if "/letter:" in ref}
-        return not self.config.answers.names and (is_answer(mail) or bool(rules & rungs))
+        return not self.config.answers.names and (mail.is_answer or bool(rules & rungs))
 
     def _whose(self, mail: Mail) -> dict[str, None]:
         """Return the mentorships of an answer's receiver, when the answer itself no longer says; staff's mails are nobody's."""
         address = mail.recipient.casefold()
         pairs = (m for t in self.config.trainings for m in t.mentorships)
         found = {m.key: None for m in pairs if address in m.mentee.addresses | m.mentor.addresses}
-        return {str(key): None for key in found} if is_answer(mail) and found else {"": None}
+        return {str(key): None for key in found} if mail.is_answer and found else {"": None}
 
 
 def _unsaid(said: Remark) -> Remark:

@@ -107,6 +107,8 @@ class Respond:
     response: Response
     name: str
     """What the outbox calls it: the same for the same answer to the same thing."""
+    subject: str
+    """What it is about: an event's UID, or a mentorship."""
     proposal: Proposal | None = None
     """What it settles."""
 

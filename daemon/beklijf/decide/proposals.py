@@ -245,7 +245,7 @@ def _respond(world: World, proposal: Proposal, to: Person, response: Response, *
 
 def _answer(response: Response, proposal: Proposal) -> Respond:
     name = f"answer {response.about} {response.mentorship} {proposal.uid} {proposal.recurrence_id or ''} {proposal.start} {proposal.at}"
-    return Respond(response=response, name=name, proposal=proposal)
+    return Respond(response=response, name=name, subject=response.mentorship, proposal=proposal)
 
 
 def _offers(world: World, proposal: Proposal, response: Response) -> tuple[Offer, ...]:

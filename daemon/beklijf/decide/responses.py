@@ -38,32 +38,32 @@ def due(world: World) -> Iterator[Change]:
     rows = {row.uid: row for row in world.rows.values() if row.kind in {Kind.MEETING, Kind.SERIES}}
     for track in world.programme.tracks.values():
         pair = track.mentorship
-        for response, name, why in (*_declined(world, track, rows), *_paused(world, track, rows), *_gone(world, track, rows)):
-            to = pair.mentee if response.person == pair.mentee.key else pair.mentor
-            if name not in world.part.answered and to.email.casefold() not in world.part.bounced:
-                yield _change(world, track, response, name, why, to)
+        for reply, why in (*_declined(world, track, rows), *_paused(world, track, rows), *_gone(world, track, rows)):
+            to = pair.mentee if reply.response.person == pair.mentee.key else pair.mentor
+            if reply.name not in world.part.answered and to.email.casefold() not in world.part.bounced:
+                yield _change(world, track, reply, why, to)
 
 
-def _change(world: World, track: Track, response: Response, name: str, why: str, to: Person) -> Change:
+def _change(world: World, track: Track, reply: Respond, why: str, to: Person) -> Change:
     return Change(
         action=Action.SEND,
         kind=Kind.LETTER,
         training=track.mentorship.training,
         mentorships=(track.mentorship.key,),
-        ref=Ref(f"{track.mentorship.key}/letter:{response.about}"),
+        ref=Ref(f"{track.mentorship.key}/letter:{reply.response.about}"),
         start=None,
         at=world.now,
         to=(to.email,),
         why=why,
         cause=Cause.HUMAN,
-        work=Respond(response=response, name=name),
+        work=reply,
     )
 
 
 # -- declined ----------------------------------------------------------------------------------------------------------
 
 
-def _declined(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple[Response, str, str]]:
+def _declined(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple[Respond, str]]:
     pair = track.mentorship
     history = world.facts.heard.get(pair.key)
     if history is None:
@@ -91,7 +91,7 @@ def _unseen(world: World, heard: Heard, pair: Mentorship) -> bool:
     return world.sender != "none" and not seen
 
 
-def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who: Person) -> Iterator[tuple[Response, str, str]]:
+def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who: Person) -> Iterator[tuple[Respond, str]]:
     """Offer the mentee other hours, whoever declined, and let the mentor know."""
     pair, series = track.mentorship, row.kind is Kind.SERIES
     start = next((at for at in canonical.meetings(event) if at > world.now), event.start).astimezone(
@@ -117,12 +117,15 @@ def _hours(world: World, track: Track, row: Row, event: Event, heard: Heard, who
             minutes=event.minutes,
             offers=offers,
         )
-        yield response, name, f"{who.first_name} declined {'the series' if series else 'the meeting'}"
+        yield (
+            Respond(response=response, name=name, subject=row.uid),
+            f"{who.first_name} declined {'the series' if series else 'the meeting'}",
+        )
 
 
 def _note(
     world: World, track: Track, row: Row, event: Event, heard: Heard, at: datetime, who: Person, other: Person
-) -> tuple[Response, str, str]:
+) -> tuple[Respond, str]:
     """Tell the other one, who can't see it where we invite; the mentee gets times to choose from."""
     pair, start = track.mentorship, at.astimezone(canonical.clock(event.start, track.mentorship.zone))
     name = f"answer declined {row.uid} {heard.recurrence_id or ''} {heard.person} {heard.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
@@ -141,13 +144,13 @@ def _note(
         minutes=event.minutes,
         offers=offers,
     )
-    return response, name, f"{who.first_name} declined this meeting"
+    return Respond(response=response, name=name, subject=row.uid), f"{who.first_name} declined this meeting"
 
 
 # -- paused, gone ------------------------------------------------------------------------------------------------------
 
 
-def _paused(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple[Response, str, str]]:
+def _paused(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple[Respond, str]]:
     pair = track.mentorship
     for pause in world.facts.pauses:
         if pause.person != pair.mentor.key or pause.kind != "meetings":
@@ -165,16 +168,17 @@ def _paused(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tup
                 last=pause.last,
                 days=days,
             )
-            yield response, name, f"{pair.mentor.first_name} paused meetings"
+            yield Respond(response=response, name=name, subject=pair.key), f"{pair.mentor.first_name} paused meetings"
 
 
-def _gone(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple[Response, str, str]]:
+def _gone(world: World, track: Track, rows: Mapping[str, Row]) -> Iterator[tuple[Respond, str]]:
     pair = track.mentorship
     if pair.mentee.email.casefold() in world.snapshot.gone_mailboxes:
         days = tuple(_ahead(world, pair.key, rows))
         if days:
             response = Response(about=About.MAILBOX_GONE, mentorship=pair.key, person=pair.mentor.key, other=pair.mentee.key, days=days)
-            yield response, f"answer mailbox-gone {pair.key} {pair.mentee.email}", f"the mailbox of {pair.mentee.first_name} is gone"
+            name = f"answer mailbox-gone {pair.key} {pair.mentee.email}"
+            yield Respond(response=response, name=name, subject=pair.key), f"the mailbox of {pair.mentee.first_name} is gone"
 
 
 def _ahead(world: World, key: MentorshipKey, rows: Mapping[str, Row]) -> Iterator[datetime]:

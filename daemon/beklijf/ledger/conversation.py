@@ -129,14 +129,12 @@ class Conversation:
         )
 
     def _mailed(self, uid: str) -> dict[datetime | None, int]:
-        """Return the highest SEQUENCE that was queued of an event and its single meetings; the name of an invitation ends with it."""
-        found: dict[datetime | None, int] = {}
-        query = "SELECT recurrence_id, name FROM outbox WHERE kind = 'invitation' AND name GLOB 'REQUEST *' AND uid = ?"
-        for row in self._db.execute(query, (uid,)):
-            number = row["name"].partition(" again ")[0].rpartition(" ")[2]
-            recurrence_id = datetime.fromisoformat(row["recurrence_id"]) if row["recurrence_id"] else None
-            found[recurrence_id] = max(found.get(recurrence_id, 0), int(number))
-        return found
+        """Return the highest SEQUENCE that was queued of an event and its single meetings."""
+        query = "SELECT recurrence_id, max(sequence) FROM outbox WHERE about = 'REQUEST' AND uid = ? GROUP BY recurrence_id"
+        return {
+            datetime.fromisoformat(recurrence_id) if recurrence_id else None: number
+            for recurrence_id, number in self._db.execute(query, (uid,))
+        }
 
     # -- proposals ---------------------------------------------------------------------------------------------------
 
@@ -263,11 +261,11 @@ class Conversation:
         return gone
 
     def _erase_answered(self, of_events: Mapping[str, list[datetime]], ends: Mapping[MentorshipKey, datetime], before: str) -> int:
-        """Forget that letters answered somebody: their names say who declined, proposed or paused what, by event or mentorship."""
-        sent = "kind = 'letter' AND name GLOB 'answer *' AND state IN ('sent', 'perhaps', 'failed', 'dropped') AND queued < ?"
+        """Forget that letters answered somebody: their names say who declined, proposed or paused what."""
+        sent = "about = 'answer' AND state IN ('sent', 'perhaps', 'failed', 'dropped') AND queued < ?"
         over = []
-        for row in self._db.execute(f"SELECT id, name FROM outbox WHERE {sent}", (before,)):  # noqa: S608  # our own words
-            subject = row["name"].split()[2]
+        for row in self._db.execute(f"SELECT id, subject FROM outbox WHERE {sent}", (before,)):  # noqa: S608  # our own words
+            subject = row["subject"]
             known = of_events.get(subject, [ends[MentorshipKey(subject)]] if subject in ends else [])
             if all(stamp(end) < before for end in known):
                 over.append((row["id"],))

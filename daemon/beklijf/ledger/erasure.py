@@ -43,7 +43,7 @@ def forget_pairs(ledger: Ledger, known: Collection[str], addresses: Collection[s
             db.execute("DELETE FROM bounced WHERE address = ?", (row["address"],))
     db.execute(
         """DELETE FROM outbox WHERE kind = 'notice' AND state IN ('sent', 'perhaps', 'failed', 'dropped') AND queued < ?
-           AND name NOT GLOB 'notice held *' AND name NOT GLOB 'notice * down since *'""",
+           AND about NOT IN ('held', 'down')""",
         (stamp(before),),
     )  # those two are about plans and servers, and what is still held must not be mailed once more
     return len(keys)
@@ -62,10 +62,10 @@ def _over(ledger: Ledger, keys: set[str], before: datetime) -> set[str]:
 
 
 def _forget_letters(ledger: Ledger, key: str) -> None:
-    """Delete the letters about one pair, and the mails that were about no other; and what answered them, by its name."""
+    """Delete the letters about one pair, and the mails that were about no other; and what answered them."""
     db = ledger.db
     mails = [row["outbox"] for row in db.execute("SELECT DISTINCT outbox FROM letter WHERE mentorship = ?", (key,))]
     db.execute("DELETE FROM letter WHERE mentorship = ?", (key,))
     for mail in mails:
         db.execute("DELETE FROM outbox WHERE id = ? AND NOT EXISTS (SELECT 1 FROM letter WHERE outbox = ?)", (mail, mail))
-    db.execute("DELETE FROM outbox WHERE name GLOB 'answer *' AND instr(name, ?) > 0", (f" {key} ",))
+    db.execute("DELETE FROM outbox WHERE about = 'answer' AND subject = ?", (key,))

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from beklijf.model.domain import Letter
 
 
+_ANSWER = "answer"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """One row: a mail to one address, rendered when it is claimed."""
@@ -38,6 +41,7 @@ class Mail:
     id: int
     kind: str
     name: str
+    about: str
     recipient: str
     uid: str | None
     recurrence_id: str | None
@@ -58,6 +62,11 @@ class Mail:
         return self.state == "waiting" or (self.state == "sending" and not self.unanswered)
 
     @property
+    def is_answer(self) -> bool:
+        """Whether it is a letter that answers something that a person did."""
+        return self.about == _ANSWER
+
+    @property
     def label(self) -> str:
         """What it is called where its name would tell what somebody answered."""
         return f"{self.kind} {self.id} to {self.recipient}"
@@ -73,7 +82,7 @@ class Outbox:
 
     def add_letter(self, letter: Letter, *, recipient: str, now: datetime) -> None:
         refs = [wish.ref for wish in letter.wishes]
-        self._note_letter(letter, self._insert("letter", letter_name(letter), recipient, {"refs": refs}, now), now)
+        self._note_letter(letter, self._insert("letter", letter_name(letter), recipient, _dump({"refs": refs}), now), now)
 
     def _note_letter(self, letter: Letter, mail: int, now: datetime) -> None:
         self._db.executemany(
@@ -81,25 +90,21 @@ class Outbox:
             [(wish.ref, wish.mentorship, letter.person.key, stamp(now), mail) for wish in letter.wishes],
         )
 
-    def add_answer(self, name: str, *, recipient: str, response: dict[str, Any], now: datetime) -> None:
-        """Queue a letter that answers something that a person did; the same name is never sent twice."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('letter', ?, ?, ?, 'waiting', ?)",
-            (name, recipient, json.dumps({"response": response}, ensure_ascii=False), stamp(now)),
-        )
+    def add_answer(self, name: str, *, subject: str, recipient: str, response: dict[str, Any], now: datetime) -> None:
+        """Queue a letter that answers something that a person did to *subject*; the same name is never sent twice."""
+        if not self._has(name):
+            self._insert("letter", name, recipient, _dump({"response": response}), now, about=_ANSWER, subject=subject)
 
     def assume(self, letter: Letter, *, now: datetime) -> None:
         """Note a letter as sent by a ledger before this one: its receiver has what it announced."""
-        mail = self._insert("letter", letter_name(letter), letter.person.email, {}, now)
+        mail = self._insert("letter", letter_name(letter), letter.person.email, "{}", now)
         self._db.execute("UPDATE outbox SET state = 'dropped', note = 'sent before this ledger began' WHERE id = ?", (mail,))
         self._note_letter(letter, mail, now)
 
-    def add_notice(self, name: str, *, recipient: str, payload: dict[str, Any], now: datetime) -> None:
-        """Queue a mail to staff; the same name is never mailed twice."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('notice', ?, ?, ?, 'waiting', ?)",
-            (f"notice {name} {recipient}", recipient, json.dumps(payload), stamp(now)),
-        )
+    def add_notice(self, name: str, *, about: str, recipient: str, payload: dict[str, Any], now: datetime, subject: str = "") -> None:
+        """Queue a mail to staff; the same name is never mailed twice. *subject* is for one that is counted by it."""
+        if not self._has(name := f"notice {name} {recipient}"):
+            self._insert("notice", name, recipient, json.dumps(payload), now, about=about, subject=subject)
 
     def add_invitation(
         self, *, uid: str, recurrence_id: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime, again: str = ""
@@ -109,8 +114,9 @@ class Outbox:
         A CANCEL for somebody who never got anything of the event removes both: nothing goes out. *again* tells apart one that
         somebody asked for once more; nobody gets the same twice otherwise.
         """
-        name = f"{payload['method']} {uid} {recurrence_id} {recipient} {sequence}{again}"
-        if again and self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone():
+        method = payload["method"]
+        name = f"{method} {uid} {recurrence_id} {recipient} {sequence}{again}"
+        if again and self._has(name):
             return
         replaced = self._db.execute(
             """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
@@ -121,15 +127,19 @@ class Outbox:
             "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent', 'perhaps') OR attempts > 0)",
             (uid, recipient),
         ).fetchone()
-        if payload["method"] == "CANCEL" and not recurrence_id and replaced and not known:
+        if method == "CANCEL" and not recurrence_id and replaced and not known:
             return
-        mail = self._insert("invitation", name, recipient, payload, now)
-        self._db.execute("UPDATE outbox SET uid = ?, recurrence_id = ? WHERE id = ?", (uid, recurrence_id, mail))
+        mail = self._insert("invitation", name, recipient, _dump(payload), now, about=method)
+        self._db.execute("UPDATE outbox SET uid = ?, recurrence_id = ?, sequence = ? WHERE id = ?", (uid, recurrence_id, sequence, mail))
 
-    def _insert(self, kind: str, name: str, recipient: str, payload: dict[str, Any], now: datetime) -> int:
+    def _has(self, name: str) -> bool:
+        return self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone() is not None
+
+    def _insert(self, kind: str, name: str, recipient: str, payload: str, now: datetime, *, about: str = "", subject: str = "") -> int:
         cursor = self._db.execute(
-            "INSERT INTO outbox (kind, name, recipient, payload, state, queued) VALUES (?, ?, ?, ?, 'waiting', ?)",
-            (kind, name, recipient, json.dumps(payload, ensure_ascii=False), stamp(now)),
+            """INSERT INTO outbox (kind, name, about, subject, recipient, payload, state, queued)
+               VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?)""",
+            (kind, name, about, subject, recipient, payload, stamp(now)),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -189,7 +199,7 @@ class Outbox:
         """Let a mail that failed wait again: the refusal was not about its address."""
         self._db.execute(
             "UPDATE outbox SET state = 'waiting', retry_at = ?, note = ?, payload = ? WHERE id = ?",
-            (stamp(at), note, json.dumps(mail.payload, ensure_ascii=False), mail.id),
+            (stamp(at), note, _dump(mail.payload), mail.id),
         )
 
     def drop_for(self, address: str, note: str) -> None:
@@ -223,12 +233,16 @@ class Outbox:
     def has_letters(self) -> bool:
         return self._db.execute("SELECT 1 FROM letter LIMIT 1").fetchone() is not None
 
-    def answers(self, names: Iterable[str] | None = None) -> list[str]:
-        """Return the names of all answers that were queued; with *names* those of them that are still known."""
-        if names is None:
-            return [row["name"] for row in self._db.execute("SELECT name FROM outbox WHERE name GLOB 'answer *'")]
-        found = self._db.execute("SELECT name FROM outbox WHERE name IN (SELECT value FROM json_each(?))", (json.dumps([*names]),))
-        return [row["name"] for row in found]
+    def answers(self, subjects: Collection[str] | None = None) -> dict[str, set[str]]:
+        """Return the names of all answers that were queued, by what they are about; with *subjects* of each of those."""
+        query, values = "SELECT subject, name FROM outbox WHERE about = 'answer'", list[str]()
+        if subjects is not None:
+            query += " AND subject IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps([*subjects]))
+        found: dict[str, set[str]] = {subject: set() for subject in subjects or ()}
+        for subject, name in self._db.execute(query, values):
+            found.setdefault(subject, set()).add(name)
+        return found
 
     def sent_by_id(self, since: datetime) -> dict[str, str]:
         """Return to whom each mail went that may still bounce, by Message-ID."""
@@ -258,11 +272,10 @@ class Outbox:
             if row["ref"].rpartition("/")[2].split(":")[1:2] in [[rule] for rule in rules]
         ]
 
-    def count(self, prefix: str, since: datetime) -> int:
-        """Return how many mails of a kind of name were queued since an instant."""
-        (number,) = self._db.execute(
-            "SELECT count(*) FROM outbox WHERE name GLOB ? AND queued >= ?", (f"{prefix}*", stamp(since))
-        ).fetchone()
+    def count(self, about: str, since: datetime, *, subject: str = "") -> int:
+        """Return how many mails to staff about something were queued since an instant; with *subject* of that alone."""
+        query = "SELECT count(*) FROM outbox WHERE kind = 'notice' AND about = ? AND queued >= ? AND ? IN ('', subject)"
+        (number,) = self._db.execute(query, (about, stamp(since), subject)).fetchone()
         return int(number)
 
     def on_their_way(self) -> frozenset[Ref]:
@@ -281,11 +294,16 @@ def letter_name(letter: Letter) -> str:
     return f"letter {' '.join(wish.ref for wish in letter.wishes)} to {letter.person.key}"
 
 
+def _dump(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, ensure_ascii=False)
+
+
 def _mail(row: sqlite3.Row) -> Mail:
     return Mail(
         id=row["id"],
         kind=row["kind"],
         name=row["name"],
+        about=row["about"],
         recipient=row["recipient"],
         uid=row["uid"],
         recurrence_id=row["recurrence_id"],

@@ -89,12 +89,17 @@ CREATE TABLE outbox (
     bytes BLOB,                     -- only while sending or retrying
     message_id TEXT,
     note TEXT NOT NULL DEFAULT '',  -- the server's words when it failed
-    unanswered INTEGER NOT NULL DEFAULT 0   -- 1: it was handed over and nothing was heard, so it may have arrived
+    unanswered INTEGER NOT NULL DEFAULT 0,  -- 1: it was handed over and nothing was heard, so it may have arrived
+    about TEXT NOT NULL DEFAULT '',         -- invitations: iTIP's method; notices: their topic; letters: 'answer', '' for one of the plan
+    subject TEXT NOT NULL DEFAULT '',       -- answers: a UID, mentorship or person; notices that pass a mail on: a hash of who wrote it
+    sequence INTEGER                        -- invitations
 ) STRICT;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);
 CREATE INDEX outbox_retry ON outbox (retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX outbox_message ON outbox (message_id);
+CREATE INDEX outbox_answer ON outbox (subject) WHERE about = 'answer';
+CREATE INDEX outbox_notice ON outbox (about, queued) WHERE kind = 'notice';
 
 CREATE TABLE outage (               -- targets that refused: retried with back-off, named in status
     target TEXT PRIMARY KEY,

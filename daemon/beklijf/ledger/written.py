@@ -23,7 +23,7 @@ _NOTED = (
     ("heard", "away", "who", "{row}.uid = ''"),
     ("letter", "letter", "person", "1"),
     ("mentorship", "mentorship", "key", "1"),
-    ("outbox", "answer", "name", "{row}.name GLOB 'answer *'"),
+    ("outbox", "answer", "subject", "{row}.about = 'answer'"),
     ("slot", "slot", "mentorship", "1"),
 )
 _EVENTS = (("INSERT", "NEW"), ("DELETE", "OLD"), ("UPDATE", "OLD"), ("UPDATE", "NEW"))

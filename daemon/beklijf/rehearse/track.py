@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from beklijf.backends.folder.mailer import FolderMailer
 from beklijf.backends.registry import open_inbox
-from beklijf.commands.names import is_answer
 from beklijf.commands.plan_json import entry, entry_json, instant, mailed
 from beklijf.commands.report import Words, columns, counted, grouped_lines
 from beklijf.decide.plan import Action, Resend, Respond
@@ -167,7 +166,7 @@ def _mail_name(change: Change) -> str:
 
 def _is_unplanned(mail: Mail) -> bool:
     """Say whether no change of a plan stands for a mail: staff are written to, and who opens a link, while a tick takes notes."""
-    return mail.kind == "notice" or is_answer(mail)
+    return mail.kind == "notice" or mail.is_answer
 
 
 def as_json(rehearsed: Rehearsed) -> dict[str, Json]:

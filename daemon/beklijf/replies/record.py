@@ -238,13 +238,13 @@ class Recorder:
 
     def _answer(self, response: Response, person: Person, now: datetime) -> None:
         name = f"answer {response.about} {response.mentorship} {person.key} {now:%Y-%m-%dT%H:%M:%S}"
-        self.outbox.add_answer(name, recipient=person.email, response=responses.dump(response), now=now)
+        self.outbox.add_answer(name, subject=response.mentorship, recipient=person.email, response=responses.dump(response), now=now)
 
     def forward(self, mail: Received, sender: str, now: datetime) -> None:
         """Pass a mail on to the coordinator as it came, unread by us."""
         today, whom = now - timedelta(days=1), sha256(sender.encode()).hexdigest()[:12]
-        prefix = "notice forwarded "
-        if self.outbox.count(prefix, today) >= FORWARDS_IN_ALL or self.outbox.count(f"{prefix}{whom} ", today) >= FORWARDS_A_DAY:
+        count = self.outbox.count
+        if count("forwarded", today) >= FORWARDS_IN_ALL or count("forwarded", today, subject=whom) >= FORWARDS_A_DAY:
             log.warning("a mail that fits nothing is only filed: there were too many of them today")
             return
         self._notices.tell(
@@ -252,6 +252,7 @@ class Recorder:
             f"{whom} {sha256(mail.content).hexdigest()[:32]}",
             now,
             called=sender,
+            subject=whom,
             address=sender,
             attached=base64.b64encode(mail.content).decode(),
         )
@@ -269,7 +270,7 @@ class Recorder:
         key, invited = self._whose().get(asked.who.casefold(), ""), self.conversation.invited(asked.uid)
         if not key or not invited.mentorships or not self._has_say(invited.mentorships[0], key):
             return
-        if self.outbox.count("notice unproved ", now - timedelta(days=1)) >= UNPROVED_A_DAY:
+        if self.outbox.count("unproved", now - timedelta(days=1)) >= UNPROVED_A_DAY:
             log.warning("what a mail asks is not told: there were too many of them today")
             return
         start = asked.start if isinstance(asked, Proposed) else None
@@ -315,7 +316,7 @@ class Recorder:
 
     def _ask_who(self, uid: str, who: str, now: datetime) -> None:
         """Ask the coordinator whose an address is, once."""
-        if self.outbox.count("notice stranger ", now - timedelta(days=1)) >= STRANGERS_A_DAY:
+        if self.outbox.count("stranger", now - timedelta(days=1)) >= STRANGERS_A_DAY:
             return
         invited = self.conversation.invited(uid)
         names = [self._name(address) for address in sorted(invited.people)]

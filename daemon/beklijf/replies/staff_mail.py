@@ -23,10 +23,13 @@ class Notices:
     def language(self) -> str:
         return self.config.organisation.language
 
-    def tell(self, kind: str, subject: str, now: datetime, *, called: str, attached: str = "", link: str = "", **values: str) -> None:
-        """Queue one of ``words.NOTICES``; *subject* makes its name, *called* stands in its title, *values* in its lines.
+    def tell(
+        self, kind: str, key: str, now: datetime, *, called: str, attached: str = "", link: str = "", subject: str = "", **values: str
+    ) -> None:
+        """Queue one of ``words.NOTICES``; *key* makes its name, *called* stands in its title, *values* in its lines.
 
-        *attached* is a mail as it came, in base64; *link* opens a mail that does what the lines say.
+        *attached* is a mail as it came, in base64; *link* opens a mail that does what the lines say; by
+        *subject* they are counted.
         """
         coordinator = self.config.organisation.coordinator
         payload = {
@@ -39,4 +42,4 @@ class Notices:
             payload["link"] = link
         if attached:
             payload["attached"] = attached
-        self.outbox.add_notice(f"{kind} {subject}", recipient=coordinator.email, payload=payload, now=now)
+        self.outbox.add_notice(f"{kind} {key}", about=kind, recipient=coordinator.email, payload=payload, now=now, subject=subject)

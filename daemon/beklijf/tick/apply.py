@@ -142,7 +142,7 @@ class Applier:
             self.conversation.settle(work.proposal)
 
     def _respond(self, work: Respond, recipient: str, now: datetime) -> None:
-        self.outbox.add_answer(work.name, recipient=recipient, response=responses.dump(work.response), now=now)
+        self.outbox.add_answer(work.name, subject=work.subject, recipient=recipient, response=responses.dump(work.response), now=now)
         if work.proposal is not None:
             self.conversation.settle(work.proposal)
 

@@ -361,7 +361,7 @@ class Engine:
         with self.stages.alone(MAIL, now, stop=pace.stop, fails=outcome.fails):
             result = self.delivery.deliver(plan.programme, plan.times, now, stop=pace.stop, done=pace.done)
             for mail in result.sent:
-                private = mail.name.startswith("answer ") and not self.config.answers.names
+                private = mail.is_answer and not self.config.answers.names
                 log.info("sent %s", f"a letter to {mail.recipient}" if private else mail.name)
             for mail, error in result.failed:
                 log.error("%s was refused: %s", mail.name, error)

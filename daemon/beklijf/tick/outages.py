@@ -77,9 +77,8 @@ class Outages:
             "lines": [line for line in (str(error), error.hint) if line],
             "command": "",
         }
-        self.outbox.add_notice(
-            f"{target} down since {since:%Y-%m-%dT%H:%M}", recipient=organisation.administrator.email, payload=payload, now=now
-        )
+        name = f"{target} down since {since:%Y-%m-%dT%H:%M}"
+        self.outbox.add_notice(name, about="down", recipient=organisation.administrator.email, payload=payload, now=now)
 
 
 def gone_mailboxes(outages: Iterable[Outage], now: datetime) -> frozenset[str]:

@@ -47,8 +47,7 @@ class Parts:
         self._pauses: tuple[Pause, ...] = ()
         self._bounced: frozenset[str] = frozenset()
         self._goals: dict[MentorshipKey, tuple[str, ...]] = {}
-        self._answered: defaultdict[str, set[str]] = defaultdict(set)
-        """By what they are about: an event's UID, a mentorship."""
+        self._answered: dict[str, set[str]] = {}
 
     def take(self, now: datetime, *, hears: bool) -> Mapping[str, Part]:
         """Return every part as it is now, by group."""
@@ -67,9 +66,7 @@ class Parts:
 
     def _begin(self) -> set[str]:
         """Look at everything from scratch."""
-        self._answered.clear()
-        for name in self._outbox.answers():
-            self._answered[_subject(name)].add(name)
+        self._answered = self._outbox.answers()
         parties = self._ledger.parties()
         self.groups = group(self._live, parties.values())
         self.events = {uid: min(self.groups.of_party(party)) for uid, party in parties.items()}
@@ -81,7 +78,7 @@ class Parts:
         """Return the groups about which something was written; who is together in an event for the first time makes groups anew."""
         if not written:
             return set()
-        uids, groups, stale = written.get("event", ()), self.groups, set[str | None]()
+        uids, answered, groups, stale = written.get("event", ()), written.get("answer", ()), self.groups, set[str | None]()
         if uids:
             parties = self._ledger.parties(uids)
             found = {uid: groups.of_party(party) for uid, party in parties.items()}
@@ -92,7 +89,9 @@ class Parts:
                 uid: min(each) for uid, each in found.items()
             }
         stale |= {self.events.get(uid) for uid in (*uids, *written.get("heard", ()))}
-        stale |= {self._of(name) for name in self._answers(written.get("answer", ()))}
+        if answered:
+            self._answered |= self._outbox.answers(answered)
+            stale |= {self._of(subject) for subject in answered}
         stale |= {groups.of_ref(Ref(ref)) for ref in written.get("generation", ())}
         stale |= {groups.of_person.get(person) for person in written.get("letter", ())}
         stale |= {groups.of_person.get(self._persons.get(address, "")) for address in written.get("away", ())}
@@ -100,16 +99,8 @@ class Parts:
             stale |= {groups.of_pair.get(MentorshipKey(key)) for key in written.get(table, ())}
         return {name for name in stale if name is not None}
 
-    def _answers(self, names: Collection[str]) -> Iterable[str]:
-        """Take up which answers were given since; return what they are about."""
-        there = {*self._outbox.answers(names)} if names else set()
-        for name in names:
-            known = self._answered[_subject(name)]
-            known.discard(name)
-            known |= {name} & there
-        return {_subject(name) for name in names}
-
     def _of(self, subject: str) -> str | None:
+        """Return the group of what an answer is about: an event by its UID, a mentorship; none of a person."""
         return self.events.get(subject) or self.groups.of_pair.get(MentorshipKey(subject))
 
     def _of_people(self) -> set[str]:
@@ -190,8 +181,3 @@ def with_goals(training: Training, goals: Mapping[MentorshipKey, tuple[str, ...]
     if not any(mentorship.key in goals for mentorship in training.mentorships):
         return training
     return replace(training, mentorships=tuple(replace(m, goals=goals.get(m.key, m.goals)) for m in training.mentorships))
-
-
-def _subject(name: str) -> str:
-    """Return what an answer is about, by its name: an event's UID, a mentorship, or a person."""
-    return name.split()[2]

@@ -158,7 +158,7 @@ def _take_up_pauses(outbox: Outbox, conversation: Conversation, config: Config, 
             continue
         response = Response(about=about, mentorship=mentorship, person=key, kinds=tuple(kinds), first=first, last=last)
         name = f"answer {about} {key} {' '.join(kinds)} {stamp(plan.now)}"
-        outbox.add_answer(name, recipient=persons[key].email, response=responses.dump(response), now=plan.now)
+        outbox.add_answer(name, subject=key, recipient=persons[key].email, response=responses.dump(response), now=plan.now)
 
 
 def _forget_proposals(conversation: Conversation, plan: Plan) -> None:
@@ -294,4 +294,6 @@ def _tell_of_hold(outbox: Outbox, config: Config, name: str, plan: Plan) -> None
     for contact in (organisation.coordinator, organisation.administrator):
         payload = {"name": contact.name, "title": title, "lines": lines, "command": f"beklijf apply --approve {name}"}
         # one that was taken back and is asked for again is told again, though it has the same name
-        outbox.add_notice(f"held {name} since {plan.now:%Y-%m-%dT%H:%M}", recipient=contact.email, payload=payload, now=plan.now)
+        outbox.add_notice(
+            f"held {name} since {plan.now:%Y-%m-%dT%H:%M}", about="held", recipient=contact.email, payload=payload, now=plan.now
+        )

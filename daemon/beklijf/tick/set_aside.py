@@ -94,7 +94,7 @@ class SettingAside:
         return error if isinstance(error, BeklijfError) else self.defects.met(ABOUT[stage], error)
 
     def _tell(self, aside: Aside, now: datetime) -> None:
-        if self.outbox.count("notice aside ", now - timedelta(days=1)) >= TOLD_A_DAY:
+        if self.outbox.count("aside", now - timedelta(days=1)) >= TOLD_A_DAY:
             return
         notices = Notices(config=self.config, outbox=self.outbox)
         language, zone = notices.language, self.config.organisation.zone
