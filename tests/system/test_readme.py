@@ -203,6 +203,20 @@ def test_the_words_of_the_glossary_are_those_of_the_code() -> None:
     assert [name for name in named if name not in known] == []
 
 
+def test_the_ways_through_the_house_are_short_and_go_by_what_is_there() -> None:
+    steps = [cells for cells in rows(page("architecture")) if len(cells) == len(("step", "in", "form")) and cells[1].endswith(".py")]
+    code = Path(beklijf.__file__).parent
+    ends = [number for number, (_, _, form) in enumerate(steps, start=1) if form == "iCalendar"]
+
+    assert [ends[0], ends[1] - ends[0]] == [13, 9]
+    for step, file, form in steps:
+        text = (code / file).read_text(encoding="utf-8")
+        for name in step.strip("`").split("."):
+            assert re.search(rf"^ *(?:def|class) {name}\b", text, re.MULTILINE), (step, file)
+        for name in re.findall(r"`([^`]+)`", form):
+            assert any(f"class {name}" in path.read_text(encoding="utf-8") for path in code.rglob("*.py")), (step, name)
+
+
 def test_the_picture_is_what_a_rehearsal_gives() -> None:
     drawn = subprocess.run([sys.executable, ROOT / "docs/track.py"], capture_output=True, check=True).stdout
 
