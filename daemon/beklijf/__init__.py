@@ -1,3 +1,3 @@
 """beklijf: what people learn in a training sticks at work."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
