@@ -2,6 +2,10 @@
 
 All of them are found by the syntax tree, and judged by recheck (which redos-linter brings, with deno to run it): by automaton
 where that knows the syntax, else by trying. Nothing is run on texts that would hurt.
+
+Judging all takes minutes of CPU, and says the same each time: what was judged is in tests/golden/expressions.json, and only what
+isn't there is judged (after another version of the judge: all). After a change that is meant:
+BEKLIJF_GOLDEN=write python -m pytest tests/unit/test_expressions.py, and read the diff. ``make test-thorough`` judges all anew.
 """
 
 from __future__ import annotations
@@ -9,24 +13,39 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import re
 import subprocess
 import sysconfig
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib import resources
+from hashlib import sha256
+from importlib import metadata, resources
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from beklijf.boundary import credentials
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 DAEMON = Path(__file__).parents[2] / "daemon"
 JUDGE = Path(__file__).parents[1] / "judge_expressions.js"
+GOLDEN = Path(__file__).parents[1] / "golden" / "expressions.json"
+GOOD = {"linear", "safe"}
 ANYWHERE = {"search", "findall", "finditer", "sub", "subn", "split"}
 METHODS = {"match", "fullmatch"} | ANYWHERE
 OTHERS = {"regex", "re2", "fnmatch"}
 """Modules that make regular expressions too, and that this test doesn't know."""
+
+
+class Spelt(NamedTuple):
+    """All that a verdict depends on, as JavaScript has it: how an expression is used stands in it."""
+
+    source: str
+    flags: str
 
 
 @dataclass(frozen=True)
@@ -38,8 +57,7 @@ class Use:
     flags: int
     way: str
 
-    def spelt(self) -> list[str]:
-        """Return source and flags as JavaScript has them."""
+    def spelt(self) -> Spelt:
         source = self.source.replace("(?P<", "(?<").replace(r"\Z", "$").replace(r"\A", "^")
         inline = re.match(r"\(\?([ims]+)\)", source)
         source, flags = source[inline.end() if inline else 0 :], inline[1] if inline else ""
@@ -49,7 +67,7 @@ class Use:
             assert not self.flags & re.MULTILINE, f"{self.where}: with MULTILINE, search says what is meant"
             source = f"^(?:{source})" + ("$" if self.way == "fullmatch" else "")
         names = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
-        return [source, "".join(name for flag, name in names if self.flags & flag or name in flags)]
+        return Spelt(source, "".join(name for flag, name in names if self.flags & flag or name in flags))
 
 
 MADE = {
@@ -136,9 +154,11 @@ def all_uses() -> list[Use]:
     return uses
 
 
-def judged(uses: list[Use]) -> list[str]:
+def judged(expressions: Iterable[Spelt]) -> dict[Spelt, str]:
     """Return recheck's word on each: linear, safe (no repetition that counts), or why not."""
-    spelt = sorted({tuple(use.spelt()) for use in uses})  # many a name stands for the same
+    spelt = sorted(set(expressions))  # many a name stands for the same
+    if not spelt:
+        return {}
     bundle = resources.files("redos_linter").joinpath("recheck.bundle.js")
     deno = Path(sysconfig.get_path("scripts"), "deno")
     run = subprocess.run(
@@ -151,8 +171,34 @@ def judged(uses: list[Use]) -> list[str]:
     )
     assert run.returncode == 0, run.stderr
     result: list[str] = json.loads(run.stdout)
-    words = dict(zip(spelt, result, strict=True))
-    return [words[tuple(use.spelt())] for use in uses]
+    return dict(zip(spelt, result, strict=True))
+
+
+def judge() -> str:
+    """Return by what a verdict is: the judge's version, and how it is asked."""
+    return f"redos-linter {metadata.version('redos-linter')}, {JUDGE.name} {sha256(JUDGE.read_bytes()).hexdigest()[:12]}"
+
+
+def remembered() -> dict[Spelt, str]:
+    """Return the verdicts that were written down, none of them when they are another judge's."""
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return {Spelt(source, flags): word for source, flags, word in golden["judged"]} if golden["by"] == judge() else {}
+
+
+def written(verdicts: Mapping[Spelt, str]) -> str:
+    lines = ",\n".join(json.dumps([*spelt, word]) for spelt, word in sorted(verdicts.items()))
+    return f'{{"by": {json.dumps(judge())}, "judged": [\n{lines}\n]}}\n'
+
+
+def verdicts(uses: list[Use], known: Mapping[Spelt, str]) -> dict[Spelt, str]:
+    """Return the word on each, and on nothing else: what is known of it, or what the judge says now."""
+    asked = {use.spelt() for use in uses}
+    return {spelt: word for spelt, word in known.items() if spelt in asked} | judged(asked - known.keys())
+
+
+def refused(uses: list[Use], verdicts: Mapping[Spelt, str]) -> dict[str, str]:
+    """Return where an expression is used in a way that isn't linear, and what the judge says of it."""
+    return {f"{use.where} {use.way}": word for use in uses if (word := verdicts[use.spelt()]) not in GOOD}
 
 
 CANARIES = {
@@ -168,22 +214,62 @@ CANARIES = {
 
 def test_no_text_keeps_a_regular_expression_of_ours_busy() -> None:
     uses = all_uses()
+    write = os.environ.get("BEKLIJF_GOLDEN") == "write"
+    known = {} if write else remembered()
+    words = verdicts(uses, known)
 
     assert len(uses) > 60
-    assert {use.where + " " + use.way: word for use, word in zip(uses, judged(uses), strict=True) if word not in {"linear", "safe"}} == {}
+    assert refused(uses, words) == {}
+    if write:
+        GOLDEN.write_text(written(words), encoding="utf-8")
+    assert write or not known or known == words, (
+        "expressions came, went or changed, and those that are there are good: write them down, or they are judged at each run\n"
+        "BEKLIJF_GOLDEN=write .venv/bin/python -m pytest tests/unit/test_expressions.py"
+    )
+
+
+@pytest.mark.thorough
+def test_whatever_was_written_down_the_judge_finds_them_all_good() -> None:
+    uses = all_uses()
+
+    assert refused(uses, verdicts(uses, {})) == {}
+
+
+def test_an_expression_that_was_never_judged_is_judged_whatever_is_known_of_others() -> None:
+    good, bad = Use("module:1", "a", 0, "search"), Use("module:2", r"\s+$", 0, "search")
+    words = verdicts([good, bad], {good.spelt(): "linear", Spelt("gone", ""): "linear"})
+
+    assert words.keys() == {good.spelt(), bad.spelt()}
+    assert refused([good, bad], words) == {"module:2 search": words[bad.spelt()]}
+    assert words[bad.spelt()].startswith("2nd degree polynomial")
+
+
+def test_a_known_expression_that_is_used_in_another_way_or_with_other_flags_is_another() -> None:
+    known = Use("module:1", r"(a|b)*", 0, "match")
+
+    for other in (Use("module:1", known.source, 0, "search"), Use("module:1", known.source, int(re.IGNORECASE), "match")):
+        assert other.spelt() != known.spelt()
+
+
+def test_what_was_refused_stays_refused_when_it_is_written_down() -> None:
+    bad = Use("module:1", r"\s+$", 0, "search")
+
+    assert refused([bad], verdicts([bad], {bad.spelt(): "2nd degree polynomial"})) == {"module:1 search": "2nd degree polynomial"}
 
 
 def test_the_judge_sees_what_is_not_linear() -> None:
-    words = judged([Use("canary", source, int(re.MULTILINE if "BEGIN" in source else 0), "search") for source in CANARIES])
+    canaries = [Use("canary", source, int(re.MULTILINE if "BEGIN" in source else 0), "search").spelt() for source in CANARIES]
+    words = judged(canaries)
 
-    assert [wanted in word for wanted, word in zip(CANARIES.values(), words, strict=True)] == [True] * len(CANARIES), words
+    assert [wanted in words[spelt] for wanted, spelt in zip(CANARIES.values(), canaries, strict=True)] == [True] * len(CANARIES), words
 
 
 def test_the_same_expression_is_judged_by_how_it_is_used() -> None:
-    ways = [Use("canary", r"\s*x", 0, way) for way in ("match", "search")]
+    match, search = (Use("canary", r"\s*x", 0, way).spelt() for way in ("match", "search"))
+    words = judged([match, search])
 
-    assert judged(ways)[0] == "linear"
-    assert judged(ways)[1].startswith("2nd degree polynomial")
+    assert words[match] == "linear"
+    assert words[search].startswith("2nd degree polynomial")
 
 
 @pytest.mark.parametrize(
