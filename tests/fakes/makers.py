@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,7 @@ from tests.fakes.graph import serving as graph_serving
 from tests.fakes.tokens import CLIENT, TENANT, Pair, token_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -42,6 +43,8 @@ class Maker:
     """What is done instead of the next requests, in the server's own words; None: as asked."""
     broken: Callable[[bool], object]
     """Return the mood in which the connection breaks: before the work is done, or after it."""
+    keep: Callable[[], Callable[[], None]]
+    """Return what puts back, as often as it is called, what the server and its company are now."""
     parts: list[Any] = field(default_factory=list)
     """The moods of what stands in batches."""
     onto: Callable[[str], object] = lambda _: None
@@ -52,6 +55,25 @@ class Making(Protocol):
     def __call__(self, folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Maker:
         """Run a server until *stack* closes; *folder* is the config's, for secrets."""
         ...
+
+
+def keeping(things: Sequence[object], *, beside: Sequence[object] = ()) -> Callable[[], None]:
+    """Return what puts the state of *things* back; they, and what is *beside* them, are known to each other as before."""
+    known = {id(each): each for each in (*things, *beside)}
+    then = deepcopy([_state(each) for each in things], dict(known))
+
+    def put_back() -> None:
+        for each, values in zip(things, deepcopy(then, dict(known)), strict=True):
+            for name, value in values.items():
+                setattr(each, name, value)
+
+    return put_back
+
+
+def _state(thing: object) -> dict[str, object]:
+    found: Any = thing.__getstate__()  # as pickle has it: a dict, or one and another of slots
+    plain, slots = found if isinstance(found, tuple) else (found, None)
+    return {**(plain or {}), **(slots or {})}
 
 
 def google(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Maker:
@@ -69,6 +91,7 @@ def google(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Make
         notes_proposals=False,
         moods=server.moods,
         broken=lambda after: GoogleMood(dropped="after" if after else "before"),
+        keep=lambda: keeping([company, server.service, server.service.shelves], beside=[tokens]),
     )
 
 
@@ -87,6 +110,7 @@ def graph(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Maker
         notes_proposals=True,
         moods=server.moods,
         broken=lambda after: GraphMood(drop="after" if after else "before"),
+        keep=lambda: keeping([company, server.calendars, server.calendars.views, server.switches, server.mails]),
         parts=server.part_moods,
         onto=server.known_at,
     )
@@ -109,6 +133,7 @@ def exchange(folder: Path, company: Company, pair: Pair, stack: ExitStack) -> Ma
         notes_proposals=True,
         moods=server.mood,
         broken=lambda after: Drop(after=after),
+        keep=lambda: keeping([company, made.operations]),
     )
 
 
