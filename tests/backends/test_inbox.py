@@ -270,7 +270,7 @@ def test_a_folder_that_the_server_will_not_make_is_down_with_its_words(account: 
     assert len(account.inside()) == 1
 
 
-def trouble(settings: InboxSettings, *, timeout: float = 10) -> Exception:
+def trouble(settings: InboxSettings, *, timeout: float = 60) -> Exception:
     with reading(settings, timeout=timeout) as imap, pytest.raises((Down, Transient)) as caught:
         imap.news("", everything, since=SINCE)
     return caught.value
@@ -398,7 +398,7 @@ def test_a_folder_that_is_not_there_is_down_and_the_others_are_named(account: Ma
 def test_what_may_pass_is_transient_and_the_next_call_is_as_if_nothing_was(account: Mailbox, when: str, said: bytes | None) -> None:
     account.put(mail("Re: a"))
     account.wire.instead.append((when, said))
-    with reading(account.settings, timeout=10 if said is None or said.startswith(b"TAG") else 0.5) as imap:
+    with reading(account.settings, timeout=60 if said is None or said.startswith(b"TAG") else 1) as imap:
         if when == "UID FETCH" and not (said or b"").startswith(b"TAG"):
             # it could be that mail: it is passed by, with what is known of it (see below)
             assert subjects(imap.news("", everything, since=SINCE)) in ([], [""])

@@ -161,7 +161,7 @@ class Script:
             line.sock.close()
             line.ended.set()
 
-    def all_left(self, within: float = 2) -> bool:
+    def all_left(self, within: float = 10) -> bool:
         """Tell whether every conversation is over, though we haven't ended any."""
         ends = time.monotonic() + within
         return all(line.ended.wait(max(0, ends - time.monotonic())) for line in self.lines)

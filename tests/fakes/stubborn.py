@@ -44,8 +44,8 @@ class Stubborn:
 
     @property
     def was_left(self) -> bool:
-        """Whether the client has ended one more connection by now, or does within two seconds."""
-        return self.left.acquire(timeout=2)
+        """Whether the client has ended one more connection by now, or does within ten seconds."""
+        return self.left.acquire(timeout=10)
 
 
 @contextmanager

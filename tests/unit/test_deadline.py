@@ -67,7 +67,7 @@ def test_a_server_that_answers_in_drops_is_left_when_the_operation_is_over() -> 
     began = time.monotonic()
 
     assert given_up(read_forever) == "mail: not done within 0.2 seconds"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_library_that_catches_every_exception_does_not_outlive_it() -> None:
@@ -165,7 +165,7 @@ def test_asked_to_stop_it_waits_for_no_server_longer_than_that() -> None:
         deadline.hurry(None)
 
     assert under_way == begun_then == "mail: cut short, since beklijf stops"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_sigterm_ends_an_operation_within_five_seconds() -> None:

@@ -190,10 +190,10 @@ def test_times_mean_what_they_mean_to_that_person(start: str, end: str, expected
     ],
 )
 def test_what_makes_no_sense_or_would_take_long_keeps_nobody_busy(data: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     assert set(of(data)) <= {NINE}
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_every_weekday_is_an_ordinary_rule() -> None:

