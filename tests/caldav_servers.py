@@ -190,7 +190,7 @@ def plain_before(radicale: Server) -> Iterator[Plain]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
         server = Plain(f"http://127.0.0.1:{proxy.server_port}/", radicale.account)
-        thread = threading.Thread(target=proxy.serve_forever)
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         proxy.shutdown()

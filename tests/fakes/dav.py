@@ -34,6 +34,7 @@ class Asked(http.server.BaseHTTPRequestHandler):
     """One request, and the way to answer it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets, and the second would wait for the first one's echo
     server: _Listening
     body: bytes
 
@@ -212,7 +213,7 @@ def dav_server(tls: ssl.SSLContext | None = None) -> Iterator[Dav]:
         server.desk = Dav(server.server_port, tls is not None)
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server.desk

@@ -143,6 +143,7 @@ class Script:
         with suppress(OSError):
             while True:
                 sock, _ = listening.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # no piece waits for the echo of the one before
                 line = Line(sock, self)
                 self.lines.append(line)
                 threads.append(Thread(target=self._converse, args=(line,)))

@@ -61,6 +61,7 @@ def stubborn(tls: ssl.SSLContext | None = None) -> Iterator[Stubborn]:
             while not server.over.is_set():
                 with suppress(OSError):  # TLS that somebody broke off, or the end
                     connection, _ = listening.accept()
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # no piece waits for the echo of the one before
                     connections.append(connection)
                     threads.append(threading.Thread(target=server.serve, args=[connection]))
                     threads[-1].start()

@@ -229,7 +229,7 @@ def token_server(folder: Path, pair: Pair, tls: ssl.SSLContext | None = None) ->
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         desk.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield desk
         server.shutdown()

@@ -391,6 +391,7 @@ def _serving(tls: ssl.SSLContext | None = None) -> Iterator[Service]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two packets, and the second would wait for the first one's echo
 
         def do(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -416,7 +417,7 @@ def _serving(tls: ssl.SSLContext | None = None) -> Iterator[Service]:
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         service.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield service
         server.shutdown()

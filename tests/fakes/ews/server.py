@@ -177,7 +177,7 @@ def running(server: EwsServer, context: ssl.SSLContext | None = None) -> Iterato
         if context is not None:
             http.socket = context.wrap_socket(http.socket, server_side=True)
         server.url = f"{'https' if context else 'http'}://{'localhost' if context else '127.0.0.1'}:{http.server_port}{PATH}"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server

@@ -179,7 +179,7 @@ def google_server(company: Company, tokens: TokenServer) -> Iterator[GoogleServe
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         fake.url = f"http://127.0.0.1:{server.server_port}{ROOT}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield fake
         server.shutdown()

@@ -246,7 +246,7 @@ def serving(company: Company, may: Callable[[str], bool]) -> Iterator[Graph]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         graph.known_at(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield graph
         server.shutdown()
