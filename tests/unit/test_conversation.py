@@ -150,6 +150,20 @@ def test_what_the_calendar_told_is_remembered_apart_from_what_came_by_mail(conve
     assert conversation.told_by_calendar() == {(UID, None, KARIM): Said.DECLINED}
 
 
+def test_of_some_events_it_is_what_was_heard_of_those(ledger: Ledger, conversation: Conversation) -> None:
+    other = MentorshipKey("t/noor@voorbeeld.example")
+    with ledger.write():
+        ledger.put(replace(_row(), uid="other@beklijf", ref=Ref(f"{other}/series"), mentorships=(other,)))
+        for source in ("mail", "calendar"):
+            conversation.note(heard(Said.ACCEPTED, SANNE, source=source))
+            conversation.note(replace(heard(Said.DECLINED, KARIM, source=source), uid="other@beklijf"))
+
+    assert conversation.histories(PERSONS).keys() == {PAIR, other}
+    assert conversation.histories(PERSONS, uids=[UID]).keys() == {PAIR}
+    assert conversation.told_by_calendar(["other@beklijf"]) == {("other@beklijf", None, KARIM): Said.DECLINED}
+    assert conversation.told_by_calendar([]) == {}
+
+
 def test_a_newer_proposal_for_the_same_meeting_takes_the_place_of_the_older(conversation: Conversation) -> None:
     for hour in (10, 11):
         conversation.propose(proposal(hour))
@@ -233,6 +247,22 @@ def test_what_was_said_about_a_track_that_nobody_knows_any_more_goes_that_long_a
     assert conversation.histories(PERSONS)
     conversation.erase({}, timedelta(days=30), NOW + timedelta(days=31))
     assert conversation.histories(PERSONS) == {}
+
+
+def test_an_answer_about_what_two_tracks_share_is_known_until_both_have_been_over_for_long_enough(
+    ledger: Ledger, conversation: Conversation
+) -> None:
+    other, outbox, keep = MentorshipKey("u/sanne@voorbeeld.example"), Outbox(ledger), timedelta(days=30)
+    with ledger.write():
+        ledger.put(replace(_row(), mentorships=(PAIR, other)))
+        outbox.add_answer("declined series", subject=UID, recipient=SANNE, response={}, now=NOW)
+        ledger.db.execute("UPDATE outbox SET state = 'sent'")
+        conversation.erase({PAIR: NOW, other: NOW + timedelta(days=60)}, keep, NOW + timedelta(days=89))
+    assert outbox.answers() == {UID: {"declined series"}}
+
+    with ledger.write():
+        conversation.erase({PAIR: NOW, other: NOW + timedelta(days=60)}, keep, NOW + timedelta(days=91))
+    assert outbox.answers() == {}
 
 
 # -- pairs that left the config ----------------------------------------------------------------------------------------

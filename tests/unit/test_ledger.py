@@ -285,6 +285,18 @@ def test_where_a_meeting_stands_is_kept_in_wall_time(ledger: Ledger) -> None:
     assert facts_of(ledger).kept == {Ref(f"{PAIR}/goals"): start}
 
 
+def test_a_meeting_to_come_stands_where_it_was_put_until_the_config_says_another_hour_and_one_that_has_been_for_good(
+    ledger: Ledger,
+) -> None:
+    goals = row(item="goals")
+    with ledger.write():
+        ledger.put(goals)
+    before, after = (datetime(2027, 1, day, tzinfo=UTC) for day in (21, 22))
+
+    assert facts_of(ledger, THURSDAY, now=before).kept == {}
+    assert facts_of(ledger, THURSDAY, now=after).kept == {goals.ref: datetime(2027, 1, 21, 15, tzinfo=AMSTERDAM)}
+
+
 def test_a_concluded_event_is_gone_and_the_next_generation_carries_its_item(ledger: Ledger) -> None:
     with ledger.write():
         ledger.put(row())

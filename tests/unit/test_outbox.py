@@ -32,11 +32,25 @@ class Desk:
         self.outbox = Outbox(ledger)
 
     def invite(
-        self, method: str = "REQUEST", *, to: str = SANNE, recurrence_id: str = "", sequence: int = 0, uid: str = "1@beklijf"
+        self,
+        method: str = "REQUEST",
+        *,
+        to: str = SANNE,
+        recurrence_id: str = "",
+        sequence: int = 0,
+        uid: str = "1@beklijf",
+        again: str = "",
     ) -> None:
         with self.ledger.write():
-            payload = {"method": method, "sequence": sequence}
-            self.outbox.add_invitation(uid=uid, recurrence_id=recurrence_id, recipient=to, sequence=sequence, payload=payload, now=NOW)
+            self.outbox.add_invitation(
+                uid=uid,
+                recurrence_id=recurrence_id,
+                recipient=to,
+                sequence=sequence,
+                payload={"method": method, "sequence": sequence},
+                now=NOW,
+                again=again,
+            )
 
     def send(self, mail: Mail) -> None:
         with self.ledger.write():
@@ -124,6 +138,19 @@ def test_a_cancel_after_an_attempt_of_unknown_end_goes_out_too(desk: Desk) -> No
     assert len(desk.due(timedelta(minutes=5))) == 2
 
 
+def test_a_cancel_goes_out_though_only_an_older_revision_may_have_arrived(desk: Desk) -> None:
+    desk.invite()
+    [mail] = desk.due()
+    with desk.ledger.write():
+        desk.outbox.claim(mail, content=b"..", message_id="<1@x>")
+        desk.outbox.retry(mail, at=NOW + timedelta(minutes=5), note="the connection was lost")
+    desk.invite(sequence=1)
+
+    desk.invite("CANCEL", sequence=2)
+
+    assert desk.names() == [f"CANCEL 1@beklijf  {SANNE} 2"]
+
+
 def test_a_cancel_of_one_meeting_does_not_take_the_series_back(desk: Desk) -> None:
     desk.invite()
 
@@ -148,6 +175,16 @@ def test_the_same_mail_cannot_be_put_in_twice(desk: Desk) -> None:
 
     with pytest.raises((StateError, sqlite3.IntegrityError)):
         desk.invite()
+
+
+def test_what_somebody_asked_for_once_more_is_put_in_once_for_each_time_that_they_asked(desk: Desk) -> None:
+    desk.invite()
+    for again in (" again 1", " again 1", " again 2"):
+        desk.send(desk.due()[0]) if desk.due() else None
+        desk.invite(again=again)
+
+    sent = [row["name"] for row in desk.ledger.db.execute("SELECT name FROM outbox ORDER BY id")]
+    assert sent == [f"REQUEST 1@beklijf  {SANNE} 0{again}" for again in ("", " again 1", " again 2")]
 
 
 def test_staff_is_told_the_same_thing_once(desk: Desk) -> None:

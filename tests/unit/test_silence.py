@@ -7,7 +7,8 @@ February. The nudge goes to Sanne after seven days on which both work, the text 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -490,3 +491,36 @@ def test_a_row_of_refusals_waits_for_the_other_one() -> None:
     assert standing("3 Feb", YES, *mentees) == waits(Reason.DECLINED_IN_A_ROW, "2 Feb", KARIM)
     assert standing("3 Feb", YES, *mentors) == waits(Reason.DECLINED_IN_A_ROW, "2 Feb", SANNE)
     assert standing("3 Feb", YES, *mentees, heard("1 Feb", Said.STRANGER)) == waits(Reason.STRANGER, "1 Feb", None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (),
+        (YES,),
+        (heard("4 Jan", Said.AWAY, KARIM, ref=AWAY),),
+        (heard("22 Dec", Said.AWAY, SANNE, ref=AWAY), heard("19 Jan", Said.AWAY, KARIM, ref=AWAY)),
+        (heard("4 Jan", Said.STRANGER),),
+        (heard("4 Jan", Said.DECLINED, KARIM),),
+        (heard("21 Dec", Said.DECLINED, SANNE, ref=GOALS),),
+        (YES, no("19 Jan", "21 Jan"), no("2 Feb", "4 Feb")),
+    ],
+)
+def test_who_is_waited_for_changes_with_what_is_heard_a_meeting_or_the_day_that_was_foretold(told: tuple[Heard, ...]) -> None:
+    found = facts(*told)
+    ladder, meetings = silence.ladder(programme(found), found, frozenset()), programme(found).tracks[KEY].meetings
+    begin = max(each.at for each in found.heard[KEY].heard)
+    hours = [begin + timedelta(hours=number) for number in range(24 * 70)]
+
+    for now, later in pairwise(hours):
+        if ladder.standing(KEY, later) != ladder.standing(KEY, now):
+            foretold = {ladder.turns(KEY, now), *meetings}
+            assert any(at is not None and now < at <= later for at in foretold), now
+
+
+def test_nothing_is_foretold_of_a_pair_that_counts_as_silent_until_somebody_is_heard_of() -> None:
+    found = facts()
+    ladder = silence.ladder(programme(found), found, frozenset())
+
+    assert ladder.turns(KEY, at("15 Jan")) == datetime(2027, 1, 18, tzinfo=AMSTERDAM)
+    assert ladder.turns(KEY, at("18 Jan")) is None

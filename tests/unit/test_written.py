@@ -144,6 +144,18 @@ def test_an_hour_that_is_given_back_is_noted(ledger: Ledger) -> None:
     assert written(ledger, mark) == {"slot": {PAIR}}
 
 
+def test_which_generation_carries_an_item_is_noted_by_the_item(ledger: Ledger) -> None:
+    mark = look(ledger)
+    with ledger.write():
+        ledger.carry(EVENT.ref, 2, NOW)
+    assert written(ledger, mark) == {"generation": {EVENT.ref}}
+
+    mark = look(ledger, mark)
+    with ledger.write():
+        ledger.carry(EVENT.ref, 3, NOW)
+    assert written(ledger, mark) == {"generation": {EVENT.ref}}
+
+
 def test_after_something_was_undone_everything_may_be_new(ledger: Ledger) -> None:
     mark = look(ledger)
     with suppress(RuntimeError), ledger.write():
