@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -71,6 +71,17 @@ def test_the_facts_of_all_groups_are_all_facts_about_those_who_are_planned_for(w
     assert (known.joined, known.kept, known.begun) == (world.facts.joined, world.facts.kept, world.facts.begun)
     assert known.heard == world.facts.heard
     assert {*known.pauses} == {*world.facts.pauses}
+    pause = Pause(person="of-nobody@voorbeeld.example", kind="meetings", first=date(2027, 1, 4))
+    assert groups.facts(replace(world.facts, pauses=(*world.facts.pauses, pause))) == groups.facts(world.facts)
+
+
+@SLOW
+@given(worlds())
+def test_groups_are_the_same_in_whatever_order_the_config_has_its_trainings(world: World) -> None:
+    there, back = group(world.trainings), group([*reversed(world.trainings)])
+
+    assert there == back
+    assert [*there.of_pair] == [*back.of_pair]
 
 
 @SLOW

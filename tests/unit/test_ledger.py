@@ -15,6 +15,7 @@ import pytest
 from beklijf.ledger import APPLICATION_ID, Known, Ledger, Row
 from beklijf.ledger.facts import read_facts
 from beklijf.ledger.holds import HeldChange, Hold, HoldKind, Holds
+from beklijf.ledger.lookup import Lookup
 from beklijf.model.canonical import dump
 from beklijf.model.domain import Contact, Event, Kind, Meets, MentorshipKey, Recurrence, Ref
 from beklijf.model.errors import Busy, StateError
@@ -304,6 +305,30 @@ def test_a_concluded_event_is_gone_and_the_next_generation_carries_its_item(ledg
 
     assert ledger.rows() == {}
     assert facts_of(ledger).generations == {row().ref: Generation(number=2, since=NOW)}
+    assert facts_of(ledger, now=NOW + timedelta(days=60)).begun == {}
+
+
+def test_of_events_that_are_not_asked_about_nothing_is_a_fact(ledger: Ledger) -> None:
+    with ledger.write():
+        ledger.put(row())
+        ledger.put(row(item="goals"))
+
+    facts, begins = read_facts(ledger.db, {PAIR: None}, NOW, uids=["goals-1@beklijf"], owners=[PAIR])
+
+    assert ([*facts.kept], [*begins]) == ([row(item="goals").ref], [row(item="goals").ref])
+
+
+def test_what_is_looked_up_by_key_is_asked_for_once_also_where_there_is_nothing() -> None:
+    asked: list[str] = []
+
+    def find(key: str) -> int | None:
+        asked.append(key)
+        return {"one": 1}.get(key)
+
+    lookup = Lookup(find)
+
+    assert ([lookup.get("one"), lookup["one"], lookup.get("none")], "one" in lookup, "none" in lookup) == ([1, 1, None], True, False)
+    assert asked == ["one", "none"]
 
 
 def test_two_generations_of_an_item_may_stand_side_by_side_and_one_never_twice(ledger: Ledger) -> None:
