@@ -158,14 +158,11 @@ class Ladder:
         if found is None:
             return None
         (silence, enough), pair = found, self._tracks[key].mentorship
-        today = day_of(now, pair.mentee)
-        away = any(heard.said is Said.AWAY for heard in self._facts.heard[key].heard)
-        enough = today + DAY if away else enough
-        return (
-            None
-            if enough is None or (silence.silent and not away)
-            else datetime.combine(max(enough, today + DAY), time(), pair.mentee.zone)
-        )
+        if any(heard.said is Said.AWAY for heard in self._facts.heard[key].heard):
+            enough = day_of(now, pair.mentee) + DAY
+        elif silence.silent:
+            return None
+        return None if enough is None else datetime.combine(enough, time(), pair.mentee.zone)
 
     def _standing(self, key: MentorshipKey, now: datetime) -> tuple[Silence, date | None] | None:
         """Return it with the day on which it has lasted long enough to be counted; None for that: it never will have."""
