@@ -12,6 +12,7 @@ from tests.town import INVITED, KARIM, NOOR, QUIET, SANNE, WELCOME, Town, Wordin
 from beklijf.decide.decider import Decider
 from beklijf.ledger import Decision
 from beklijf.letters import Letters
+from beklijf.model.conversation import Busy
 from beklijf.model.domain import MentorshipKey
 
 if TYPE_CHECKING:
@@ -146,6 +147,25 @@ def test_whom_to_ask_is_found_by_what_is_so_now_whoever_was_asked_before(town: T
     assert decider.whom_to_ask(closed) == Decider().whom_to_ask(closed) != asked
 
 
+def test_when_somebody_cannot_is_nothing_to_the_other_group(town: Town) -> None:
+    town.at(WELCOME)
+    town.now = INVITED - timedelta(hours=1)
+    now = snapshot(town)
+
+    def goals(snapshot: Snapshot) -> dict[str, datetime]:
+        tracks = Decider().decide(snapshot).programme.tracks
+        return {
+            key.rpartition("/")[2]: item.starts[0] for key, track in tracks.items() for item in track.items if item.ref == f"{key}/goals"
+        }
+
+    free = goals(now)
+    busy = {SANNE: (Busy(free[SANNE], free[SANNE] + timedelta(hours=1)),)}
+    found = goals(replace(now, busy=busy))
+
+    assert found[SANNE] != free[SANNE]
+    assert found[NOOR] == free[NOOR]
+
+
 # -- what is read again ------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +186,16 @@ def test_the_part_of_a_group_is_read_again_where_something_is_written_of_it_and_
     last = parts(rested)
     assert {name for name, part in last.items() if part is not after[name]} == {taker.parts.groups.of_person[OMAR]}
     assert {name for name, part in parts(rested).items() if part is not last[name]} == set()
+
+
+def test_an_event_that_is_new_to_the_ledger_is_of_its_group_from_then_on(rested: Town) -> None:
+    row = rested.row("goals")
+    new = replace(row, uid=f"new-{row.uid}", generation=row.generation + 1)
+    parts(rested)
+    with rested.engine.ledger.write():
+        rested.engine.ledger.put(new)
+
+    assert parts(rested)[rested.engine.taker.parts.events[row.uid]].rows.keys() >= {row.uid, new.uid}
 
 
 def test_a_goal_in_somebodys_own_words_is_that_of_their_mentorship(rested: Town) -> None:
