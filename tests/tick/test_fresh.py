@@ -14,6 +14,7 @@ from beklijf.ledger import Decision
 from beklijf.letters import Letters
 from beklijf.model.conversation import Busy
 from beklijf.model.domain import MentorshipKey
+from beklijf.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -166,6 +167,16 @@ def test_when_somebody_cannot_is_nothing_to_the_other_group(town: Town) -> None:
     assert found[NOOR] == free[NOOR]
 
 
+def test_what_only_planning_can_see_is_said_each_time_and_not_once(town: Town) -> None:
+    town.now = WELCOME - timedelta(days=30)
+    town.words.pairs = ((SANNE, KARIM), (NOOR, KARIM))  # at one hour
+    town.start()
+
+    for _ in range(3):
+        with pytest.raises(ConfigError, match="Karim Bakker is with"):
+            town.plan()
+
+
 # -- what is read again ------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +217,8 @@ def test_a_goal_in_somebodys_own_words_is_that_of_their_mentorship(rested: Town)
     goals = {m.key: m.goals for m in rested.plan().programme.trainings["leiding"].mentorships}
 
     assert goals == {key: ("Minder vergaderen",), MentorshipKey(f"leiding/{NOOR}"): ("Eerst twee vragen stellen",)}
+    [part] = [part for name, part in parts(rested).items() if name == rested.engine.taker.parts.groups.of_pair[key]]
+    assert [m.goals for training in part.trainings for m in training.mentorships] == [("Minder vergaderen",)]
 
 
 def test_what_has_been_has_not_been_yet_where_the_clock_went_back(rested: Town) -> None:
