@@ -277,6 +277,23 @@ def test_a_deleted_event_that_is_put_back_as_it_was_stands_again(rested: Town) -
     assert "CANCEL" not in {method for _, method, _ in rested.told()}
 
 
+def test_a_plan_has_a_meeting_where_people_moved_it_to_and_none_that_they_deleted(rested: Town) -> None:
+    def meetings() -> list[str]:
+        track = rested.plan().programme.tracks[MentorshipKey(f"leiding/{SANNE}")]
+        return [f"{at:%d %b %H:%M}" for at in track.meetings]
+
+    first, *others = meetings()
+    rested.edit("goals", r"T150000", "T110000")
+    rested.edit("goals", r"T160000", "T120000")
+    rested.tick()
+    moved = meetings()
+    rested.remove(rested.row("goals").href)
+    rested.tick()
+
+    assert moved == [first.replace("15:00", "11:00"), *others] != [first, *others]
+    assert meetings() == others
+
+
 def test_events_of_ours_that_nobody_asks_for_are_named_in_one_order(rested: Town) -> None:
     uid, text = rested.row("goals").uid, rested.read(rested.row("goals").href)
     for number in range(8):
