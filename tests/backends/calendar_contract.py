@@ -33,7 +33,8 @@ from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.boundary.credentials import Secret
 from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Conflict, Down, Exists, Missing, Transient
-from beklijf.model.stored import Agent, Stored
+from beklijf.model.stored import Agent, Changes, Stored
+from beklijf.tick import absence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +155,35 @@ class CalendarContract:
         assert world.calendar.changes(None).changed == ()
         with pytest.raises(Missing):
             world.calendar.fetch(created.href)
+
+    def test_what_seems_gone_is_there_or_gone_by_its_own_name(self, world: World) -> None:
+        meeting, series = world.create(MEETING), world.create(SERIES)
+        world.remove(meeting.href)
+
+        found = world.calendar.seek([meeting.href, series.href])
+
+        assert (found.changed, found.gone, found.unreadable) == ((series,), (meeting.href,), {})
+
+    def test_a_listing_of_nothing_is_a_trouble_until_each_event_is_gone_by_its_own_name(self, world: World) -> None:
+        meeting, series = world.create(MEETING), world.create(SERIES)
+        known = {stored.href: stored.event.uid for stored in (meeting, series)}
+        nothing = Changes(token=None, full=True, changed=())
+
+        for stored in (meeting, series):
+            with pytest.raises(Transient):
+                absence.sure(nothing, world.reopened(), known)
+            world.remove(stored.href)
+
+        assert absence.sure(nothing, world.reopened(), known) == nothing
+
+    def test_what_a_listing_leaves_out_is_there_all_the_same(self, world: World) -> None:
+        meeting, series = world.create(MEETING), world.create(SERIES)
+        known = {stored.href: stored.event.uid for stored in (meeting, series)}
+        short = Changes(token=None, full=True, changed=(meeting,))
+        since = Changes(token=None, full=False, changed=(), gone=(series.href,))
+
+        assert absence.sure(short, world.reopened(), known) == replace(short, changed=(meeting, series))
+        assert absence.sure(since, world.reopened(), known) == replace(since, changed=(series,), gone=())
 
     def test_an_event_that_a_person_cancelled_is_gone(self, world: World) -> None:
         created = world.create(MEETING)
@@ -453,6 +483,16 @@ class CaldavContract(ICalendarContract):
             url = maker.url.rstrip("/") + path
             [read] = opened(replace(with_maker(settings, url=url), name=name)).changes(None).changed
             assert read == created
+
+    def test_a_calendar_that_was_deleted_tells_of_no_event_that_it_is_gone(self, world: World) -> None:
+        created = world.create(MEETING)
+        world.remove(created.href.rpartition("/")[0] + "/")
+
+        for calendar in (world.calendar, world.reopened()):
+            with pytest.raises((Down, Transient)):
+                calendar.seek([created.href])
+        with pytest.raises(Down):
+            world.reopened().seek([created.href])
 
     def test_creating_takes_one_request_an_event(self, world: World) -> None:
         world.create(MEETING)

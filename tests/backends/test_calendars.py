@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -82,6 +83,25 @@ class TestFolder(ICalendarContract):
 
         assert [p.name for p in tmp_path.rglob("*.ics")] == [created.href]
         assert (tmp_path / OWNER / created.href).is_file()
+
+    @pytest.mark.parametrize("place", ["", OWNER], ids=["the disk", "the folder"])
+    def test_a_folder_that_is_gone_or_has_nothing_in_it_is_an_unmounted_disk(self, world: World, tmp_path: Path, place: str) -> None:
+        created = world.create(MEETING)
+        shutil.rmtree(tmp_path / place)
+        (tmp_path / place).mkdir()
+
+        with pytest.raises(Down) as caught:
+            world.calendar.seek([created.href])
+
+        assert "mounted" in caught.value.hint
+        assert world.create(MEETING) == created
+
+    def test_a_folder_that_is_meant_to_be_empty_is_believed(self, world: World, tmp_path: Path) -> None:
+        created = world.create(MEETING)
+        world.remove(created.href)
+
+        assert [path.name for path in (tmp_path / OWNER).iterdir()] == ["displayname"]
+        assert world.calendar.seek([created.href]).gone == (created.href,)
 
     def test_a_folder_that_may_not_be_made_is_down(self, opened: Opener, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("not a folder", encoding="utf-8")

@@ -92,12 +92,15 @@ class Dav:
     props: dict[tuple[str, str], str] = field(default_factory=dict)
     """What stands in a property, as XML."""
     syncs: bool = True
+    counts: bool = False
+    """Whether ETags count the writes to an object, as SOGo's do."""
     page: int = 0
     """How many members a sync-collection has at most; 0: all."""
     moods: list[Mood] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     _history: list[str] = field(default_factory=list)
+    _writes: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         calendar = "<d:collection/><c:calendar/>"
@@ -124,6 +127,7 @@ class Dav:
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, as another program does."""
+        self._writes[path] = self._writes[path] + 1 if path in self.objects else 0
         self.objects[path] = data
         self._history.append(path)
 
@@ -144,6 +148,8 @@ class Dav:
         return asked.say(405)
 
     def _report(self, asked: Asked) -> bool:
+        if (asked.path, "d:resourcetype") not in self.props:
+            return asked.say(404)
         if asked.wants("sync-collection"):
             return self._sync(asked)
         hrefs = [href.text or "" for href in etree.fromstring(asked.body).iterfind("d:href", NAMES)]
@@ -158,7 +164,7 @@ class Dav:
         return asked.say(201 if new else 204, headers={"ETag": self.etag(asked.path)})
 
     def etag(self, path: str) -> str:
-        return f'"{sha256(self.objects[path]).hexdigest()[:16]}"'
+        return f'"gcs{self._writes[path]:08}"' if self.counts else f'"{sha256(self.objects[path]).hexdigest()[:16]}"'
 
     def response(self, path: str, *names: str) -> str:
         """Return what a multistatus says of one resource."""
@@ -185,7 +191,7 @@ class Dav:
         prefixes = {uri: prefix for prefix, uri in NAMES.items()}
         wanted = (etree.QName(prop) for prop in etree.fromstring(asked.body).iterfind("d:prop/*", NAMES))
         names = [f"{prefixes[name.namespace or '']}:{name.localname}" for name in wanted]
-        if not any(asked.path == path for path, _ in self.props):
+        if asked.path not in self.objects and not any(asked.path == path for path, _ in self.props):
             return asked.say(404)
         paths = [asked.path]
         if asked.headers.get("Depth") == "1":

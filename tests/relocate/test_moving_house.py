@@ -27,7 +27,7 @@ from beklijf.relocate.relocation import Removal, check_origin, origin_of
 from beklijf.tick.wiring import beside, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from beklijf.contracts.calendar import Calendar
@@ -635,6 +635,9 @@ class Cutting:
 
     def fetch(self, href: str) -> Stored:
         return self.real.fetch(href)
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        return self.real.seek(hrefs)
 
     def update(
         self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP

@@ -30,7 +30,7 @@ from beklijf.relocate.relocation import Removal, origin_of
 from beklijf.tick.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -63,6 +63,10 @@ class Inviting:
 
     def fetch(self, href: str) -> Stored:
         return self._told(self.real.fetch(href))
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        found = self.real.seek(hrefs)
+        return replace(found, changed=tuple(map(self._told, found.changed)))
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         def write() -> Stored:

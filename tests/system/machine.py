@@ -38,7 +38,7 @@ from beklijf.model.stored import NO_STAMP, NOTHING, Agent
 from beklijf.tick.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from email.message import EmailMessage
 
     from beklijf.contracts.inbox import Inbox
@@ -184,6 +184,9 @@ class FaultyCalendar:
 
     def fetch(self, href: str) -> Stored:
         return self.faults.around(lambda: self.real.fetch(href))
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        return self.faults.around(lambda: self.real.seek(hrefs))
 
     def update(
         self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from beklijf.model.stored import NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.model.conversation import Busy, Waiting
@@ -61,6 +61,14 @@ class Calendar(Protocol):
 
     def fetch(self, href: str) -> Stored:
         """Read one event again; raises `Missing`."""
+        ...
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        """Ask for events that seem to be gone, each by its own name, in another way than `changes` does; the token is None.
+
+        ``gone`` is what the server says isn't there (404, 410), and that alone. Raises `Down` when the calendar itself isn't there:
+        then nobody deleted anything. Of somebody's own calendar that can't be asked, everything is ``unchanged``, and it is ``away``.
+        """
         ...
 
     def update(

@@ -241,6 +241,11 @@ class Ledger:
         """Return by which ETag each live event was last seen, by href: a calendar need not read those again."""
         return {row["href"]: row["etag"] for row in self.db.execute("SELECT href, etag FROM event WHERE state = 'live' AND etag != ''")}
 
+    def places(self) -> dict[str, str]:
+        """Return the UIDs of the events that the calendar had when it was last read, by href."""
+        found = self.db.execute("SELECT href, uid FROM event WHERE state IN ('live', 'withdrawing') AND href != ''")
+        return {row["href"]: row["uid"] for row in found}
+
     def forget_etags(self) -> None:
         """Let the calendar's next reading bring every event, also those that stay as they were."""
         self.db.execute("UPDATE event SET etag = '' WHERE state = 'live'")

@@ -19,6 +19,7 @@ from beklijf.planning import events
 from beklijf.relocate import decide
 from beklijf.relocate.carry_out import Mover
 from beklijf.relocate.decide import Sides
+from beklijf.tick import absence
 from beklijf.tick.record import record
 from beklijf.tick.target import address_of, described, is_same
 
@@ -108,6 +109,7 @@ class Removal:
         snapshot, plan, changes, rows = None, None, None, ledger.rows()
         if self.old is not None:
             changes = _without(leavings, rows, self.old.calendar.changes(None, ledger.etags()))
+            changes = absence.sure(changes, self.old.calendar, ledger.places())
             snapshot = self.old.taker.take(now, changes, patient=False, supposed=True)
             plan = self.old.taker.decide(snapshot)
             self._demand_sound(snapshot, changes)

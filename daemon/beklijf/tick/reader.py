@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from beklijf.contracts.unforeseen import Astray, Unforeseen
 from beklijf.ledger import stamp
-from beklijf.model.errors import BackendError, Missing, Refused, Transient
+from beklijf.model.errors import Refused, Transient
 from beklijf.model.stored import NOTHING, Unreadable
+from beklijf.tick import absence
 from beklijf.tick.outages import MAILBOX
 from beklijf.tick.stages import CALENDAR
 from beklijf.tick.target import ELSEWHERE, UNFINISHED, Whereabouts
@@ -45,12 +46,14 @@ class Reader:
         self._aside = aside
         self._token: object = None
         self._read_all: datetime | None = None
+        self._gone: set[str] = set()
+        """What was gone by its own name, and isn't asked for again until it was there once more: while it is held, each tick misses it."""
 
     def everything(self) -> Changes:
         """Return all that is in the calendar; raises Down where the config leads to another one than the events are in."""
         if elsewhere := self.whereabouts.problem():
             raise elsewhere
-        return self._calendar.changes(None, self._ledger.etags())
+        return absence.sure(self._calendar.changes(None, self._ledger.etags()), self._calendar, self._ledger.places())
 
     def resting(self, now: datetime) -> Transient | None:
         """Return the outage because of which the calendar is left alone for a while; whose config it is costs nothing to ask."""
@@ -67,9 +70,13 @@ class Reader:
         if self._read_all is None or not timedelta(0) <= now - self._read_all < FULL_READ:
             self._token = None
         known = self._ledger.etags() if self._token is None else NOTHING
-        changes = self._certain(self._calendar.changes(self._token, known))
+        told = self._calendar.changes(self._token, known)
+        sure = self._sure(told)
+        changes = self._certain(sure)
         if changes.full:
             self._read_all = now
+        if absence.there(sure) - absence.there(told):
+            self.again()  # of what is there all the same, or isn't known to be gone, a token tells no more
         self._token = changes.token
         self._away(changes, now)
         self._set_aside(changes, now)
@@ -83,6 +90,13 @@ class Reader:
     def again(self) -> None:
         """Read everything the next time, for what a token tells once and must be seen until it is mended."""
         self._read_all = None
+
+    def _sure(self, changes: Changes) -> Changes:
+        known = self._ledger.places() if changes.full or changes.gone else {}
+        changes = absence.sure(changes, self._calendar, {href: uid for href, uid in known.items() if href not in self._gone})
+        self._gone |= known.keys() if changes.full else known.keys() & set(changes.gone)
+        self._gone -= absence.there(changes) | self.written
+        return changes
 
     def _set_aside(self, changes: Changes, now: datetime) -> None:
         """Count the events that nobody can make sense of; they are read again until they are set aside."""
@@ -133,16 +147,18 @@ class Reader:
 
     def _certain(self, changes: Changes) -> Changes:
         """Look at what the last tick wrote and the token doesn't tell of: deleted since, or put back to what it was before."""
-        told, later = {stored.href for stored in changes.changed} | {*changes.gone, *changes.unreadable}, set[str]()
-        for href in sorted(self.written - told) if not changes.full else ():
-            try:
-                changes = replace(changes, changed=(*changes.changed, self._calendar.fetch(href)))
-            except BackendError as error:
-                if changes.away:
-                    later.add(href)  # maybe in the calendar of somebody who can't be reached now
-                elif isinstance(error, Missing):
-                    changes = replace(changes, gone=(*changes.gone, href))
-                else:
-                    raise
+        untold = set() if changes.full else self.written - absence.there(changes).union(changes.gone)
+        self.written = set()
+        if not untold:
+            return changes
+        asked = self._calendar.seek(sorted(untold))
+        # what can't be asked for now is asked for later, and so is what may be in the calendar of somebody who can't be reached now
+        later = {*asked.unreadable, *asked.unchanged, *(asked.gone if changes.away else ())}
         self.written = later
-        return changes
+        return replace(
+            changes,
+            changed=(*changes.changed, *asked.changed),
+            gone=(*changes.gone, *(href for href in asked.gone if href not in later)),
+            unreadable={**changes.unreadable, **asked.unreadable},
+            away={**changes.away, **asked.away},
+        )

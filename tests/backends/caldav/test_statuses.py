@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.backends.caldav.track import FIRST, KARIM, ONE, ORGANIZER, SECOND, TWO, read, written
 from tests.fakes.dav import CALENDAR, HOME, INBOX, OUTBOX, XMLNS, Asked, Dav, dav_server
 from tests.fakes.settings import with_maker
 
@@ -15,10 +16,9 @@ from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
 from beklijf.contracts.settings import CalendarSettings
-from beklijf.ical import ics
-from beklijf.model.domain import Contact, Event, Person
+from beklijf.model.domain import Person
 from beklijf.model.errors import BackendError, Down, Missing, Refused, Transient
-from beklijf.model.stored import Agent, Stored
+from beklijf.model.stored import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,32 +26,9 @@ if TYPE_CHECKING:
 
     from beklijf.contracts.calendar import Calendar
 
-STAMP = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-ORGANIZER = Contact("Mentorprogramma", "mentor@voorbeeld.example")
-KARIM = Contact("Karim Bakker", "karim@voorbeeld.example")
-ONE = Event(
-    uid="one-12345678@beklijf",
-    start=datetime(2027, 1, 7, 15, tzinfo=UTC),
-    minutes=60,
-    recurrence=None,
-    overrides=(),
-    title="Gesprek",
-    text="",
-    location="Zaal 1",
-    organizer=ORGANIZER,
-    people=(KARIM,),
-    alarms=(),
-    free=False,
-)
-TWO = replace(ONE, uid="two-12345678@beklijf")
-FIRST, SECOND = f"{CALENDAR}{ONE.uid}.ics", f"{CALENDAR}{TWO.uid}.ics"
 PASSING = (500, 503, 507)
 NO = (403, 451)
 DATA, ETAG = "c:calendar-data", "d:getetag"
-
-
-def written(event: Event, place: str = "Zaal 1") -> bytes:
-    return ics.build(replace(event, location=place), sequence=0, stamp=STAMP, agent=Agent.CLIENT)
 
 
 @pytest.fixture(params=[True, False], ids=["sync-collection", "propfind"])
@@ -82,13 +59,6 @@ def calendar(settings: CalendarSettings) -> Iterator[Calendar]:
     opened = open_calendar(settings, ORGANIZER.email)
     yield opened
     opened.close()
-
-
-def read(calendar: Calendar) -> tuple[object, tuple[Stored, ...]]:
-    """Read everything, and return the token with what was there."""
-    changes = calendar.changes(None)
-    assert changes.full
-    return changes.token, changes.changed
 
 
 # -- one object among others -------------------------------------------------------------------------------------------

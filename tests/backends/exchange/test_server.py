@@ -346,6 +346,16 @@ def test_a_named_calendar_is_announced_by_check_and_found_by_the_next_process(pa
         assert [site.company.mailboxes[OWNER].folders[e.folder] for e in site.company.entries.values() if e.mine] == ["Mentor & meer"]
 
 
+def test_a_named_calendar_that_was_deleted_tells_of_no_event_that_it_is_gone(password: Secret) -> None:
+    with opened(password, name="Mentor & meer") as site:
+        created = site.create(MEETING)
+        site.company.remove_folder(OWNER, next(key for key in site.company.mailboxes[OWNER].folders if key != "main"))
+
+        for calendar in (site.calendar, site.open()):
+            with pytest.raises(Down):
+                calendar.seek([created.href])
+
+
 @pytest.mark.usefixtures("insecure")
 def test_an_application_logs_in_with_a_token_of_its_own_authority(site: Site) -> None:
     calendar = site.open(user="app-id", auth="oauth", authority=site.server.url.replace("/EWS/Exchange.asmx", "/adfs/oauth2/token"))

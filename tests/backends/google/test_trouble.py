@@ -325,6 +325,8 @@ def test_a_named_calendar_that_was_deleted_is_no_empty_one(desk: Desk, opened: O
     for act in (
         lambda: calendar.changes(token),
         lambda: calendar.fetch(stored.href),
+        lambda: calendar.seek([stored.href]),
+        lambda: opened(settings_of(desk.google, "Mentorgesprekken")).seek([stored.href]),
         lambda: calendar.delete(stored),
         lambda: calendar.update(stored, MEETING, frozenset({"place"}), sequence=1, agent=Agent.SERVER),
     ):

@@ -576,13 +576,25 @@ def test_checking_says_what_will_be_made_and_then_what_is_there(world: World, co
 
 
 def test_a_calendar_that_is_gone_is_not_an_empty_one(world: World, company: Company) -> None:
-    world.create(MEETING)
+    created = world.create(MEETING)
     token = world.calendar.changes(None).token
     company.remove_folder(OWNER, "folder1")
 
     for calendar in (world.calendar, world.reopened()):
         with pytest.raises(Down):
             calendar.changes(token)
+        with pytest.raises(Down):
+            calendar.seek([created.href])
+
+
+def test_what_can_be_read_by_its_id_and_is_in_no_view_any_more_is_gone(world: World, company: Company) -> None:
+    created, series = world.create(MEETING), world.create(SERIES)
+    company.make_folder(OWNER, "Deleted Items")
+    company.entries[created.href].folder = "folder2"
+
+    found = world.calendar.seek([created.href, series.href])
+
+    assert (found.changed, found.gone) == ((series,), (created.href,))
 
 
 def test_a_view_that_comes_near_its_end_is_opened_anew(world: World, company: Company, graph: Graph) -> None:

@@ -9,6 +9,8 @@ rights there are, in whose name is written.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,7 +19,6 @@ from urllib.parse import quote, urljoin, urlsplit
 from beklijf.backends.caldav import multiget
 from beklijf.backends.caldav.dav import Answer, Connection, path_of
 from beklijf.backends.caldav.discovery import Collections, find, make, personal, schedules
-from beklijf.backends.caldav.multistatus import GONE
 from beklijf.backends.caldav.schedule import Scheduling
 from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.ical import ics
@@ -26,7 +27,7 @@ from beklijf.model.errors import Conflict, Down, Exists, Refused, Transient
 from beklijf.model.stored import NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.contracts.settings import CalendarSettings
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _MOST_PAGES = 200
 """Of a list of changes: servers that have pages put some hundred objects on one, or thousands."""
+_COUNT = re.compile(r'(?:W/)?"?[A-Za-z]{0,8}-?[0-9]{1,9}"?')
+"""An ETag that only counts the writes to an object begins anew when the object does (SOGo: ``gcs00000000``)."""
 _NO_SUCH_TOKEN = frozenset({400, 403, 409, 410, 412})
 """RFC 6578 has 403 or 409 with DAV:valid-sync-token; the others are what servers answer instead."""
 
@@ -100,11 +103,11 @@ class CaldavCalendar:
                 changes = self._by_token(collections.calendar, token, known)
                 if changes is not None:
                     return changes
-                self._syncs = False
-            return self._by_etags(collections.calendar, token, known)
-        except Refused as error:  # it leads elsewhere now, where the password doesn't go
-            self._found = None
-            raise Down(str(error), hint=error.hint) from error
+            changes = self._by_etags(collections.calendar, token, known)
+        except Refused as error:
+            raise self._led_away(error) from error
+        self._syncs = False
+        return changes
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         href = path_of(f"{urlsplit(self._calendar()).path}{quote(event.uid, safe='@')}.ics")
@@ -124,6 +127,21 @@ class CaldavCalendar:
     def fetch(self, href: str) -> Stored:
         data, etag = self._load(href)
         return ics.stored(data, href=href, etag=etag)
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        calendar = self._collections().calendar
+        if calendar is None:
+            self._found = None
+            name = f'the calendar "{self.settings.name}"' if self.settings.name else "the calendar"
+            hint = "nobody is told anything; put it back, or make an empty one of that name if what was in it is really gone"
+            raise Down(f"{self.connection.server}: {name} is not there any more", hint=hint)
+        wanted = frozenset(hrefs)
+        try:
+            objects = multiget.read(self.connection, calendar, dict.fromkeys(wanted, ""), alone=True)
+        except Refused as error:
+            raise self._led_away(error) from error
+        gone = wanted.difference((stored.href for stored in objects.read), objects.unreadable)
+        return Changes(token=None, full=False, changed=objects.read, gone=tuple(sorted(gone)), unreadable=objects.unreadable)
 
     def update(
         self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
@@ -205,8 +223,6 @@ class CaldavCalendar:
         if before and answer.status in _NO_SUCH_TOKEN:
             before = ""
             answer = self.connection.sync(calendar, "")
-        if answer.status in GONE:
-            raise self._lost(answer)
         if answer.status != HTTPStatus.MULTI_STATUS:
             return None
         etags: dict[str, str] = dict.fromkeys(last.again, "") if before else {}
@@ -215,7 +231,7 @@ class CaldavCalendar:
         for pages in range(1, _MOST_PAGES + 1):
             resources = answer.resources()
             for resource in resources:
-                href = path_of(resource.href)
+                href = self.connection.named(resource.href)
                 if resource.is_gone:
                     etags.pop(href, None)
                     gone.add(href)
@@ -230,9 +246,9 @@ class CaldavCalendar:
                 raise Transient(f"{self.connection.server}: its list of changes has no end")
             answer = self.connection.sync(calendar, after)
         etags.pop(path_of(calendar), None)
-        if not after:
+        if not after or not (before or etags or self._is_empty(calendar)):
             return None
-        unchanged = frozenset() if before else frozenset(href for href, etag in etags.items() if etag and known.get(href) == etag)
+        unchanged = frozenset() if before else _same(etags, known)
         objects = multiget.read(self.connection, calendar, {href: etag for href, etag in etags.items() if href not in unchanged})
         return Changes(
             token=_Synced(after, tuple(objects.again)),
@@ -249,9 +265,10 @@ class CaldavCalendar:
         if answer.status != HTTPStatus.MULTI_STATUS:
             self._found = None
             raise Down(f"{self.connection.server}: the calendar cannot be read ({answer.status})", hint="check calendar.url and its rights")
-        etags = _etags(answer, calendar)
-        last = known if before is None else before
-        same = frozenset(href for href, etag in etags.items() if etag and last.get(href) == etag)
+        etags = self._listed(answer, calendar)
+        same = (
+            _same(etags, known) if before is None else frozenset(href for href, etag in etags.items() if etag and before.get(href) == etag)
+        )
         objects = multiget.read(self.connection, calendar, {href: etag for href, etag in etags.items() if href not in same})
         etags |= dict.fromkeys(objects.again, "")
         gone = ((before or {}).keys() - etags.keys()) | objects.away
@@ -264,11 +281,18 @@ class CaldavCalendar:
             unchanged=same if before is None else frozenset(),
         )
 
-    def _lost(self, answer: Answer) -> Down:
+    def _is_empty(self, calendar: str) -> bool:
+        """Ask once more, in another way: a first sync-collection may list nothing of what there is (Stalwart)."""
+        answer = self.connection.propfind(calendar, "d:getetag", "d:resourcetype", depth=1)
+        return answer.status == HTTPStatus.MULTI_STATUS and not self._listed(answer, calendar)
+
+    def _led_away(self, error: Refused) -> Down:
+        """Return what it means that the calendar leads elsewhere now, where the password doesn't go."""
         self._found = None
-        return Down(
-            f"{self.connection.server}: the calendar cannot be read any more ({answer.status})", hint="check calendar.url and its rights"
-        )
+        return Down(str(error), hint=error.hint)
+
+    def _listed(self, answer: Answer, calendar: str) -> dict[str, str]:
+        return {self.connection.named(href): etag for href, etag in _etags(answer, calendar).items()}
 
     def _load(self, href: str) -> tuple[bytes, str]:
         return multiget.load(self.connection, self._calendar(), href)
@@ -276,7 +300,7 @@ class CaldavCalendar:
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def _url(self, href: str) -> str:
-        return urljoin(self._calendar(), href)
+        return urljoin(self._calendar(), self.connection.spelt(href))
 
     def _patch(
         self, stored: Stored, wanted: Event, fields: frozenset[str], sequence: int, agent: Agent, stamp: datetime
@@ -314,16 +338,22 @@ def if_match(etag: str) -> dict[str, str]:
 
 
 def _etags(answer: Answer, calendar: str) -> dict[str, str]:
-    """Return the ETags in a listing; empty for an object of which the server doesn't tell it now."""
+    """Return the ETags in a listing, by href as the server spells it; empty for an object of which the server doesn't tell it now."""
     resources = answer.resources()
     whole = {path_of(r.href).rstrip("/") for r in resources if r.has("d:resourcetype", "d:collection")}
     if not whole or any(r.status == HTTPStatus.INSUFFICIENT_STORAGE and path_of(r.href).rstrip("/") in whole for r in resources):
         # Some of its objects, or none: who isn't listed then is not gone.
         raise Transient(f"{urlsplit(calendar).netloc}: lists only a part of the calendar")
     members = (r for r in resources if not r.is_gone and not r.has("d:resourcetype", "d:collection"))
-    etags = {path_of(r.href): r.text("d:getetag") for r in members}
-    etags.pop(path_of(calendar), None)
-    return etags
+    return {r.href: r.text("d:getetag") for r in members if path_of(r.href) != path_of(calendar)}
+
+
+def _same(etags: Mapping[str, str], known: Mapping[str, str]) -> frozenset[str]:
+    """Return what is as it was known, by ETags that prove it: those of the server's that it gives to one object only."""
+    often = Counter(etags.values())
+    return frozenset(
+        href for href, etag in etags.items() if etag and known.get(href) == etag and often[etag] == 1 and not _COUNT.fullmatch(etag)
+    )
 
 
 class PersonalCalendar(CaldavCalendar):

@@ -79,6 +79,8 @@ class Connection:
         self.server = f"{place.hostname}:{place.port}" if place.port else place.hostname or maker.url
         self.url = maker.url if "://" in maker.url else self._located()
         self._origins = Origins(origin_of(self.url), maker.hosts)
+        self._spelling: dict[str, str] = {}
+        """By `path_of`, how the server itself spells what it told of."""
         with self._translated():
             self._client = DAVClient(
                 url=self.url,
@@ -124,6 +126,20 @@ class Connection:
         """
         return self._origins.follow(url, base or self.url)
 
+    def named(self, href: str) -> str:
+        """Return the one spelling that we compare by of what the server names, which is asked for as it spells it from then on."""
+        path, theirs = path_of(href), urlsplit(href).path
+        self._spelling[path] = theirs if _PLAIN.fullmatch(theirs) else path
+        return path
+
+    def spelt(self, path: str) -> str:
+        return self._spelling.get(path, path)
+
+    def other(self, path: str) -> str | None:
+        """Return another spelling for what the server never told of; two spellings are two names for some (Stalwart: ``@``, ``%40``)."""
+        folder, _, name = path.rpartition("/")
+        return f"{folder}/{name.replace('@', '%40')}" if path not in self._spelling and "@" in name else None
+
     def _once(self, method: str, url: str, body: str, headers: Mapping[str, str], received: Callable[[int], object]) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._session.received = received
@@ -147,15 +163,23 @@ class Connection:
         return self.request("PROPFIND", url, asking(names), Depth=str(depth))
 
     def sync(self, url: str, token: str) -> Answer:
-        """Ask what happened since *token*. Never with DAV:limit, with which Nextcloud and Xandikos lose entries."""
+        """Ask what happened since *token*. Never with DAV:limit, with which Nextcloud and Xandikos lose entries.
+
+        A server that knows no such question may say so by 500 or 501 (Zimbra, Posteo, GMX).
+        """
         body = (
             f"<d:sync-collection {XMLNS}><d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
             f"<d:prop><d:getetag/></d:prop></d:sync-collection>"
         )
-        return self.request("REPORT", url, body, Depth="0")
+        return self.tried("REPORT", url, body, Depth="0")
 
     def multiget(self, url: str, hrefs: Iterable[str]) -> Answer:
-        return self.request("REPORT", url, getting(hrefs), Depth="1")
+        return self.request("REPORT", url, getting(map(self.spelt, hrefs)), Depth="1")
+
+    def is_gone(self, url: str) -> bool:
+        """Ask about one object at its own URL."""
+        answer = self.tried("PROPFIND", url, asking(["d:getetag"]), Depth="0")
+        return answer.status in GONE or any(resource.is_gone for resource in answer.resources())
 
     def make_calendar(self, url: str, name: str) -> Answer:
         body = (
@@ -235,6 +259,8 @@ class Connection:
 _UNTRUSTED = re.compile(r"certificate|hostname", re.IGNORECASE)
 """What OpenSSL says of those; all else of TLS is a connection that broke off."""
 _NO_URL = (niquests.exceptions.InvalidURL, niquests.exceptions.InvalidSchema, niquests.exceptions.MissingSchema)
+_PLAIN = re.compile(r"[!-~]+")
+"""A path as it goes over the wire."""
 _AWAY = "does the server run, and is calendar.url right? it is tried again by itself"
 
 XMLNS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from beklijf.backends.caldav.dav import PASSING, path_of
 from beklijf.boundary.bodies import TooLarge
@@ -42,6 +43,8 @@ class _Object:
     data: bytes = b""
     etag: str = ""
     wrong: BackendError | None = None
+    silent: bool = False
+    """Nothing at all was said of it."""
 
     def content(self) -> tuple[bytes, str]:
         if self.wrong is not None:
@@ -49,8 +52,8 @@ class _Object:
         return self.data, self.etag
 
 
-def read(connection: Connection, calendar: str, etags: Mapping[str, str]) -> Objects:
-    """Read those of the objects that are ours."""
+def read(connection: Connection, calendar: str, etags: Mapping[str, str], *, alone: bool = False) -> Objects:
+    """Read those of the objects that are ours; *alone*: each of which nothing is said is asked about by itself, at its own URL."""
     read: list[Stored] = []
     away: set[str] = set()
     unreadable: dict[str, BackendError] = {}
@@ -59,6 +62,8 @@ def read(connection: Connection, calendar: str, etags: Mapping[str, str]) -> Obj
     for n in range(0, len(hrefs), _BATCH):
         for href, found in _multiget(connection, calendar, hrefs[n : n + _BATCH]).items():
             try:
+                if alone and found.silent and connection.is_gone(urljoin(calendar, connection.spelt(href))):
+                    raise Missing(href)  # noqa: TRY301  # as one of which it is said
                 data, etag = found.content()
                 if ics.is_ours(ics.uid_of(data)):
                     with by_itself(href):
@@ -91,9 +96,21 @@ def _multiget(connection: Connection, calendar: str, hrefs: list[str]) -> dict[s
         return _multiget(connection, calendar, hrefs[:half]) | _multiget(connection, calendar, hrefs[half:])
     if answer.status != HTTPStatus.MULTI_STATUS:
         raise Transient(f"{connection.server}: objects could not be read ({answer.status})")
-    found = {path_of(resource.href): _object(connection.server, resource) for resource in answer.resources()}
+    told = {path_of(resource.href): _object(connection.server, resource) for resource in answer.resources()}
     # Silence is not the same as gone: taking it for that would tell people that their meeting is cancelled.
-    return {href: found.get(href) or _Object(wrong=Transient(f"{connection.server}: said nothing about {href}")) for href in hrefs}
+    silence = {href: _Object(wrong=Transient(f"{connection.server}: said nothing about {href}"), silent=True) for href in hrefs}
+    found = silence | {href: told[path_of(href)] for href in hrefs if path_of(href) in told}
+    return found | _otherwise_spelt(connection, calendar, [href for href in hrefs if isinstance(found[href].wrong, Missing)])
+
+
+def _otherwise_spelt(connection: Connection, calendar: str, hrefs: list[str]) -> dict[str, _Object]:
+    """Return what is there, of what isn't under a name of which the server never said that it is one."""
+    others = {href: other for href in hrefs if (other := connection.other(href))}
+    found = _multiget(connection, calendar, [*others.values()]) if others else {}
+    there = {href: found[other] for href, other in others.items() if not isinstance(found[other].wrong, Missing)}
+    for href in there:
+        connection.named(others[href])
+    return there
 
 
 def _object(server: str, resource: Resource) -> _Object:

@@ -99,6 +99,16 @@ class ExchangeCalendar:
             raise found
         return from_item.stored(*found)
 
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        if not self._folder.there():
+            raise Down(
+                f'{self.connection.server}: the calendar "{self._folder.called}" of {self.mailbox} is not there any more', hint=RIGHTS
+            )
+        if self._folder.called:
+            self._folder.rights()  # raises for one that was there, and is no more
+        read, away, unreadable = self._read(hrefs)
+        return Changes(token=None, full=False, changed=tuple(read), gone=tuple(sorted(away)), unreadable=unreadable)
+
     def _all(self) -> Listing:
         listing = self._folder.listing("")
         if listing is None:

@@ -24,7 +24,7 @@ from beklijf.model.errors import BackendError, Conflict, Down, Exists, Missing, 
 from beklijf.model.stored import NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _RACY = 2_000_000_000
 """Nanoseconds after a write in which another one may get the same time stamp (FAT; the kernel's own tick is 4 ms)."""
+_MARK = "displayname"
+"""The file by which vdir programs know how a folder is called; an emptied calendar still has it."""
 _MOST_FILES = 20_000
 _NAMED = 5
 
@@ -139,9 +141,9 @@ class FolderCalendar:
         name = _file_name(event.uid)
         data = ics.build(event, sequence=sequence, stamp=stamp, agent=agent)
         with self._translated():
-            if not self._folder.is_dir():
+            if self._is_bare():
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._write("displayname", self._title.encode())
+                self._write(_MARK, self._title.encode())
             if (self._folder / name).exists():
                 raise Exists(f"{name} is there already")
             self._write(name, data)
@@ -149,6 +151,22 @@ class FolderCalendar:
 
     def fetch(self, href: str) -> Stored:
         return _stored(href, self._existing(href))
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        """Look for each file; a folder that isn't there, or has nothing at all in it, is a disk that isn't mounted."""
+        with self._translated():
+            if self._is_bare():
+                hint = f"is a disk not mounted? if it is meant to be empty, put an empty file into it: {_MARK}"
+                raise Down(f"{self._folder}: the folder is gone, or has nothing in it any more", hint=hint)
+        changed: list[Stored] = []
+        gone: list[str] = []
+        unreadable: dict[str, Refused] = {}
+        for name in hrefs:
+            if (data := self._tried(name, unreadable)) is not None and ics.is_ours(ics.uid_of(data)):
+                _sort(name, data, changed=changed, gone=gone, unreadable=unreadable)
+            elif name not in unreadable:
+                gone.append(name)
+        return Changes(token=None, full=False, changed=tuple(changed), gone=tuple(gone), unreadable=unreadable)
 
     def update(
         self, stored: Stored, wanted: Event, fields: frozenset[str], *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP
@@ -217,6 +235,9 @@ class FolderCalendar:
                             continue
                         found[_href(entry.name)] = (f"{status.st_mtime_ns:x}.{status.st_size:x}.{status.st_ino:x}", status.st_mtime_ns)
         return found, wrong
+
+    def _is_bare(self) -> bool:
+        return not self._folder.is_dir() or not any(self._folder.iterdir())
 
     def _read(self, name: str) -> bytes | None:
         """Return what is in a file, None if it is gone; raises `Refused` for one that is not to be read."""

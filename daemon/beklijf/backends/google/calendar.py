@@ -145,6 +145,12 @@ class GoogleCalendar:
     def fetch(self, href: str) -> Stored:
         return self.stored(self.read(href))
 
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        found = _Found()
+        for name in hrefs:
+            found.take(name, self, None)  # asks the calendar first, and raises where that isn't there
+        return Changes(token=None, full=False, changed=tuple(found.changed), gone=tuple(found.gone), unreadable=found.unreadable)
+
     def read(self, name: str) -> Held:
         """Read one event, and what there is of its series, in one request; raises `Missing`."""
         held = self._by_uid(name, f"{name}@google.com")

@@ -28,7 +28,7 @@ from beklijf.model.errors import Conflict, Down, Exists, Missing, Refused, Trans
 from beklijf.model.stored import NO_STAMP, NOTHING, Changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from beklijf.backends.graph.contents import News
     from beklijf.backends.graph.from_json import Json
@@ -89,6 +89,11 @@ class GraphCalendar:
 
     def fetch(self, href: str) -> Stored:
         return self._contents.read(self._wire.ask("GET", self._wire.event(href) + READ))[1]
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        if self._contents.look() is None:
+            raise Down(f"{self._called} is not there any more", hint="was it renamed or deleted?")
+        return self._contents.sought(frozenset(hrefs))
 
     def changes(self, token: object, known: Mapping[str, str] = NOTHING) -> Changes:
         """Ask what happened; everything is read anew for a token that isn't known any more, or whose view comes near its end."""

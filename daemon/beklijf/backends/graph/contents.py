@@ -5,15 +5,16 @@ Asks and remembers; writes nothing but the calendar itself. What the answers mea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from beklijf.backends.graph import from_json
 from beklijf.backends.graph.wire import Part, Wire, query
 from beklijf.contracts.unforeseen import by_itself
-from beklijf.model.errors import Down, Missing, Refused
+from beklijf.model import canonical
+from beklijf.model.errors import Down, Missing, Refused, Transient
 from beklijf.model.stored import Changes, Unreadable
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _LISTED = query(
 _INSTANCES = "id,type,subject,body,start,end,isCancelled,location,attendees,organizer,originalStart,occurrenceId"
 _NO_SUCH_TOKEN = frozenset({400, 410})
 """SyncStateNotFound, resyncRequired, and what a link that was never Graph's is answered with."""
+_DAY = timedelta(days=1)
 _MARGIN, _ENDLESS = timedelta(days=370), timedelta(days=1277)
 """Around a series, since meetings may be moved out of its span; and of one that has no end."""
 
@@ -197,6 +199,25 @@ class Contents:
             except Refused as error:
                 unreadable[href] = error
         return Changes(token="", full=False, changed=tuple(changed), gone=tuple(gone), unreadable=unreadable)
+
+    def sought(self, hrefs: frozenset[str]) -> Changes:
+        """Read events by id, as `fetched` does; of those that can be read, what no view of the calendar has is gone all the same.
+
+        What somebody deleted may be read by its immutable id for a while, from where it lies now.
+        """
+        for href in hrefs & self._held.keys():
+            del self._held[href]
+        read = self.fetched(hrefs)
+        meetings = [at for stored in read.changed for at in (stored.event.start, *canonical.meetings(stored.event))]
+        if not meetings:
+            return read
+        view = self.opened(min(meetings).astimezone(UTC) - _DAY, max(meetings).astimezone(UTC) + _DAY)
+        if view is None:
+            raise Transient(f"{self.called}: can't be looked at just now")
+        deleted = [stored.href for stored in read.changed if stored.href not in view.touched]
+        for href in deleted:
+            self.forget(href)
+        return replace(read, changed=tuple(s for s in read.changed if s.href in view.touched), gone=(*read.gone, *deleted))
 
     def read(self, reply: Reply) -> tuple[Json, Stored]:
         """Return what Graph said of one event, with all that became of single meetings, and what it means."""

@@ -17,7 +17,7 @@ from beklijf.model.errors import BackendError, Down, Refused, Transient
 from beklijf.model.stored import NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.model.conversation import Busy, Waiting
@@ -163,6 +163,31 @@ class Owners:
     def fetch(self, href: str) -> Stored:
         owner, inner = _split(href)
         return _named(owner, self._of(owner).fetch(inner))
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        found = _Found()
+        for owner, inner in _by_owner(dict.fromkeys(hrefs, "")).items():
+            try:
+                with whole_by_itself(owner), _theirs(owner):
+                    asked = self._of(owner).seek(inner)
+            except BackendError as error:
+                if not owner:
+                    raise
+                found.away[owner] = error
+                found.unchanged |= {_href(owner, href) for href in inner}
+            else:
+                found.changed += (_named(owner, stored) for stored in asked.changed)
+                found.gone += (_href(owner, href) for href in asked.gone)
+                found.unreadable |= {_href(owner, href): said for href, said in asked.unreadable.items()}
+        return Changes(
+            token=None,
+            full=False,
+            changed=tuple(found.changed),
+            gone=tuple(found.gone),
+            unreadable=found.unreadable,
+            unchanged=frozenset(found.unchanged),
+            away=found.away,
+        )
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from beklijf.model.errors import BackendError, Conflict, Missing, Refused
 from beklijf.model.stored import NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from beklijf.backends.per_person.calendar import Personal, Service
@@ -56,6 +56,9 @@ class Houses:
 
     def fetch(self, href: str) -> Stored:
         return self._first.fetch(href)
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        return self._first.seek(hrefs)
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         return self._first.create(event, sequence=sequence, agent=agent, stamp=stamp)
@@ -136,9 +139,11 @@ class Lodger:
         inner = token.inner if isinstance(token, _Token) and token.system == self._name else None
         ours = {_inner(href): etag for href, etag in known.items() if _system(href) == self._name}
         found = room.changes(inner, ours)
+        return replace(self._spelt(found), token=_Token(self._name, found.token))
+
+    def _spelt(self, found: Changes) -> Changes:
         return replace(
             found,
-            token=_Token(self._name, found.token),
             changed=tuple(self._named(stored) for stored in found.changed),
             gone=tuple(map(self._put, found.gone)),
             unreadable={self._put(href): said for href, said in found.unreadable.items()},
@@ -150,6 +155,14 @@ class Lodger:
         if _system(href) != self._name:
             raise Missing(f"the mailbox of {self._email} is not in {_system(href)} any more")
         return self._named(room.fetch(_inner(href)))
+
+    def seek(self, hrefs: Iterable[str]) -> Changes:
+        """Ask where the mailbox is; what was in the other system isn't anywhere, or was found by its UID."""
+        wanted = frozenset(hrefs)
+        room = self._room()
+        here = {href for href in wanted if _system(href) == self._name}
+        found = room.seek(sorted(map(_inner, here)))
+        return replace(self._spelt(found), gone=(*map(self._put, found.gone), *sorted(wanted - here)))
 
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         return self._named(self._room().create(event, sequence=sequence, agent=agent, stamp=stamp))
