@@ -8,6 +8,7 @@ program, the ledger and the command ``status`` together.
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ from tests.fakes.company import Company
 from tests.fakes.makers import MAKERS
 from tests.firm import CANCELS, INVITES, PEOPLE, Firm, firm_on
 from tests.mailroom import AMSTERDAM, ORGANIZER, press
-from tests.town import KARIM, NOOR, QUIET, SANNE
+from tests.town import KARIM, NOOR, QUIET, SANNE, itip_part, told_by
 
 from beklijf.model.conversation import Said
 from beklijf.rehearse import client_edits
@@ -603,3 +604,33 @@ def test_check_names_who_has_no_mailbox_there(town: Firm) -> None:
     assert code == 69, said
     assert f"{SANNE}: their calendar can't be used" in said
     assert "1 of 2 people's own calendars can be used" in said
+
+
+def test_what_vanished_without_a_word_of_the_server_is_off_by_ours_and_comes_back_once(invited: Firm) -> None:
+    """Lose both events with the calendar: nobody's program hears of it, until the administrator says that they are gone."""
+    town = invited
+    theirs = {who: {each.uid for each in town.company.inside(who, "main")} for who in (SANNE, KARIM)}
+    for lost in [town.entry(item) for item in ("goals", "series")]:
+        town.company.remove(lost)
+    held = town.tick().plan
+    assert held is not None
+    assert (len(held.held), {who for who, _ in town.got()}) == (2, {"opleidingen", "servicedesk"})
+
+    town.now += SOON
+    town.engine.tick(town.now, approve=[held.id])
+    town.tick(QUIET)
+    for mail in [each for each in town.mails() if itip_part(each)]:
+        [uid] = re.findall(r"UID:(.*)", itip_part(mail))
+        assert told_by(mail)[1] == "CANCEL"
+        [copy] = [each for each in town.company.inside(told_by(mail)[0], "main") if each.uid == uid.strip()]
+        town.company.remove(copy)  # as their programs do by themselves, or when they are asked to
+    assert [town.company.inside(who, "main") for who in theirs] == [[], []]
+    with town.engine.ledger.write():
+        for item in ("goals", "series"):
+            town.engine.ledger.decide("restore", town.row(item).ref, made=town.now)
+    town.tick()
+
+    assert town.got() == sorted(INVITES * 2)
+    for who, before in theirs.items():
+        assert len(after := {each.uid for each in town.company.inside(who, "main")}) == 2
+        assert not after & before

@@ -317,6 +317,17 @@ def test_approved_vanished_events_count_as_deleted_by_people() -> None:
     assert current.gone == frozenset(rows)
 
 
+def test_of_approved_vanished_events_everybody_is_ours_to_tell_and_of_one_that_was_deleted_whom_the_server_cannot_reach() -> None:
+    rows = {r.uid: r for r in map(row, range(3))}
+    held = look_for_faults(rows, Current(gone=frozenset(rows)), watch())[2]
+
+    after, _, _ = look_for_faults(rows, Current(gone=frozenset(rows)), watch(approved=identify(h.change for h in held)))
+    one, _, _ = look_for_faults(rows, Current(gone=frozenset([*rows][:1])), watch())
+
+    assert {row.ours for row in after.values()} == {(SANNE.email,)}
+    assert {row.ours for row in one.values()} == {()}
+
+
 def test_an_event_with_a_lower_sequence_than_we_wrote_is_an_older_state_of_the_server() -> None:
     known = row()
     current = Current(stored={known.uid: stored(known, sequence=1)})

@@ -88,7 +88,8 @@ class Watch:
 def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> tuple[Mapping[str, Row], Current, tuple[Held, ...]]:
     """Return rows and calendar as a plan may use them, and what is held: events that vanished together, or went back in time.
 
-    Approved, vanished events count as deleted by people, and an older state of the server is written over with ours.
+    Approved, vanished events count as deleted by people, and an older state of the server is written over with ours. Of what vanished
+    together no server need have told anybody: it is we who tell them that it is off.
     """
     vanished = [rows[uid] for uid in sorted(current.gone) if rows[uid].state == "live" and _to_come(rows[uid], watch.now)]
     # one that was deleted and came back, of which nobody was told yet, or that is being withdrawn, has the number of before we told so
@@ -102,12 +103,19 @@ def look_for_faults(rows: Mapping[str, Row], current: Current, watch: Watch) -> 
     every = frozenset(held.hold for held in faults)
     approved = watch.approves(every) if watch.enforced else every
     held = tuple(each for each in faults if each.hold not in approved)
-    left_alone = {_uid(each) for each in held}
+    left_alone = {_row(each).uid for each in held}
     calm = Current(
         stored={uid: stored for uid, stored in current.stored.items() if uid not in left_alone},
         gone=frozenset(current.gone - left_alone),
     )
-    return dict(rows) | {row.uid: _as_there(row, current.stored[row.uid]) for row in older if row.uid not in left_alone}, calm, held
+    let_go = [row for each in faults if each.hold in approved and (row := _row(each)).uid in current.gone]
+    mended = [*(_as_there(row, current.stored[row.uid]) for row in older if row.uid not in left_alone), *map(_ours_to_tell, let_go)]
+    return dict(rows) | {row.uid: row for row in mended}, calm, held
+
+
+def _ours_to_tell(row: Row) -> Row:
+    known = canonical.load(row.announced or row.seen).people
+    return replace(row, ours=tuple(sorted({*row.ours, *(contact.email.casefold() for contact in known)})))
 
 
 def _as_there(row: Row, stored: Stored) -> Row:
@@ -131,9 +139,9 @@ def _faults(vanished: Sequence[Row], older: Sequence[Row], standing: int, watch:
     return [Held(change=c, reason=reason, kind=HoldKind.FAULT, hold=known[c.ref].id if c.ref in known else name) for c, reason in found]
 
 
-def _uid(held: Held) -> str:
+def _row(held: Held) -> Row:
     assert isinstance(held.change.work, Withdraw)  # `_concern` makes nothing else
-    return held.change.work.row.uid
+    return held.change.work.row
 
 
 def guard(draft: Draft, faults: tuple[Held, ...], watch: Watch) -> Judged:

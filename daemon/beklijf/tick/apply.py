@@ -162,6 +162,8 @@ class Applier:
                 pass  # a human was faster; what remains is to tell the others
         with self.ledger.write():
             event = work.ended or canonical.load(row.announced or row.seen)
+            if row.icaluid:
+                event = replace(event, uid=row.icaluid)  # by which it is known to whom the server invited
             self._tell(row, event, change.tells, now)
             if work.state == "closed":
                 self.ledger.conclude(row, now)
