@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from tests.town import Town, Wording, itip_part
+from tests.town import Town, Wording, itip_part, told_by
 
 if TYPE_CHECKING:
     from beklijf.model.conversation import Said
@@ -147,12 +147,10 @@ def got(town: Town) -> list[tuple[str, str]]:
 
 
 def gist(mail: EmailMessage) -> str:
-    text = itip_part(mail)
-    if not text:
+    if not itip_part(mail):
         return " ".join(str(mail["Subject"]).split()[:3])
-    [method] = re.findall(r"METHOD:(\w+)", text)
-    single = re.findall(r"RECURRENCE-ID[^:]*:(\d{8})", text)
-    return f"{method} {single[0]}" if single and "RRULE:FREQ=WEEKLY" not in text else method
+    _, method, day = told_by(mail)
+    return f"{method} {day}".strip()
 
 
 def said(town: Town) -> dict[tuple[str, str, str], Said]:

@@ -201,10 +201,12 @@ def itip_part(mail: EmailMessage) -> str:
 
 
 def told_by(mail: EmailMessage) -> tuple[str, str, str]:
-    text = itip_part(mail)
-    [method] = re.findall(r"METHOD:(\w+)", text)
-    single = re.findall(r"RECURRENCE-ID[^:]*:(\w+)", text)
-    day = single[0][:8] if single and "RRULE:FREQ=WEEKLY" not in text else ""
+    """Return receiver, method, and which meeting changed alone: the one with a higher SEQUENCE than the whole that it is in."""
+    head, *events = itip_part(mail).split("BEGIN:VEVENT")
+    [method] = re.findall(r"METHOD:(\w+)", head)
+    whole, *meetings = [(int(*re.findall(r"\nSEQUENCE:(\d+)", event)), event) for event in events]
+    newest, event = max(meetings, default=whole)
+    day = re.findall(r"RECURRENCE-ID[^:]*:(\d{8})", event)[0] if newest > whole[0] else ""
     return str(mail["To"].addresses[0].addr_spec), method, day
 
 

@@ -56,7 +56,7 @@ RENAMED = {
     "trouble": "outage",
 }
 """Tables and columns that have another name since."""
-ADDED = {"outbox": {"unanswered", "about", "subject", "sequence"}}
+ADDED = {"outbox": {"unanswered", "about", "subject", "sequence", "whole"}}
 NEW_TABLES = {"hold", "aside"}
 SINCE_3 = {"lineage", "commits"}
 """Rows of `meta` that every ledger has since version 3."""

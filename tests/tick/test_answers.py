@@ -539,3 +539,22 @@ def test_what_a_person_moved_in_the_calendar_is_told_with_its_questions_on_their
 
     assert got(town) == [(KARIM, "REQUEST 20270121"), (SANNE, "REQUEST 20270121")]
     settled(town)
+
+
+def test_a_changed_place_reopens_no_answer_in_the_mail_about_it_either(town: Town) -> None:
+    town.invited()
+    reply(town, "series", SANNE, "ACCEPTED")
+    town.tick(SOON)
+    town.mails()
+
+    town.words.place = "Zaal 2"
+    town.changed()
+
+    mails = [itip_part(mail) for mail in town.mails() if "RRULE:FREQ=WEEKLY" in itip_part(mail)]
+    assert len(mails) == 2
+    for text in mails:
+        assert "LOCATION:Zaal 2" in text
+        assert re.search(r"CN=\"?Sanne[^\r\n]*PARTSTAT=ACCEPTED;RSVP=FALSE", text)
+        assert re.search(r"CN=\"?Karim[^\r\n]*PARTSTAT=NEEDS-ACTION;RSVP=TRUE", text)
+    assert said(town) == {("series", "", "sanne"): Said.ACCEPTED}
+    settled(town)

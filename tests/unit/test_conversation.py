@@ -17,9 +17,9 @@ from beklijf.ledger import APPLICATION_ID, VERSION, Ledger, Row, stamp
 from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.erasure import forget_pairs
 from beklijf.ledger.outbox import Outbox
-from beklijf.model.canonical import dump
-from beklijf.model.conversation import Heard, Pause, Proposal, Said, Token, TokenKind
-from beklijf.model.domain import Contact, Event, Kind, Meets, MentorshipKey, Ref
+from beklijf.model.canonical import dump, load
+from beklijf.model.conversation import Copy, Heard, Pause, Proposal, Said, Token, TokenKind
+from beklijf.model.domain import Contact, Event, Kind, Meets, MentorshipKey, Override, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -280,7 +280,8 @@ def much(ledger: Ledger, conversation: Conversation) -> None:
     ledger.join(PAIR, SANNE, NOW)
     ledger.keep_slot(PAIR, "chosen", Meets(weekday=3, at=time(15), minutes=60, zone=AMSTERDAM), config=None)
     outbox = Outbox(ledger)
-    outbox.add_invitation(uid=UID, recurrence_id="", recipient=SANNE, sequence=0, payload={"method": "REQUEST"}, now=NOW)
+    event, copy = load(_row().seen), Copy(sequences={None: 0})
+    outbox.add_invitation(_row(), event, copy, to=event.people[1], method="REQUEST", about="invitation", now=NOW)
     outbox.add_answer(f"answer hours {PAIR} x", subject=PAIR, recipient=SANNE, response={}, now=NOW)
     mail = ledger.db.execute(
         "INSERT INTO outbox (kind, name, recipient, payload, state, queued) VALUES ('letter', 'l', 's', '{}', 'sent', 'q')"
@@ -457,3 +458,78 @@ def test_an_event_is_found_by_its_own_uid_and_by_the_one_under_which_a_server_in
     assert (own.uid, own.people) == (UID, frozenset({SANNE, KARIM}))
     assert conversation.invited_as("of-somebody-else") is None
     assert conversation.invited_as("") is None
+
+
+# -- what a mail says of versions and answers --------------------------------------------------------------------------
+
+
+def mailed(ledger: Ledger, conversation: Conversation, event: Event, *, sequence: int, recurrence_id: datetime | None = None) -> Copy:
+    """Queue what the next mail about the event, or one meeting of it, says."""
+    row = replace(_row(), sequence=sequence)
+    copy = conversation.copy(row, event, recurrence_id)
+    to = event.people[1]
+    Outbox(ledger).add_invitation(row, event, copy, to=to, method="REQUEST", about="update", recurrence_id=recurrence_id, now=NOW)
+    return copy
+
+
+def test_of_a_meeting_that_moved_the_whole_keeps_its_version_and_so_does_every_other_meeting(
+    ledger: Ledger, conversation: Conversation
+) -> None:
+    other = PLACE + timedelta(weeks=2)
+    event = replace(load(_row().seen), overrides=tuple(Override(at, at + HOUR) for at in (PLACE, other)))
+    with ledger.write():
+        mailed(ledger, conversation, event, sequence=0)
+        first = mailed(ledger, conversation, event, sequence=1, recurrence_id=PLACE)
+        second = mailed(ledger, conversation, event, sequence=2, recurrence_id=other)
+        whole = mailed(ledger, conversation, event, sequence=3)
+        third = mailed(ledger, conversation, event, sequence=4, recurrence_id=PLACE)
+
+    found = [[copy.sequence(at) for at in (None, PLACE, other)] for copy in (first, second, whole, third)]
+    assert found == [[0, 1, 0], [0, 1, 2], [3, 3, 3], [3, 4, 3]]
+
+
+def test_a_meeting_that_does_not_take_place_is_another_version_of_the_whole_which_no_later_mail_goes_back_behind(
+    ledger: Ledger, conversation: Conversation
+) -> None:
+    event = load(_row().seen)
+    other = PLACE + timedelta(weeks=2)
+    off = replace(event, overrides=(Override(PLACE, None), Override(other, other + HOUR)))
+    with ledger.write():
+        mailed(ledger, conversation, event, sequence=0)
+        cancelled = mailed(ledger, conversation, off, sequence=1, recurrence_id=PLACE)
+        moved = mailed(ledger, conversation, off, sequence=2, recurrence_id=other)
+        back = mailed(ledger, conversation, event, sequence=3, recurrence_id=PLACE)
+
+    assert [copy.sequence(None) for copy in (cancelled, moved, back)] == [1, 1, 3]
+    assert conversation.invited(UID).current(None) == 0  # whoever answers the first invitation still answers what stands
+
+
+def test_who_answered_the_whole_is_asked_about_one_meeting_that_is_mailed_by_itself_and_nothing_else(
+    ledger: Ledger, conversation: Conversation
+) -> None:
+    event = replace(load(_row().seen), overrides=(Override(PLACE, PLACE + HOUR),))
+    with ledger.write():
+        mailed(ledger, conversation, event, sequence=0)
+        conversation.note(heard(Said.ACCEPTED, SANNE))
+        conversation.note(heard(Said.DECLINED, KARIM))
+        conversation.note(heard(Said.DECLINED, KARIM, recurrence_id=PLACE + timedelta(weeks=2)))
+        copy = mailed(ledger, conversation, event, sequence=1, recurrence_id=PLACE)
+
+    assert [copy.partstat(None, who) for who in (SANNE, KARIM)] == ["ACCEPTED", "DECLINED"]
+    assert [copy.partstat(PLACE, who) for who in (SANNE, KARIM)] == ["NEEDS-ACTION", "NEEDS-ACTION"]
+    assert copy.partstat(PLACE + timedelta(weeks=2), KARIM) == "DECLINED"
+
+
+def test_an_answer_that_went_back_to_open_is_open_in_the_next_mail_and_who_proposed_has_accepted(
+    ledger: Ledger, conversation: Conversation
+) -> None:
+    event = load(_row().seen)
+    with ledger.write():
+        conversation.note(heard(Said.ACCEPTED, SANNE))
+        conversation.note(heard(Said.ACCEPTED, KARIM))
+        conversation.reopen(UID, None, SANNE, NOW + HOUR)
+        conversation.reopen(UID, None, KARIM, NOW + HOUR)
+
+    copy = conversation.copy(_row(), event, accepted="Karim@voorbeeld.example")
+
+    assert [copy.partstat(None, who) for who in (SANNE, KARIM)] == ["NEEDS-ACTION", "ACCEPTED"]

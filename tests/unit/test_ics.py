@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -53,9 +54,17 @@ SERIES = Event(
 MEETING = replace(SERIES, recurrence=None, overrides=())
 
 
-def build(event: Event, *, sequence: int = 0, agent: Agent = Agent.SERVER, method: str = "", only: datetime | None = None) -> str:
+def build(
+    event: Event,
+    *,
+    sequence: int = 0,
+    agent: Agent = Agent.SERVER,
+    method: Literal["", "REQUEST", "CANCEL"] = "",
+    about: datetime | None = None,
+) -> str:
     """Return the object with unfolded lines."""
-    data = ics.build(event, sequence=sequence, stamp=STAMP, agent=agent, method=method, only=only)
+    status = "CANCELLED" if method == "CANCEL" else "CONFIRMED"
+    data = ics.build(event, sequence=sequence, stamp=STAMP, agent=agent, method=method, about=about, status=status)
     return data.decode().replace("\r\n ", "").replace("\r\n", "\n")
 
 
@@ -140,16 +149,23 @@ def test_a_cancellation_of_the_whole_says_nothing_of_single_meetings() -> None:
     assert "SEQUENCE:4\n" in found
 
 
-def test_a_message_about_one_meeting_names_its_place_in_the_series() -> None:
-    cancelled = build(SERIES, method="CANCEL", only=utc("2027-03-30"))
-    back = build(SERIES, method="REQUEST", only=utc("2027-03-16"))
+def test_a_message_about_one_meeting_names_it_beside_the_whole_series() -> None:
+    back = build(SERIES, method="REQUEST", about=utc("2027-03-16"))
 
-    assert "RECURRENCE-ID;TZID=Europe/Amsterdam:20270330T100000\n" in cancelled
-    assert "STATUS:CANCELLED\n" in cancelled
-    assert "DTSTART;TZID=Europe/Amsterdam:20270316T100000\n" in back
-    for message in (cancelled, back):
-        assert message.count("BEGIN:VEVENT") == 1
-        assert "RRULE:FREQ=WEEKLY" not in message
+    whole, meeting = back.split("BEGIN:VEVENT")[1:]
+    assert "RRULE:FREQ=WEEKLY" in whole
+    assert "RECURRENCE-ID" not in whole
+    assert "RECURRENCE-ID;TZID=Europe/Amsterdam:20270316T100000\n" in meeting
+    assert "DTSTART;TZID=Europe/Amsterdam:20270316T100000\n" in meeting
+    assert "RRULE:FREQ=WEEKLY" not in meeting
+
+
+def test_a_message_about_a_meeting_that_does_not_take_place_has_a_series_without_it() -> None:
+    off = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), None),)), method="REQUEST", about=utc("2027-03-30"))
+
+    assert off.count("BEGIN:VEVENT") == 1
+    assert "EXDATE;TZID=Europe/Amsterdam:20270330T100000\n" in off
+    assert "STATUS:CONFIRMED\n" in off
 
 
 def test_a_reminder_takes_no_time_and_asks_for_no_answer() -> None:

@@ -23,6 +23,7 @@ from icalendar import Calendar, Component
 from beklijf.ical import ics
 from beklijf.mime.invitations import invitation
 from beklijf.mime.messages import Rendered, message_id
+from beklijf.model.conversation import Copy
 from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 SECRET = b"a secret of the tests"
@@ -100,6 +101,8 @@ class Case:
     method: Literal["REQUEST", "CANCEL"] = "REQUEST"
     sequence: int = 0
     recurrence_id: datetime | None = None
+    whole: int | None = None
+    """SEQUENCE of the whole, where one meeting alone changed."""
     starts: tuple[datetime, ...] = ()
     """When the receiver's calendar must show it."""
     inside: tuple[Contact, ...] = (KARIM, SANNE)
@@ -123,17 +126,17 @@ CASES = [
         subject="Verzet: het gesprek van 14 januari",
         sequence=2,
         recurrence_id=JANUARY,
-        starts=(datetime(2027, 1, 15, 11, 0, tzinfo=AMSTERDAM),),
+        whole=1,
+        starts=(THURSDAYS[0], datetime(2027, 1, 15, 11, 0, tzinfo=AMSTERDAM), *THURSDAYS[2:]),
     ),
     Case(
         name="one-meeting-cancelled",
         event=CANCELLED,
         to=SANNE,
         subject="Gaat niet door: het gesprek van 14 januari",
-        method="CANCEL",
         sequence=2,
         recurrence_id=JANUARY,
-        starts=(THURSDAYS[1],),
+        starts=(THURSDAYS[0], *THURSDAYS[2:]),
     ),
     Case(
         name="series-cancelled",
@@ -171,7 +174,7 @@ def sent(case: Case) -> EmailMessage:
     return invitation(
         case.event,
         method=case.method,
-        sequence=case.sequence,
+        copy=Copy(sequences={case.recurrence_id: case.sequence, None: case.sequence if case.whole is None else case.whole}),
         stamp=STAMP,
         recurrence_id=case.recurrence_id,
         recipient=case.to,
@@ -250,7 +253,7 @@ def test_the_object_is_one_event_in_lines_that_end_in_crlf(case: Case) -> None:
     assert max(map(len, content.split(b"\r\n"))) <= 75
     assert calendar["METHOD"] == case.method
     assert {str(event["UID"]) for event in events} == {case.event.uid}
-    assert {event["SEQUENCE"] for event in events} == {case.sequence}
+    assert {event["SEQUENCE"] for event in events} == {case.sequence} | ({case.whole} - {None})
     assert {event.decoded("DTSTAMP") for event in events} == {STAMP}
     assert b"X-MS-OLK" not in content
     assert b"SCHEDULE-AGENT" not in content
@@ -291,23 +294,39 @@ def test_everybody_who_is_concerned_stands_in_it_and_is_asked_to_answer_unless_i
 
 
 @every_case
-def test_only_what_is_off_is_cancelled_and_only_a_single_meeting_is_named_by_its_place(case: Case) -> None:
-    _, events = understood(case)
+def test_only_an_event_that_is_off_is_cancelled_and_every_mail_has_the_whole_of_it(case: Case) -> None:
+    _, (whole, *meetings) = understood(case)
+    left = case.to not in case.event.people
 
-    assert {str(event["STATUS"]) for event in events} == {"CANCELLED" if case.method == "CANCEL" else "CONFIRMED"}
-    if case.recurrence_id is None:
-        assert "RECURRENCE-ID" not in events[0]
-    else:
-        (event,) = events
-        assert event.decoded("RECURRENCE-ID") == case.recurrence_id
-        assert event["RECURRENCE-ID"].params["TZID"] == "Europe/Amsterdam"
-        assert "RRULE" not in event
+    assert [event.get("STATUS") for event in (whole, *meetings)] == [
+        None if left else "CANCELLED" if case.method == "CANCEL" else "CONFIRMED" for _ in (whole, *meetings)
+    ]
+    assert "RECURRENCE-ID" not in whole
+    assert ("RRULE" in whole) == (case.event.recurrence is not None)
+    for meeting in meetings:
+        assert meeting.decoded("RECURRENCE-ID") == JANUARY
+        assert meeting["RECURRENCE-ID"].params["TZID"] == "Europe/Amsterdam"
+        assert "RRULE" not in meeting
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case.method == "REQUEST" and case.recurrence_id is None], ids=lambda case: case.name
-)
-def test_a_request_of_the_whole_means_the_event_that_it_was_made_from(case: Case) -> None:
+def test_of_one_meeting_that_moved_the_whole_keeps_its_version() -> None:
+    [case] = [case for case in CASES if case.name == "one-meeting-moved"]
+
+    assert [event["SEQUENCE"] for event in understood(case)[1]] == [1, 2]
+
+
+def test_a_meeting_that_is_back_on_its_own_hour_is_named_all_the_same() -> None:
+    case = replace(CASES[0], recurrence_id=JANUARY, sequence=3, whole=1)
+
+    _, (whole, meeting) = understood(case)
+
+    assert (whole["SEQUENCE"], meeting["SEQUENCE"]) == (1, 3)
+    assert meeting.decoded("RECURRENCE-ID") == meeting.decoded("DTSTART") == JANUARY
+    assert ics.read(inside(received(case))).event == SERIES
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.method == "REQUEST"], ids=lambda case: case.name)
+def test_a_request_means_the_event_that_it_was_made_from(case: Case) -> None:
     assert ics.read(inside(received(case))).event == case.event
 
 
@@ -326,26 +345,29 @@ def test_an_international_domain_is_the_same_in_the_header_and_in_the_event() ->
 # -- who has answered already, and whose event it is -------------------------------------------------------------------
 
 
-def parts_of(message: EmailMessage) -> dict[str, tuple[str, str]]:
-    """Return answer and RSVP of everybody in the event, by address."""
+Answers = dict[tuple[datetime | None, str], str]
+
+
+def parts_of(message: EmailMessage, recurrence_id: datetime | None = JANUARY) -> dict[str, tuple[str, str]]:
+    """Return answer and RSVP of everybody in the whole event (None) or one meeting, by address."""
     content = inside(message_from_bytes(message.as_bytes(), EmailMessage, policy=default))
-    (event,) = Calendar.from_ical(content).walk("VEVENT")
+    events = Calendar.from_ical(content).walk("VEVENT")
+    [event] = [each for each in events if (each.decoded("RECURRENCE-ID") if "RECURRENCE-ID" in each else None) == recurrence_id]
     people = event["ATTENDEE"] if isinstance(event["ATTENDEE"], list) else [event["ATTENDEE"]]
     return {str(person).removeprefix("mailto:"): (person.params["PARTSTAT"], person.params["RSVP"]) for person in people}
 
 
-def moved(*, accepted: tuple[str, ...] = (), event: Event = MOVED, to: Contact = KARIM, sent_by: Contact | None = None) -> EmailMessage:
+def moved(answers: Answers | None = None, *, event: Event = MOVED, to: Contact = KARIM, sent_by: Contact | None = None) -> EmailMessage:
     return invitation(
         event,
         method="REQUEST",
-        sequence=2,
+        copy=Copy(sequences={None: 1, JANUARY: 2}, answers=answers or {}),
         stamp=STAMP,
         recurrence_id=JANUARY,
         recipient=to,
         rendered=Rendered(subject="Verzet", text="Hoi", html="<p>Hoi</p>"),
         message_id=message_id(SECRET, "invitation moved", "voorbeeld.example"),
         date=STAMP,
-        accepted=accepted,
         sent_by=sent_by,
     )
 
@@ -357,25 +379,43 @@ def meaning(content: bytes) -> list[list[bytes]]:
 
 def test_who_proposed_the_time_has_accepted_it_in_everybodys_copy_and_is_not_asked() -> None:
     for to in (KARIM, SANNE):
-        assert parts_of(moved(accepted=("Sanne@voorbeeld.example",), to=to)) == {
+        assert parts_of(moved({(JANUARY, "sanne@voorbeeld.example"): "ACCEPTED"}, to=to)) == {
             "karim@voorbeeld.example": ("NEEDS-ACTION", "TRUE"),
             "sanne@voorbeeld.example": ("ACCEPTED", "FALSE"),
         }
 
 
+def test_answers_to_the_whole_stand_and_one_meeting_that_is_asked_about_anew_has_its_own() -> None:
+    said: Answers = {
+        (None, "karim@voorbeeld.example"): "DECLINED",
+        (None, "sanne@voorbeeld.example"): "ACCEPTED",
+        (JANUARY, "sanne@voorbeeld.example"): "NEEDS-ACTION",
+    }
+
+    assert parts_of(moved(said), None) == {
+        "karim@voorbeeld.example": ("DECLINED", "FALSE"),
+        "sanne@voorbeeld.example": ("ACCEPTED", "FALSE"),
+    }
+    assert parts_of(moved(said)) == {
+        "karim@voorbeeld.example": ("DECLINED", "FALSE"),
+        "sanne@voorbeeld.example": ("NEEDS-ACTION", "TRUE"),
+    }
+
+
 def test_an_answer_changes_nothing_else_of_the_event() -> None:
-    open_, accepted = (inside(moved(accepted=who)) for who in ((), ("sanne@voorbeeld.example",)))
+    accepts: Answers = {(JANUARY, "sanne@voorbeeld.example"): "ACCEPTED"}
+    open_, accepted = inside(moved()), inside(moved(accepts))
 
     assert meaning(open_) == meaning(
         accepted.replace(b"\r\n ", b"").replace(b"PARTSTAT=ACCEPTED;RSVP=FALSE", b"PARTSTAT=NEEDS-ACTION;RSVP=TRUE")
     )
-    assert inside(moved(accepted=("niemand@elders.example",))) == open_
+    assert inside(moved({(JANUARY, "niemand@elders.example"): "ACCEPTED"})) == open_
 
 
 def test_somebody_with_an_international_domain_can_have_accepted_too() -> None:
     event = replace(MOVED, people=(KARIM, NOOR))
 
-    assert parts_of(moved(accepted=(NOOR.email,), event=event))["noor@xn--bcher-kva.example"] == ("ACCEPTED", "FALSE")
+    assert parts_of(moved({(JANUARY, NOOR.email): "ACCEPTED"}, event=event))["noor@xn--bcher-kva.example"] == ("ACCEPTED", "FALSE")
 
 
 def test_the_event_of_a_mentee_is_sent_by_us_and_answered_to_the_mentee() -> None:
@@ -383,7 +423,7 @@ def test_the_event_of_a_mentee_is_sent_by_us_and_answered_to_the_mentee() -> Non
 
     message = moved(event=event, sent_by=SERVICE)
 
-    (mailed,) = Calendar.from_ical(inside(message)).walk("VEVENT")
+    mailed, _ = Calendar.from_ical(inside(message)).walk("VEVENT")
     assert str(message["From"]) == "Mentorprogramma <mentor@voorbeeld.example>"
     assert str(message["Reply-To"]) == "Sanne de Vries <sanne@voorbeeld.example>"
     assert str(mailed["ORGANIZER"]) == "mailto:sanne@voorbeeld.example"

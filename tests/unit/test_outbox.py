@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from beklijf.ledger import Ledger
-from beklijf.ledger.outbox import Outbox
+from beklijf.ledger import Ledger, Row
+from beklijf.ledger.outbox import Outbox, load_copy
+from beklijf.model.canonical import dump
+from beklijf.model.conversation import Copy
+from beklijf.model.domain import Contact, Event, Kind, MentorshipKey, Ref
 from beklijf.model.errors import StateError
 from beklijf.tick.outages import back_off
 
@@ -24,6 +28,35 @@ SANNE, KARIM = "sanne@voorbeeld.example", "karim@voorbeeld.example"
 SINGLE = "2027-02-04T14:00:00+00:00"
 
 
+EVENT = Event(
+    uid="1@beklijf",
+    start=NOW + timedelta(days=17),
+    minutes=60,
+    recurrence=None,
+    overrides=(),
+    title="Mentorgesprek",
+    text="",
+    location="",
+    organizer=Contact("Mentorprogramma", "mentor@voorbeeld.example"),
+    people=(Contact("Karim", KARIM), Contact("Sanne", SANNE)),
+    alarms=(),
+    free=False,
+)
+ROW = Row(
+    uid=EVENT.uid,
+    ref=Ref(f"t/{SANNE}/series"),
+    generation=1,
+    kind=Kind.SERIES,
+    training="t",
+    mentorships=(MentorshipKey(f"t/{SANNE}"),),
+    persons=(SANNE, KARIM),
+    hour="",
+    state="live",
+    asked=dump(EVENT),
+    seen=dump(EVENT),
+)
+
+
 class Desk:
     """A ledger and its outbox, each call in a transaction of its own."""
 
@@ -33,7 +66,7 @@ class Desk:
 
     def invite(
         self,
-        method: str = "REQUEST",
+        method: Literal["REQUEST", "CANCEL"] = "REQUEST",
         *,
         to: str = SANNE,
         recurrence_id: str = "",
@@ -41,13 +74,16 @@ class Desk:
         uid: str = "1@beklijf",
         again: str = "",
     ) -> None:
+        at = datetime.fromisoformat(recurrence_id) if recurrence_id else None
         with self.ledger.write():
             self.outbox.add_invitation(
-                uid=uid,
-                recurrence_id=recurrence_id,
-                recipient=to,
-                sequence=sequence,
-                payload={"method": method, "sequence": sequence},
+                replace(ROW, uid=uid, sequence=sequence),
+                EVENT,
+                Copy(sequences={None: 0, at: sequence}),
+                to=Contact("", to),
+                method=method,
+                about="update",
+                recurrence_id=at,
                 now=NOW,
                 again=again,
             )
@@ -151,12 +187,28 @@ def test_a_cancel_goes_out_though_only_an_older_revision_may_have_arrived(desk: 
     assert desk.names() == [f"CANCEL 1@beklijf  {SANNE} 2"]
 
 
-def test_a_cancel_of_one_meeting_does_not_take_the_series_back(desk: Desk) -> None:
+def test_news_of_one_meeting_does_not_take_the_series_back(desk: Desk) -> None:
     desk.invite()
 
-    desk.invite("CANCEL", recurrence_id=SINGLE, sequence=1)
+    desk.invite(recurrence_id=SINGLE, sequence=1)
 
-    assert [name.split()[0] for name in desk.names()] == ["REQUEST", "CANCEL"]
+    assert [name.split()[0] for name in desk.names()] == ["REQUEST", "REQUEST"]
+
+
+def test_versions_and_answers_come_back_as_they_were_put_in(desk: Desk) -> None:
+    at = datetime.fromisoformat(SINGLE)
+    copy = Copy(sequences={None: 1, at: 3}, answers={(None, SANNE): "ACCEPTED", (at, KARIM): "NEEDS-ACTION"})
+    with desk.ledger.write():
+        desk.outbox.add_invitation(ROW, EVENT, copy, to=EVENT.people[0], method="REQUEST", about="update", recurrence_id=at, now=NOW)
+
+    assert load_copy(desk.due()[0].payload) == copy
+
+
+def test_what_0_2_0_queued_has_one_version_and_who_proposed_it_has_accepted() -> None:
+    copy = load_copy({"sequence": 4, "accepted": [SANNE]})
+
+    assert (copy.sequence(None), copy.sequence(NOW)) == (4, 4)
+    assert (copy.partstat(NOW, SANNE), copy.partstat(NOW, KARIM)) == ("ACCEPTED", "NEEDS-ACTION")
 
 
 def test_news_of_the_whole_replaces_unsent_news_of_one_meeting(desk: Desk) -> None:

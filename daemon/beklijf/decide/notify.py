@@ -6,7 +6,7 @@
     somebody came                                that person: REQUEST; the others only when it is another person
     somebody left                                that person: CANCEL
     time, rhythm, end or place                   everybody who stays: REQUEST of the whole
-    one meeting of a series                      everybody who stays: REQUEST or CANCEL of that meeting alone
+    one meeting of a series                      everybody who stays: REQUEST about that meeting, with the whole series in it
     several meetings that take place after all   everybody who stays: REQUEST of the whole, once (a pause is over)
     title, text, alarms                          nobody
 
@@ -85,12 +85,7 @@ def by_us(tells: tuple[Tell, ...], sender: str | None, ours: Collection[str] = (
 
 
 def _of_meetings(announced: Event, event: Event, contact: Contact, changed: frozenset[str]) -> Iterable[Tell]:
-    now = {override.at: override for override in event.overrides}
+    off = {override.at for override in event.overrides if override.start is None}
     for at in sorted({override.at for override in (*announced.overrides, *event.overrides)}):
-        if merge.single_field(at) not in changed:
-            continue
-        override = now.get(at)
-        if override is not None and override.start is None:
-            yield Tell(method="CANCEL", contact=contact, about="cancelled", recurrence_id=at)
-        else:
-            yield Tell(method="REQUEST", contact=contact, about="update", recurrence_id=at)
+        if merge.single_field(at) in changed:
+            yield Tell(method="REQUEST", contact=contact, about="cancelled" if at in off else "update", recurrence_id=at)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from beklijf.ical import icalendar, parts, timezones
 from beklijf.ical.parser import parse
@@ -21,6 +22,7 @@ from beklijf.model.stored import Agent, Stored, attribute
 if TYPE_CHECKING:
     from icalendar import Calendar, Component
 
+    from beklijf.model.conversation import Copy
     from beklijf.model.domain import Event
 
 __all__ = [
@@ -45,41 +47,42 @@ def build(
     sequence: int,
     stamp: datetime,
     agent: Agent = Agent.SERVER,
-    method: str = "",
-    only: datetime | None = None,
+    method: Literal["", "REQUEST", "CANCEL"] = "",
+    about: datetime | None = None,
+    copy: Copy | None = None,
+    status: str = "CONFIRMED",
     sent_by: str = "",
 ) -> bytes:
     """Return *event* as an iCalendar object.
 
-    For a calendar leave *method* out; for mail it is REQUEST or CANCEL. *only* (where the rhythm has it) makes the message
-    about that single meeting: its new time, or with CANCEL that it does not take place. *sent_by* is the address that mails
-    it for an organizer who is somebody else (RFC 5545 section 3.2.18); nothing for an organizer who mails by itself.
+    For a calendar leave *method* out; for mail it is REQUEST or CANCEL. A message *about* one meeting (where the rhythm has it)
+    has the whole series all the same, with that meeting as a component of its own if it takes place: there are readers for whom
+    it takes the place of all that they have (sabre/vobject 4.6). *copy* has what differs by meeting: SEQUENCE, and who answered.
+    An empty *status* is none. *sent_by* is the address that mails it for an organizer who is somebody else (RFC 5545 section
+    3.2.18); nothing for an organizer who mails by itself.
     """
-    moved = {override.at: override for override in event.overrides if override.start is not None}
-    if only is not None:
-        at = only.astimezone(UTC)
-        events = [parts.meeting(event, moved.get(at, Override(at, at, event.minutes)), parts.whole(event), parts.clock_of(event.start))]
-    else:
-        master = parts.whole(event)
-        overrides = (
-            []
-            if method == "CANCEL"
-            else [parts.meeting(event, override, master, parts.clock_of(event.start)) for override in moved.values()]
-        )
-        parts.set_recurrence(master, event.recurrence, event.start)
-        parts.set_exdates(master, event.overrides, parts.clock_of(event.start))
-        events = [master, *overrides]
-    for component in events:
-        component["STATUS"] = icalendar.vText("CANCELLED" if method == "CANCEL" else "CONFIRMED")
+    clock, master = parts.clock_of(event.start), parts.whole(event)
+    overrides = {override.at: override for override in event.overrides}
+    if about is not None:
+        overrides.setdefault(about.astimezone(UTC), Override(about.astimezone(UTC), about.astimezone(UTC), event.minutes))
+    moved = {at: override for at, override in sorted(overrides.items()) if override.start is not None and method != "CANCEL"}
+    events = {None: master} | {at: parts.meeting(event, override, master, clock) for at, override in moved.items()}
+    parts.set_recurrence(master, event.recurrence, event.start)
+    parts.set_exdates(master, event.overrides, clock)
+    for at, component in events.items():
+        if status:
+            component["STATUS"] = icalendar.vText(status)
+        if copy is not None:
+            parts.set_answers(component, partial(copy.partstat, at))
         parts.set_sender(component, sent_by)
-        parts.finish(component, sequence=sequence, stamp=stamp, agent=agent)
+        parts.finish(component, sequence=sequence if copy is None else copy.sequence(at), stamp=stamp, agent=agent)
     zone = parts.zone_of(event)
     return b"".join(
         [
             b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//beklijf//beklijf//EN\r\n",
             f"METHOD:{method}\r\n".encode() if method else b"",
             timezones.text(zone) if zone else b"",
-            *(component.to_ical(sorted=False) for component in events),
+            *(component.to_ical(sorted=False) for component in events.values()),
             b"END:VCALENDAR\r\n",
         ]
     )

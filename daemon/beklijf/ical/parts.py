@@ -19,7 +19,7 @@ from beklijf.model.errors import Refused
 from beklijf.model.stored import UNREACHABLE, Agent, attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import tzinfo
 
     from icalendar import Calendar, Component, vCalAddress, vDDDTypes
@@ -104,6 +104,14 @@ def _attendee(contact: Contact, *, rsvp: bool) -> vCalAddress:
     for name, value in params.items():
         person.params[name] = value
     return person
+
+
+def set_answers(component: Component, partstat: Callable[[str], str]) -> None:
+    """Write what each attendee answered, by their address; who answered isn't asked again."""
+    for where, person in attendees(component).items():
+        person.params["PARTSTAT"] = said = partstat(where)
+        if said != "NEEDS-ACTION":
+            person.params["RSVP"] = "FALSE"
 
 
 def mailto(email: str) -> str:

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf.ledger import stamp
-from beklijf.model.conversation import ANSWERS, Heard, History, Invited, Pause, Proposal, Said, Token, TokenKind
+from beklijf.model.conversation import ANSWERS, Copy, Heard, History, Invited, Pause, Proposal, Said, Token, TokenKind
 from beklijf.model.domain import Kind, MentorshipKey, Ref
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-    from beklijf.ledger import Ledger
+    from beklijf.ledger import Ledger, Row
+    from beklijf.model.domain import Event
 
 _ANSWERS = frozenset(ANSWERS.values())
 
@@ -127,6 +128,34 @@ class Conversation:
             sequence=mailed.get(None, 0),
             sequences={recurrence_id: number for recurrence_id, number in mailed.items() if recurrence_id},
         )
+
+    def copy(self, row: Row, event: Event, recurrence_id: datetime | None = None, *, accepted: str = "") -> Copy:
+        """Return what the next mail about an event, or about one meeting of it, says of versions and answers.
+
+        The whole keeps its SEQUENCE when a meeting moved, so that nobody is asked about it again; a meeting that does not take
+        place, or is back in its place, is a change of the whole (EXDATE, RFC 5546 section 2.1.4). Who is asked about one meeting by
+        itself has not answered by an answer to the whole. *accepted* is the address of who proposed what is mailed.
+        """
+        (whole,) = self._db.execute("SELECT max(whole) FROM outbox WHERE about = 'REQUEST' AND uid = ?", (row.uid,)).fetchone()
+        if whole is None or not any(each.at == recurrence_id and each.start for each in event.overrides):
+            whole = row.sequence
+        sequences = self._mailed(row.uid) | {None: whole, recurrence_id: row.sequence}
+        addresses = [contact.email.casefold() for contact in event.people]
+        answers = {(at, address): "NEEDS-ACTION" for at in sequences for address in addresses} | self._standing(row.uid)
+        if accepted:
+            answers[recurrence_id, accepted.casefold()] = "ACCEPTED"
+        return Copy(sequences=sequences, answers=answers)
+
+    def _standing(self, uid: str) -> dict[tuple[datetime | None, str], str]:
+        """Return each address's last answer to an event and its meetings, as PARTSTAT."""
+        partstats = {said: partstat for partstat, said in ANSWERS.items()}
+        query = "SELECT recurrence_id, who, said FROM heard WHERE uid = ? AND who != '' ORDER BY id"
+        found = {
+            (_instant(row["recurrence_id"]), row["who"]): Said(row["said"])
+            for row in self._db.execute(query, (uid,))
+            if row["said"] in _ANSWERS
+        }
+        return {key: partstats[said] for key, said in found.items()}
 
     def _mailed(self, uid: str) -> dict[datetime | None, int]:
         """Return the highest SEQUENCE that was queued of an event and its single meetings."""

@@ -14,12 +14,14 @@ ALTER TABLE trouble RENAME TO outage;
 ALTER TABLE outbox ADD COLUMN about TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN subject TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN sequence INTEGER;
+ALTER TABLE outbox ADD COLUMN whole INTEGER;
 
 -- METHOD uid recurrence_id recipient sequence[ again day]: a cast takes the digits that come first.
 UPDATE outbox SET
     about = substr(name, 1, instr(name, ' ') - 1),
     sequence = CAST(substr(name, instr(name, ' ') + length(uid) + length(recurrence_id) + length(recipient) + 4) AS INTEGER)
 WHERE kind = 'invitation';
+UPDATE outbox SET whole = sequence WHERE recurrence_id = '';
 
 -- answer WHAT subject ..: what comes behind the second space, up to the third.
 UPDATE outbox SET about = 'answer', subject = substr(name, 8 + instr(substr(name, 8), ' ')) WHERE kind = 'letter' AND name GLOB 'answer *';

@@ -16,19 +16,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from beklijf.ledger import stamp
+from beklijf.model import canonical
+from beklijf.model.conversation import Copy
 from beklijf.model.domain import MentorshipKey, Ref
 from beklijf.planning.correspondence import Sent
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
-    from beklijf.ledger import Ledger
-    from beklijf.model.domain import Letter
+    from beklijf.ledger import Ledger, Row
+    from beklijf.model.domain import Contact, Event, Letter
 
 
 _ANSWER = "answer"
@@ -107,30 +109,54 @@ class Outbox:
             self._insert("notice", name, recipient, json.dumps(payload), now, about=about, subject=subject)
 
     def add_invitation(
-        self, *, uid: str, recurrence_id: str, recipient: str, sequence: int, payload: dict[str, Any], now: datetime, again: str = ""
+        self,
+        row: Row,
+        event: Event,
+        copy: Copy,
+        *,
+        to: Contact,
+        method: Literal["REQUEST", "CANCEL"],
+        about: str,
+        now: datetime,
+        recurrence_id: datetime | None = None,
+        again: str = "",
     ) -> None:
         """Queue one iTIP message; it replaces an unsent older one for the same event, meeting and person.
 
-        A CANCEL for somebody who never got anything of the event removes both: nothing goes out. *again* tells apart one that
-        somebody asked for once more; nobody gets the same twice otherwise.
+        A CANCEL for somebody who never got anything of the event removes both: nothing goes out. *about* is what the words around
+        it say. *again* tells apart one that somebody asked for once more; nobody gets the same twice otherwise.
         """
-        method = payload["method"]
-        name = f"{method} {uid} {recurrence_id} {recipient} {sequence}{again}"
+        single = "" if recurrence_id is None else recurrence_id.astimezone(UTC).isoformat()
+        name = f"{method} {row.uid} {single} {to.email} {row.sequence}{again}"
         if again and self._has(name):
             return
+        payload = {
+            "method": method,
+            "about": about,
+            "single": single,
+            "contact": [to.name, to.email],
+            "ref": row.ref,
+            "kind": row.kind,
+            "training": row.training,
+            "copy": _dump_copy(copy),
+            "event": canonical.dump(event),
+        }
         replaced = self._db.execute(
             """UPDATE outbox SET state = 'dropped', payload = '{}' WHERE uid = :uid AND recipient = :recipient
                AND state = 'waiting' AND attempts = 0 AND (recurrence_id = :recurrence_id OR :recurrence_id = '')""",
-            {"uid": uid, "recipient": recipient, "recurrence_id": recurrence_id},
+            {"uid": row.uid, "recipient": to.email, "recurrence_id": single},
         ).rowcount
         (known,) = self._db.execute(
             "SELECT count(*) FROM outbox WHERE uid = ? AND recipient = ? AND (state IN ('sending', 'sent', 'perhaps') OR attempts > 0)",
-            (uid, recipient),
+            (row.uid, to.email),
         ).fetchone()
-        if method == "CANCEL" and not recurrence_id and replaced and not known:
+        if method == "CANCEL" and replaced and not known:
             return
-        mail = self._insert("invitation", name, recipient, _dump(payload), now, about=method)
-        self._db.execute("UPDATE outbox SET uid = ?, recurrence_id = ?, sequence = ? WHERE id = ?", (uid, recurrence_id, sequence, mail))
+        mail = self._insert("invitation", name, to.email, _dump(payload), now, about=method)
+        self._db.execute(
+            "UPDATE outbox SET uid = ?, recurrence_id = ?, sequence = ?, whole = ? WHERE id = ?",
+            (row.uid, single, row.sequence, copy.sequence(None), mail),
+        )
 
     def _has(self, name: str) -> bool:
         return self._db.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone() is not None
@@ -292,6 +318,24 @@ class Outbox:
 def letter_name(letter: Letter) -> str:
     """Return what a letter's row, and ``--json``, call it."""
     return f"letter {' '.join(wish.ref for wish in letter.wishes)} to {letter.person.key}"
+
+
+def _dump_copy(copy: Copy) -> dict[str, Any]:
+    return {
+        "sequences": [[at and at.isoformat(), number] for at, number in copy.sequences.items()],
+        "answers": [[at and at.isoformat(), address, partstat] for (at, address), partstat in copy.answers.items()],
+    }
+
+
+def load_copy(payload: Mapping[str, Any]) -> Copy:
+    """Return the copy of a payload; one that was queued by 0.2.0 has one SEQUENCE, and whoever proposed what it is about."""
+    if "copy" not in payload:
+        return Copy(sequences={None: payload["sequence"]}, answers={(None, address): "ACCEPTED" for address in payload.get("accepted", ())})
+    said = payload["copy"]
+    return Copy(
+        sequences={at and datetime.fromisoformat(at): number for at, number in said["sequences"]},
+        answers={(at and datetime.fromisoformat(at), address): partstat for at, address, partstat in said["answers"]},
+    )
 
 
 def _dump(payload: dict[str, Any]) -> str:

@@ -92,7 +92,8 @@ CREATE TABLE outbox (
     unanswered INTEGER NOT NULL DEFAULT 0,  -- 1: it was handed over and nothing was heard, so it may have arrived
     about TEXT NOT NULL DEFAULT '',         -- invitations: iTIP's method; notices: their topic; letters: 'answer', '' for one of the plan
     subject TEXT NOT NULL DEFAULT '',       -- answers: a UID, mentorship or person; notices that pass a mail on: a hash of who wrote it
-    sequence INTEGER                        -- invitations
+    sequence INTEGER,                       -- invitations: of the event, or of the one meeting that it is about
+    whole INTEGER                           -- invitations: of the event in it, which is lower where one meeting alone changed
 ) STRICT;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE INDEX outbox_uid ON outbox (uid, recipient);

@@ -19,15 +19,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from beklijf.ical import ics, parser, reader
+from beklijf.ical import ics
 from beklijf.mime.messages import build, fix_boundaries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from datetime import datetime
     from email.message import EmailMessage
 
     from beklijf.mime.messages import Rendered
+    from beklijf.model.conversation import Copy
     from beklijf.model.domain import Contact, Event
 
 
@@ -35,38 +35,45 @@ def invitation(
     event: Event,
     *,
     method: Literal["REQUEST", "CANCEL"],
-    sequence: int,
+    copy: Copy,
     stamp: datetime,
     recurrence_id: datetime | None,
     recipient: Contact,
     rendered: Rendered,
     message_id: str,
     date: datetime,
-    accepted: Collection[str] = (),
     sent_by: Contact | None = None,
 ) -> EmailMessage:
     """Return what *recipient* must be told of *event*, or of the one meeting of it that the rhythm has at *recurrence_id*.
 
         method   meeting  recipient          says
         REQUEST  None     in event.people    this is the event now, all its meetings and everybody in it
-        REQUEST  instant  in event.people    this one meeting is at another time (or back at its own)
+        REQUEST  instant  in event.people    this one meeting is at another time (or back at its own), or doesn't take place;
+                                             all the others stand in it as they were
         REQUEST  either   not in it          the same, with them in it: a calendar has renamed them (an alias of its own, say)
         CANCEL   None     in event.people    there is no such event any more
         CANCEL   None     not in it (left)   you are not in it any more; only they stand in it (RFC 5546 section 3.2.5)
-        CANCEL   instant  either             this one meeting does not take place
 
     From is the organizer, for two reasons: answers go to ORGANIZER whatever Reply-To says, and Google puts an invitation
     into an agenda by itself only from a sender that the receiver knows. Where that is a person and not us, we are *sent_by*: that
     stands in From, and beside the organizer in the event (RFC 5545 section 3.2.18). Answers still go to the organizer.
 
-    *accepted* are the addresses of those who need no answer any more: who proposed a time has accepted it.
+    *copy* has the SEQUENCE of each part, and what people answered. Whoever left gets no STATUS: that would be the event's, and
+    it goes on without them (RFC 5546 section 3.2.5).
     """
-    addresses = {contact.email.casefold() for contact in event.people}
-    if recipient.email.casefold() not in addresses:
+    left = recipient.email.casefold() not in {contact.email.casefold() for contact in event.people}
+    if left:
         event = replace(event, people=(recipient,) if method == "CANCEL" else (*event.people, recipient))
-    content = ics.build(event, sequence=sequence, stamp=stamp, method=method, only=recurrence_id, sent_by=sent_by.email if sent_by else "")
-    if method == "REQUEST":
-        content = _answered(content, {address.casefold() for address in accepted} & addresses)
+    content = ics.build(
+        event,
+        sequence=copy.sequence(None),
+        stamp=stamp,
+        method=method,
+        about=recurrence_id,
+        copy=copy if method == "REQUEST" else None,
+        status="CONFIRMED" if method == "REQUEST" else "" if left else "CANCELLED",
+        sent_by=sent_by.email if sent_by else "",
+    )
     # Not marked Auto-Submitted: filters on that may throw away the answer as well.
     message = build(
         rendered,
@@ -81,15 +88,3 @@ def invitation(
     message.add_attachment(content, maintype="application", subtype="ics", filename="invite.ics", params={"name": "invite.ics"})
     fix_boundaries(message)
     return message
-
-
-def _answered(content: bytes, accepted: Collection[str]) -> bytes:
-    """Return the object with those of *accepted* as people who said yes, and are not asked again."""
-    if not accepted:
-        return content
-    calendar = parser.parse(content)
-    for component in calendar.walk("VEVENT"):
-        for address, person in reader.attendees(component).items():
-            if address in accepted:
-                person.params["PARTSTAT"], person.params["RSVP"] = "ACCEPTED", "FALSE"
-    return bytes(calendar.to_ical(sorted=False))

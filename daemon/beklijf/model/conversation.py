@@ -304,6 +304,22 @@ class Invited:
         return self.sequence if recurrence_id is None else max(self.sequence, self.sequences.get(recurrence_id, 0))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What a mail says of an event besides what it is: of which version each part of it is, and who answered what."""
+
+    sequences: Mapping[datetime | None, int]
+    """SEQUENCE of the whole (None), and of the meetings that were mailed by themselves, by RECURRENCE-ID."""
+    answers: Mapping[tuple[datetime | None, str], str] = field(default_factory=dict)
+    """PARTSTAT, by RECURRENCE-ID and address; of a meeting of which nothing stands here it is that of the whole."""
+
+    def sequence(self, recurrence_id: datetime | None) -> int:
+        return max(self.sequences[None], self.sequences.get(recurrence_id, 0))
+
+    def partstat(self, recurrence_id: datetime | None, address: str) -> str:
+        return self.answers.get((recurrence_id, address)) or self.answers.get((None, address)) or "NEEDS-ACTION"
+
+
 class About(StrEnum):
     """A letter that answers something that a person did: it goes at once, and no cap counts it. Named as its template."""
 

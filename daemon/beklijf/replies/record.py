@@ -212,27 +212,8 @@ class Recorder:
         event = canonical.load(row.announced)
         contact = next((c for c in event.people if c.email.casefold() == who.casefold()), None)
         if contact is not None:
-            payload = {
-                "method": "REQUEST",
-                "about": "invitation",
-                "single": "",
-                "contact": [contact.name, contact.email],
-                "ref": row.ref,
-                "kind": row.kind,
-                "training": row.training,
-                "sequence": row.sequence,
-                "event": row.announced,
-                "accepted": [],
-            }
-            self.outbox.add_invitation(
-                uid=uid,
-                recurrence_id="",
-                recipient=contact.email,
-                sequence=row.sequence,
-                payload=payload,
-                now=now,
-                again=f" again {now:%Y-%m-%d}",
-            )
+            copy, again = self.conversation.copy(row, event), f" again {now:%Y-%m-%d}"
+            self.outbox.add_invitation(row, event, copy, to=contact, method="REQUEST", about="invitation", now=now, again=again)
 
     # -- mails that follow ---------------------------------------------------------------------------------------------
 

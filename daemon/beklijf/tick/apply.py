@@ -7,7 +7,6 @@ found to be agreed by the merge, and who was told is only noted together with th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import TYPE_CHECKING, assert_never
 
 from beklijf.decide import from_calendar, merge, responses
@@ -204,8 +203,10 @@ class Applier:
             )
             row = from_calendar.still_proposed(row, stored)
             self.ledger.put(row)
-            self._tell(row, stored.event, tells, now, accepted=accepted)
             self._reopen(row, before, stored, now)
+            # who left knows it by the words that it had with them in it
+            left = stored.event if before is None else replace(canonical.load(before), people=stored.event.people)
+            self._tell(row, stored.event, tells, now, accepted=accepted, left=left)
             then()
 
     def _reopen(self, row: Row, before: str | None, stored: Stored, now: datetime) -> None:
@@ -227,31 +228,21 @@ class Applier:
         for heard in from_calendar.reopened(row, stored, self.conversation.told_by_calendar([row.uid]), now) if recurrence_ids else ():
             self.conversation.note(heard)
 
-    def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "") -> None:
+    def _tell(self, row: Row, event: Event, tells: Sequence[Tell], now: datetime, *, accepted: str = "", left: Event | None = None) -> None:
         bounced = self.conversation.bounced()
+        copies = {at: self.conversation.copy(row, event, at, accepted=accepted) for at in {tell.recurrence_id for tell in tells}}
         for tell in tells:
-            if tell.contact.email.casefold() in bounced:
-                continue
-            recurrence_id = "" if tell.recurrence_id is None else tell.recurrence_id.astimezone(UTC).isoformat()
-            self.outbox.add_invitation(
-                uid=row.uid,
-                recurrence_id=recurrence_id,
-                recipient=tell.contact.email,
-                sequence=row.sequence,
-                payload={
-                    "method": tell.method,
-                    "about": tell.about,
-                    "single": recurrence_id,
-                    "contact": [tell.contact.name, tell.contact.email],
-                    "ref": row.ref,
-                    "kind": row.kind,
-                    "training": row.training,
-                    "sequence": row.sequence,
-                    "event": canonical.dump(event),
-                    "accepted": [accepted] if accepted else [],
-                },
-                now=now,
-            )
+            if tell.contact.email.casefold() not in bounced:
+                self.outbox.add_invitation(
+                    row,
+                    left if left and tell.about == "left" else event,
+                    copies[tell.recurrence_id],
+                    to=tell.contact,
+                    method=tell.method,
+                    about=tell.about,
+                    recurrence_id=tell.recurrence_id,
+                    now=now,
+                )
 
     def _agent(self, *, settling: bool = False) -> Agent:
         if settling:

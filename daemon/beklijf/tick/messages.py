@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from beklijf.decide import responses
+from beklijf.ledger.outbox import load_copy
 from beklijf.letters import reply_to, response_values
 from beklijf.mime import invitations, messages
 from beklijf.model import canonical
@@ -112,15 +113,14 @@ class Rendering:
         item = self._items.get(told["ref"])
         return invitations.invitation(
             event,
-            method=told["method"],
-            sequence=told["sequence"],
+            method="REQUEST" if told["single"] else told["method"],  # 0.2.0 cancelled one meeting by itself
+            copy=load_copy(told),
             stamp=mail.queued,
             recurrence_id=None if override is None else override.at,
             recipient=contact,
             rendered=self.letters.around(told["about"], event, self._reader(contact), self.programme, item=item, override=override),
             message_id=self._message_id(mail),
             date=mail.queued,
-            accepted=told.get("accepted", ()),
             sent_by=self._sent_by(event),
         )
 
