@@ -93,7 +93,7 @@ def test_a_series_is_written_in_the_form_that_every_client_takes() -> None:
         'ATTENDEE;CN="Sanne de Vries";CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE'
         ":mailto:sanne@voorbeeld.example\n"
         "TRANSP:OPAQUE\n"
-        "RRULE:FREQ=WEEKLY;UNTIL=20270427T080000Z;INTERVAL=2;BYDAY=TU;WKST=MO\n"
+        "RRULE:FREQ=WEEKLY;UNTIL=20270427T215959Z;INTERVAL=2;BYDAY=TU;WKST=MO\n"
         "EXDATE;TZID=Europe/Amsterdam:20270330T100000\n"
         "STATUS:CONFIRMED\n"
         "SEQUENCE:0\n"
@@ -226,14 +226,18 @@ def test_a_zone_without_a_yearly_rule_is_refused() -> None:
 # What servers and clients make of the same event.
 VARIANTS = {
     "parts of the rule in another order": (
-        "FREQ=WEEKLY;UNTIL=20270427T080000Z;INTERVAL=2;BYDAY=TU;WKST=MO",
-        "WKST=MO;BYDAY=TU;INTERVAL=2;UNTIL=20270427T080000Z;FREQ=WEEKLY",
+        "FREQ=WEEKLY;UNTIL=20270427T215959Z;INTERVAL=2;BYDAY=TU;WKST=MO",
+        "WKST=MO;BYDAY=TU;INTERVAL=2;UNTIL=20270427T215959Z;FREQ=WEEKLY",
     ),
-    "the end as the end of the day": ("UNTIL=20270427T080000Z", "UNTIL=20270427T215959Z"),
-    "the end as the day before the next": ("UNTIL=20270427T080000Z", "UNTIL=20270510T220000Z"),
-    "the end as a date": ("UNTIL=20270427T080000Z", "UNTIL=20270427"),
-    "the end without a zone": ("UNTIL=20270427T080000Z", "UNTIL=20270427T100000"),
-    "the end as a count": ("UNTIL=20270427T080000Z", "COUNT=5"),
+    "the end as the last start": ("UNTIL=20270427T215959Z", "UNTIL=20270427T080000Z"),
+    "the end at the last start by other rules of the zone": ("UNTIL=20270427T215959Z", "UNTIL=20270427T070000Z"),
+    "the end as local time that is marked as UTC": ("UNTIL=20270427T215959Z", "UNTIL=20270427T235959Z"),
+    "the end early on the last day": ("UNTIL=20270427T215959Z", "UNTIL=20270427T000000Z"),
+    "the end just before the next": ("UNTIL=20270427T215959Z", "UNTIL=20270511T075959Z"),
+    "the end as the day before the next": ("UNTIL=20270427T215959Z", "UNTIL=20270510T220000Z"),
+    "the end as a date": ("UNTIL=20270427T215959Z", "UNTIL=20270427"),
+    "the end without a zone": ("UNTIL=20270427T215959Z", "UNTIL=20270427T100000"),
+    "the end as a count": ("UNTIL=20270427T215959Z", "COUNT=5"),
     "no weekday": (";BYDAY=TU", ""),
     "a week that starts on Sunday": (";WKST=MO", ";WKST=SU"),
     "a day off in UTC": ("EXDATE;TZID=Europe/Amsterdam:20270330T100000", "EXDATE:20270330T080000Z"),
@@ -257,6 +261,30 @@ VARIANTS = {
     "properties of a client's own": ("TRANSP:OPAQUE", "X-APPLE-TRAVEL-ADVISORY-BEHAVIOR:AUTOMATIC\nCLASS:PUBLIC\nPRIORITY:5"),
     "another revision": ("DTSTAMP:20261123T120000Z", "DTSTAMP:20270101T000000Z\nLAST-MODIFIED:20270101T000000Z\nCREATED:20270101T000000Z"),
 }
+
+
+def test_a_series_whose_hour_was_moved_past_its_end_keeps_its_last_meeting() -> None:
+    """What khal's edit makes of an end at the last start: DTSTART is later, UNTIL is left."""
+    moved = (
+        build(SERIES)
+        .replace("UNTIL=20270427T215959Z", "UNTIL=20270427T080000Z")
+        .replace("T100000", "T140000")
+        .replace("T110000", "T150000")
+    )
+
+    assert read(moved).recurrence == Recurrence(2, utc("2027-04-27", 14))
+
+
+@pytest.mark.parametrize("zone", ["America/Vancouver", "Pacific/Auckland", "UTC"])
+def test_a_series_ends_with_the_day_of_its_last_meeting_wherever_it_is(zone: str) -> None:
+    event = replace(SERIES, start=datetime(2027, 3, 2, 16, 30, tzinfo=ZoneInfo(zone)), overrides=())
+    last = event.start + timedelta(weeks=8)
+    event = replace(event, recurrence=Recurrence(2, last.astimezone(UTC)))
+
+    [until] = re.findall(r"UNTIL=(\w+)", build(event))
+
+    assert datetime.strptime(until, "%Y%m%dT%H%M%S%z").astimezone(last.tzinfo) == last.replace(hour=23, minute=59, second=59)
+    assert read(build(event)) == event
 
 
 @pytest.mark.parametrize(("ours", "theirs"), VARIANTS.values(), ids=VARIANTS.keys())
@@ -299,7 +327,7 @@ def test_two_zones_of_one_name_keep_their_own_rules() -> None:
     ],
 )
 def test_another_rule_of_a_human_is_kept_as_other(rule: str, last: datetime) -> None:
-    data = build(SERIES).replace("FREQ=WEEKLY;UNTIL=20270427T080000Z;INTERVAL=2;BYDAY=TU;WKST=MO", rule)
+    data = build(SERIES).replace("FREQ=WEEKLY;UNTIL=20270427T215959Z;INTERVAL=2;BYDAY=TU;WKST=MO", rule)
 
     recurrence = read(data).recurrence
 
@@ -317,7 +345,7 @@ def test_another_rule_of_a_human_is_kept_as_other(rule: str, last: datetime) -> 
         ("DTSTART;TZID=Europe/Amsterdam:20270302T100000", "X-NOTHING:1"),
         ("DTEND;TZID=Europe/Amsterdam:20270302T110000", "DURATION:long"),
         ("INTERVAL=2", "INTERVAL=often"),
-        ("UNTIL=20270427T080000Z", "UNTIL=later"),
+        ("UNTIL=20270427T215959Z", "UNTIL=later"),
         ("BEGIN:VEVENT", "BEGIN:VTODO"),
         ("BEGIN:VEVENT", "BEGIN:VEVENT\nRECURRENCE-ID:20270302T090000Z"),
         ("END:VCALENDAR", ""),
@@ -400,7 +428,7 @@ def test_a_shorter_series_loses_the_meetings_beyond_its_end() -> None:
 
 
 def test_a_new_time_keeps_a_humans_length_of_the_series() -> None:
-    longer = build(SERIES).replace("UNTIL=20270427T080000Z", "UNTIL=20270622T080000Z")
+    longer = build(SERIES).replace("UNTIL=20270427T215959Z", "UNTIL=20270622T080000Z")
 
     patched = read(patch(longer, replace(SERIES, start=at("2027-03-04", 16)), "time"))
 

@@ -331,7 +331,7 @@ def test_a_request_means_the_event_that_it_was_made_from(case: Case) -> None:
 
 
 def test_the_rhythm_is_written_in_the_form_that_every_client_takes() -> None:
-    assert b"\r\nRRULE:FREQ=WEEKLY;UNTIL=20270408T130000Z;INTERVAL=2;BYDAY=TH;WKST=MO\r\n" in inside(sent(CASES[0]))
+    assert b"\r\nRRULE:FREQ=WEEKLY;UNTIL=20270408T215959Z;INTERVAL=2;BYDAY=TH;WKST=MO\r\n" in inside(sent(CASES[0]))
     assert b"\r\nEXDATE;TZID=Europe/Amsterdam:20261231T150000\r\n" in inside(sent(CASES[0]))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -170,14 +170,22 @@ def set_span(component: Component, start: datetime, minutes: int, clock: tzinfo,
 
 
 def set_recurrence(master: Component, recurrence: Recurrence | None, start: datetime) -> None:
-    if recurrence is None:
-        return
+    if recurrence is not None:
+        master["RRULE"] = icalendar.vRecur.from_ical(rule(recurrence, start))
+
+
+def rule(recurrence: Recurrence, start: datetime) -> str:
+    """Return the RRULE, until the end of the day of the last meeting.
+
+    Until its very start, who has other rules for the zone loses the last meeting, and so does a program that moves the
+    series and leaves its end.
+    """
     if " " in recurrence.other or recurrence.other.startswith("RDATE"):
         raise Refused("a recurrence of several rules or single dates can be kept, but not written anew")
-    master["RRULE"] = icalendar.vRecur.from_ical(
-        recurrence.other
-        or f"FREQ=WEEKLY;INTERVAL={recurrence.every};BYDAY={WEEKDAYS[start.weekday()]};WKST=MO;UNTIL={recurrence.last:%Y%m%dT%H%M%SZ}"
-    )
+    if recurrence.other:
+        return recurrence.other
+    until = datetime.combine(recurrence.last.astimezone(start.tzinfo), time(23, 59, 59), start.tzinfo).astimezone(UTC)
+    return f"FREQ=WEEKLY;INTERVAL={recurrence.every};BYDAY={WEEKDAYS[start.weekday()]};WKST=MO;UNTIL={until:%Y%m%dT%H%M%SZ}"
 
 
 def set_exdates(master: Component, overrides: Iterable[Override], clock: Clock) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,8 @@ WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_STEPS = 520
 """A rule with more meetings than this is endless in all but name, and is not expanded."""
+_INSTANT = timedelta(minutes=1)
+"""Less than any meeting lasts."""
 _PERIODS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
 
 
@@ -185,14 +187,11 @@ def _recurrence(master: Component, start: datetime) -> Recurrence | None:
     if isinstance(rule, list) or "RDATE" in master or "EXRULE" in master or not _is_plain(rule, start):
         return Recurrence(every=0, last=_bound(rule, start), other=_spelt(master))
     every = int(rule.get("INTERVAL", [1])[0])
-    if "COUNT" in rule:
-        steps = int(rule["COUNT"][0]) - 1
-    else:
-        end = _until(rule, start).astimezone(start.tzinfo).replace(tzinfo=None)
-        steps = max(0, (end - start.replace(tzinfo=None)) // timedelta(weeks=every))
+    weeks = timedelta(weeks=every)
+    steps = int(rule["COUNT"][0]) - 1 if "COUNT" in rule else max(0, (_last_day(rule, start) - start.date()) // weeks)
     if steps > _MOST_STEPS:
         return Recurrence(every=0, last=_bound(rule, start), other=_spelt(master))
-    return Recurrence(every=every, last=(start + timedelta(weeks=every * steps)).astimezone(UTC))
+    return Recurrence(every=every, last=(start + weeks * steps).astimezone(UTC))
 
 
 def _is_plain(rule: Property, start: datetime) -> bool:
@@ -202,6 +201,17 @@ def _is_plain(rule: Property, start: datetime) -> bool:
         and [str(d).upper() for d in rule.get("BYDAY", [])] in ([], [WEEKDAYS[start.weekday()]])
         and ("UNTIL" in rule or "COUNT" in rule)
     )
+
+
+def _last_day(rule: Property, start: datetime) -> date:
+    """Return the day of UNTIL in the zone of the series, whatever the hour: programs and servers write many.
+
+    Midnight ends the day before; and just before a start ends what a program cut off there (Android: "this and all future").
+    """
+    until = _until(rule, start).astimezone(start.tzinfo).replace(tzinfo=None)
+    begins = datetime.combine(until, start.time())
+    cut_off = until < begins and (begins - until <= _INSTANT or until.time() == time())
+    return (until - timedelta(days=cut_off)).date()
 
 
 def _until(rule: Property, start: datetime) -> datetime:

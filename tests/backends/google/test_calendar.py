@@ -19,6 +19,7 @@ from tests.backends.google.desk import MENTEE, MENTOR, OFF, Desk, settings_of
 from tests.fakes import programs
 from tests.fakes.company import Guest, Rhythm
 
+from beklijf.backends.google import to_json
 from beklijf.backends.google.from_json import uid_of
 from beklijf.decide import merge
 from beklijf.model import canonical
@@ -301,6 +302,13 @@ def test_meetings_with_words_of_their_own_take_over_what_the_series_says_unless_
     assert [entry.singles[utc(day)].place for day in ("2027-04-27", "2027-05-25")] == ["Zaal 9", "Kantine"]
     assert updated.single_answers.keys() == {utc("2027-04-27"), utc("2027-05-25")}
     assert all(set(said) == {SANNE.email, NOOR.email} for said in updated.single_answers.values())
+
+
+def test_a_series_ends_with_the_day_of_its_last_meeting() -> None:
+    [rule, *_] = to_json.whole(SERIES, "id", invited=True)["recurrence"]
+
+    assert SERIES.recurrence is not None
+    assert rule.endswith(f"UNTIL={SERIES.recurrence.last:%Y%m%d}T215959Z")
 
 
 # -- identity ----------------------------------------------------------------------------------------------------------

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from beklijf.backends.google.from_json import INVITED, UID, attendees, days_off, held_at, is_whole_day, own_meetings, recurrence_id_of
 from beklijf.backends.google.text import to_description, to_text
-from beklijf.ical.parts import contact, mailto
-from beklijf.ical.reader import WEEKDAYS, plain_text
+from beklijf.ical.parts import contact, mailto, rule
+from beklijf.ical.reader import plain_text
 from beklijf.model.canonical import clock, occurrences
 from beklijf.model.domain import Override, Recurrence
-from beklijf.model.errors import Refused
 from beklijf.model.stored import attribute
 
 if TYPE_CHECKING:
@@ -225,13 +224,8 @@ def _recurrence(master: Item, before: Event, after: Event, fields: frozenset[str
 
 
 def _lines(event: Event, off: Iterable[datetime]) -> list[str]:
-    recurrence = event.recurrence
-    assert recurrence is not None
-    if " " in recurrence.other or recurrence.other.startswith("RDATE"):
-        raise Refused("a recurrence of several rules or single dates can be kept, but not written anew")
-    until = f"{recurrence.last.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    rule = f"FREQ=WEEKLY;INTERVAL={recurrence.every};BYDAY={WEEKDAYS[event.start.weekday()]};WKST=MO;UNTIL={until}"
-    return [f"RRULE:{recurrence.other or rule}", *_exdate_lines(event, off)]
+    assert event.recurrence is not None
+    return [f"RRULE:{rule(event.recurrence, event.start)}", *_exdate_lines(event, off)]
 
 
 def _exdate_lines(event: Event, off: Iterable[datetime]) -> Iterator[str]:
