@@ -223,6 +223,25 @@ def test_a_zone_without_a_yearly_rule_is_refused() -> None:
         build(replace(SERIES, start=SERIES.start.replace(tzinfo=ZoneInfo("Africa/Casablanca"))))
 
 
+def test_a_place_spelt_by_other_rules_of_the_zone_is_the_same_meeting() -> None:
+    """Its instant by the rules of yesterday, as servers write places in UTC: an hour off by those of today."""
+    data = build(replace(SERIES, overrides=(Override(utc("2027-03-30"), None), Override(utc("2027-04-13"), utc("2027-04-14", 14), 60))))
+    old = data.replace("EXDATE;TZID=Europe/Amsterdam:20270330T100000", "EXDATE:20270330T090000Z")
+    old = old.replace("RECURRENCE-ID;TZID=Europe/Amsterdam:20270413T100000", "RECURRENCE-ID:20270413T090000Z")
+
+    assert old.count("T090000Z") == 2
+    assert read(old) == read(data)
+
+
+def test_a_meeting_that_was_moved_is_where_its_own_zone_has_it() -> None:
+    event = replace(SERIES, overrides=(Override(utc("2027-04-13"), at("2027-04-14", 14), 60),))
+
+    [override] = read(build(event)).overrides
+
+    assert override.start is not None
+    assert (override.start.replace(tzinfo=None), override.start.tzinfo) == (datetime(2027, 4, 14, 14), AMSTERDAM)  # noqa: DTZ001
+
+
 # What servers and clients make of the same event.
 VARIANTS = {
     "parts of the rule in another order": (

@@ -10,7 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beklijf.decide.merge import as_configured, differences, ended, fields, half_made, human_fields, merge, name, rebase, single_field, take
+from beklijf.decide.merge import (
+    as_configured,
+    as_named,
+    differences,
+    ended,
+    fields,
+    half_made,
+    human_fields,
+    merge,
+    name,
+    rebase,
+    single_field,
+    take,
+)
+from beklijf.ical import ics
 from beklijf.model import canonical
 from beklijf.model.domain import Contact, Event, Override, Recurrence
 
@@ -184,6 +198,62 @@ def test_a_series_that_is_moved_takes_its_days_off_along() -> None:
 
 
 BEGUN = FIRST + LATER
+
+
+def fortnightly(zone: str, hour: int, **changes: object) -> Event:
+    """Return a series from 2 March to 25 May 2027 of which the meeting of 30 March is off."""
+    clock = ZoneInfo(zone)
+    first, off, last = (datetime(2027, month, day, hour, tzinfo=clock) for month, day in ((3, 2), (3, 30), (5, 25)))
+    recurrence = Recurrence(2, last.astimezone(UTC))
+    made = replace(SERIES, start=first, recurrence=recurrence, overrides=(Override(off.astimezone(UTC), None),))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (fortnightly("Europe/London", 10), fortnightly("Atlantic/Reykjavik", 10)),
+        (fortnightly("America/New_York", 4), fortnightly("Europe/Amsterdam", 10)),
+        (fortnightly("Europe/London", 10), fortnightly("UTC", 10)),
+    ],
+    ids=["London to Reykjavik", "New York to Amsterdam", "London to UTC"],
+)
+def test_the_zone_of_a_series_is_part_of_its_time(before: Event, after: Event) -> None:
+    """Both begin at the same instant; some meetings of one are an hour off from those of the other."""
+    assert before.start == after.start
+
+    merged = merge(asked=before, seen=before, server=before, desired=after, now=NOW)
+
+    assert "time" in merged.write
+    assert (merged.seen.start.tzinfo, merged.seen.overrides) == (after.start.tzinfo, after.overrides)
+    assert differences(merged.seen, after) == frozenset()
+    assert differences(after, before) >= {"time"}
+
+
+def test_a_zone_by_another_name_with_the_same_clock_is_no_change() -> None:
+    assert differences(fortnightly("Europe/Amsterdam", 10), fortnightly("Europe/Berlin", 10)) == frozenset()
+
+
+def test_zones_that_differ_after_the_last_meeting_only_are_no_change() -> None:
+    winter = Recurrence(2, datetime(2027, 3, 16, 10, tzinfo=UTC))
+
+    assert (
+        differences(
+            fortnightly("Europe/London", 10, recurrence=winter, overrides=()),
+            fortnightly("Atlantic/Reykjavik", 10, recurrence=winter, overrides=()),
+        )
+        == frozenset()
+    )
+
+
+def test_a_clock_without_a_name_is_the_zone_that_was_asked_for_where_it_has_its_hours() -> None:
+    asked = fortnightly("Europe/Amsterdam", 10)
+    data = ics.build(asked, sequence=0, stamp=NOW).replace(b"Europe/Amsterdam", b"Customized Time Zone")
+    own = ics.read(data).event
+
+    assert differences(asked, own) == frozenset()
+    assert as_named(own, asked).start.tzinfo == asked.start.tzinfo
+    assert as_named(own, fortnightly("Africa/Lagos", 10)).start.tzinfo == ZoneInfo("UTC")
 
 
 def test_a_begun_series_keeps_its_start_and_loses_only_meetings_to_come() -> None:

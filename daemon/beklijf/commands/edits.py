@@ -53,7 +53,7 @@ def edits(row: Row, words: Words) -> list[Remark]:
 
 def _plain(asked: Event, seen: Event, words: Words) -> Iterator[tuple[str, str]]:
     series = "the series " if seen.recurrence else ""
-    if asked.start != seen.start:
+    if merge.are_elsewhere(asked, seen):
         yield "time", f"{series}moved to {words.moment(seen.start)}"
     else:
         yield "time", f"{series}lasts {seen.minutes} minutes"

@@ -383,10 +383,11 @@ def current_state(rows: Mapping[str, Row], changes: Changes, emails: Mapping[str
     """
     stored = {}
     for each in changes.changed:
-        found = replace(each, event=merge.as_configured(each.event, emails))
-        row = rows.get(found.event.uid)
+        row = rows.get(each.event.uid)
+        event = merge.as_configured(each.event, emails)
+        found = replace(each, event=merge.as_named(event, canonical.load(row.asked)) if row else event)
         known = row is not None and row.state == "live" and (row.href, row.etag) == (found.href, found.etag)
-        if row and known and canonical.dump(found.event) == row.seen:
+        if row and known and canonical.says(row.seen, found.event):
             continue
         stored[found.event.uid] = found
     if changes.full:

@@ -260,7 +260,7 @@ class _Drafting:
         if row.seen != row.asked:
             self._event(row.seen)
         quiet = stored is None and row.changed_at is None and row.announced == row.seen  # else somebody is still to be told
-        if quiet and canonical.dump(desired) == row.asked:
+        if quiet and canonical.says(row.asked, desired):
             return
         self._merge(item, row, stored, desired)
 
@@ -300,14 +300,14 @@ class _Drafting:
         noted = replace(
             row,
             state="live",
-            asked=row.asked if merged.write else canonical.dump(merged.asked),
-            seen=canonical.dump(server),
+            asked=row.asked if merged.write else canonical.kept(row.asked, merged.asked),
+            seen=canonical.kept(row.seen, server),
             href=stored.href if stored else row.href,
             etag=stored.etag if stored else row.etag,
             sequence=max(stored.sequence, row.sequence) if stored else row.sequence,
             changed_at=changed_at,
             refused=tuple(sorted(set(row.refused) & merge.human_fields(merged.asked, merged.seen) | merged.refused)),
-            announced=canonical.dump(server) if self.world.sender == "server" and not ours else row.announced,
+            announced=canonical.kept(row.announced or row.seen, server) if self.world.sender == "server" and not ours else row.announced,
             ours=tuple(sorted(ours)),
         )
         self._announce(item, noted, merged, row, persons)

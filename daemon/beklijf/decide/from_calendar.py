@@ -41,8 +41,10 @@ def in_calendar(rows: Mapping[str, Row], current: Current, told: Told, now: date
     """Return what the calendar tells that wasn't known: answers, moves, meetings taken out."""
     found: list[Heard] = []
     known: defaultdict[str, Told] = defaultdict(dict)
-    for key, said in told.items() if current.stored else ():
-        known[key[0]][key] = said
+    for (uid, at, who), said in told.items() if current.stored else ():
+        event = current.stored[uid].event if at is not None and uid in current.stored else None
+        placed = canonical.place(at, event.start, event.recurrence) if at is not None and event is not None else at
+        known[uid][uid, placed, who] = said
     for uid, stored in sorted(current.stored.items()):
         row = rows.get(uid)
         if row is None or row.kind is Kind.REMINDER:
@@ -123,7 +125,7 @@ def _moves(row: Row, stored: Stored, now: datetime) -> Iterator[Heard]:
     """Yield what people did with the event since it was last seen."""
     seen, asked = canonical.load(row.seen), canonical.load(row.asked)
     fields = merge.differences(seen, stored.event)
-    if fields & {"time", "recurrence"} and stored.event.start != asked.start:
+    if fields & {"time", "recurrence"} and merge.are_elsewhere(stored.event, asked):
         yield Heard(at=now, said=Said.MOVED, uid=row.uid, ref=row.ref)
         return
     before, after = ({override.at: override for override in event.overrides} for event in (seen, stored.event))

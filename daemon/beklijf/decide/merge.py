@@ -18,8 +18,10 @@ The first row is what makes a crash harmless: a write that was made and not reco
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from beklijf.model.canonical import occurrences
 from beklijf.model.domain import Override
@@ -27,9 +29,15 @@ from beklijf.model.stored import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from beklijf.model.domain import Event
+
+
+_CHANGE = timedelta(hours=2)
+"""The most that a clock is changed by at once."""
+_MOST_WEEKS = 520
+"""Of which the clocks are compared: a longer series is endless in all but name."""
 
 
 def name(field: str) -> str:
@@ -47,10 +55,13 @@ def past(field: str, now: datetime) -> bool:
     return name(field) == "single" and field.partition(":")[2] <= f"{now.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
-def fields(event: Event) -> dict[str, object]:
-    """Return *event* as comparable values by field; each single meeting of a series is a field of its own."""
+def fields(event: Event, until: datetime | None = None) -> dict[str, object]:
+    """Return *event* as comparable values by field; each single meeting of a series is a field of its own.
+
+    With *until* its clock from its start until then is part of its time.
+    """
     values: dict[str, object] = {
-        "time": (event.start.astimezone(UTC), event.minutes),
+        "time": (_hours(event, until) if until else event.start.astimezone(UTC), event.minutes),
         "recurrence": event.recurrence,
         "place": event.location,
         "people": frozenset(c.email.casefold() for c in event.people),
@@ -66,10 +77,39 @@ def fields(event: Event) -> dict[str, object]:
 
 def differences(one: Event, other: Event) -> frozenset[str]:
     """Return the fields in which the two differ."""
-    if one == other:
+    if one == other and one.start.tzinfo == other.start.tzinfo:
         return frozenset()
-    a, b = fields(one), fields(other)
+    until = _end(one, other)
+    a, b = fields(one, until), fields(other, until)
     return frozenset(field for field in a.keys() | b.keys() if a.get(field) != b.get(field))
+
+
+def are_elsewhere(one: Event, other: Event) -> bool:
+    """Tell whether the two begin at another instant, or go by another clock from there on."""
+    until = _end(one, other)
+    return _hours(one, until) != _hours(other, until)
+
+
+def _end(*events: Event) -> datetime:
+    """Return when the last of these series ends, a human's rule left aside."""
+    ends = (event.recurrence.last for event in events if event.recurrence is not None and not event.recurrence.other)
+    return max(ends, default=events[0].start)
+
+
+def _hours(event: Event, until: datetime) -> tuple[datetime, tuple[timedelta, ...]]:
+    """Return when *event* begins, and how its clock goes from there; zones of the same clock have the same, whatever their names."""
+    if event.recurrence is None:
+        return event.start.astimezone(UTC), ()
+    return event.start.astimezone(UTC), _clock(event.start.replace(tzinfo=None), event.start.tzinfo, until.astimezone(UTC))
+
+
+@lru_cache(maxsize=4096)
+def _clock(start: datetime, zone: tzinfo | None, until: datetime) -> tuple[timedelta, ...]:
+    """Return by how much each week is off from the first; by wall time and zone, since equal instants are one key."""
+    first = start.replace(tzinfo=zone)
+    last = min((until - first.astimezone(UTC) + _CHANGE) // timedelta(weeks=1), _MOST_WEEKS)
+    began = first.utcoffset() or timedelta()
+    return tuple((each.utcoffset() or timedelta()) - began for each in (first + timedelta(weeks=n) for n in range(1, last + 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +128,8 @@ class Merged:
 
 def merge(*, asked: Event, seen: Event, server: Event, desired: Event, now: datetime) -> Merged:
     """Merge one event that is in the ledger and in the calendar; the past of a series is left as it is."""
-    d, a, s, v = (fields(event) for event in (desired, asked, seen, server))
+    until = _end(desired, asked, seen, server)
+    d, a, s, v = (fields(event, until) for event in (desired, asked, seen, server))
     ours: set[str] = set()
     agreed: set[str] = set()
     theirs = {f for f in s.keys() | v.keys() if s.get(f) != v.get(f)}
@@ -152,6 +193,14 @@ def as_configured(event: Event, emails: Mapping[str, str]) -> Event:
         for contact in event.people
     ]
     return replace(event, people=tuple(sorted(people, key=lambda contact: contact.email.casefold())))
+
+
+def as_named(event: Event, asked: Event) -> Event:
+    """Return *event* in the zone that was asked for, where it has a clock of its own without a name, and that has the same hours."""
+    if isinstance(event.start.tzinfo, ZoneInfo):
+        return event
+    named = replace(event, start=event.start.astimezone(asked.start.tzinfo))
+    return replace(event, start=event.start.astimezone(ZoneInfo("UTC"))) if are_elsewhere(event, named) else named
 
 
 def half_made(asked: Event, server: Event) -> Event | None:

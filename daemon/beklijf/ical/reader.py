@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from beklijf.boundary.foreign import ACTING
 from beklijf.ical.parser import Property, clock_of, parse
 from beklijf.model.addresses import kept_domain, seen
-from beklijf.model.canonical import occurrences
+from beklijf.model.canonical import occurrences, place
 from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Missing
 from beklijf.model.stored import Stored, Unreadable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from icalendar import Calendar, Component
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_UTC = ZoneInfo("UTC")
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_STEPS = 520
 """A rule with more meetings than this is endless in all but name, and is not expanded."""
@@ -106,13 +107,21 @@ def members(calendar: Calendar) -> tuple[Component, dict[datetime, Component]]:
     if len(masters) != 1:
         raise Unreadable(f"{events[0].get('UID', '?') if events else 'an object'}: {len(masters)} events where one was expected")
     master = masters[0]
+    start = moment(calendar, master, "DTSTART")
+    recurrence = _recurrence(master, start)
     overrides = {}
     for event in events:
         if event is not master:
             if "RANGE" in event["RECURRENCE-ID"].params:
                 raise Unreadable(f"{master.get('UID')}: changed from one meeting on, in a way that few programs understand")
-            overrides[moment(calendar, event, "RECURRENCE-ID").astimezone(UTC)] = event
+            overrides[_place(moment(calendar, event, "RECURRENCE-ID"), start, recurrence)] = event
     return master, overrides
+
+
+def _place(at: datetime, start: datetime, recurrence: Recurrence | None) -> datetime:
+    """Return a place in a series; one in UTC is spelt by the rules that somebody's programs have for its zone."""
+    in_utc = at.utcoffset() == timedelta() and at.tzinfo in {UTC, _UTC}
+    return place(at, start, recurrence) if in_utc else at.astimezone(UTC)
 
 
 def reading(calendar: Calendar) -> Reading:
@@ -135,8 +144,6 @@ def reading(calendar: Calendar) -> Reading:
     )
     if event.recurrence is not None:
         event = replace(event, overrides=tuple(_overrides(calendar, master, overrides, event)))
-    if not isinstance(start.tzinfo, ZoneInfo):
-        event = replace(event, start=start.astimezone(ZoneInfo("UTC")))  # a clock of the object's own has no name to keep
     return Reading(
         event=event,
         sequence=max(int(e.get("SEQUENCE", 0)) for e in (master, *overrides.values())),
@@ -245,7 +252,7 @@ def _spelt(master: Component) -> str:
 def _overrides(calendar: Calendar, master: Component, overrides: dict[datetime, Component], event: Event) -> Iterator[Override]:
     """Yield what became of single meetings; occurrences outside the rule mean nothing to anybody and are left out."""
     recurrence_ids = None if event.recurrence and event.recurrence.other else set(occurrences(event))
-    skipped = {at.astimezone(UTC) for at in exdates(calendar, master, event.start)}
+    skipped = {_place(at, event.start, event.recurrence) for at in exdates(calendar, master, event.start)}
     skipped |= {at for at, override in overrides.items() if is_cancelled(override)}
     for at in sorted(skipped | set(overrides)):
         if recurrence_ids is not None and at not in recurrence_ids:
@@ -253,7 +260,7 @@ def _overrides(calendar: Calendar, master: Component, overrides: dict[datetime, 
         if at in skipped:
             yield Override(at, None)
             continue
-        moved, minutes = moment(calendar, overrides[at], "DTSTART").astimezone(UTC), length(calendar, overrides[at])
+        moved, minutes = moment(calendar, overrides[at], "DTSTART"), length(calendar, overrides[at])
         if (moved, minutes) != (at, event.minutes):
             yield Override(at, moved, minutes)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf.ledger import stamp
+from beklijf.model import canonical
 from beklijf.model.conversation import ANSWERS, Copy, Heard, History, Invited, Pause, Proposal, Said, Token, TokenKind
 from beklijf.model.domain import Kind, MentorshipKey, Ref
 
@@ -117,15 +118,18 @@ class Conversation:
 
     def invited(self, uid: str) -> Invited:
         """Return an event of ours as answers are held against it, be it over."""
-        query = "SELECT icaluid, kind, mentorships, json_extract(coalesce(announced, seen), '$.people') AS people FROM event WHERE uid = ?"
+        query = "SELECT icaluid, kind, mentorships, seen, coalesce(announced, seen) AS announced FROM event WHERE uid = ?"
         row, mailed = self._db.execute(query, (uid,)).fetchone(), self._mailed(uid)
+        seen, announced = canonical.load(row["seen"]), canonical.load(row["announced"])
         return Invited(
             uid=uid,
             icaluid=row["icaluid"],
             kind=Kind(row["kind"]),
             mentorships=tuple(MentorshipKey(key) for key in json.loads(row["mentorships"])),
-            people=frozenset(address.casefold() for _, address in json.loads(row["people"])),
+            people=frozenset(contact.email.casefold() for contact in announced.people),
             sequence=mailed.get(None, 0),
+            start=seen.start,
+            recurrence=seen.recurrence,
             sequences={recurrence_id: number for recurrence_id, number in mailed.items() if recurrence_id},
         )
 

@@ -14,18 +14,21 @@ from zoneinfo import ZoneInfo
 from beklijf.model.domain import Contact, Event, Override, Recurrence
 
 _UTC = ZoneInfo("UTC")
+_OTHER_RULES = timedelta(hours=1)
+"""By how much an hour is another instant where other rules of its zone hold."""
 
 
 def dump(event: Event) -> str:
     """Return the one spelling of *event*; wall time and zone are kept, since a rhythm lives in wall time."""
     recurrence = event.recurrence
+    last = recurrence and (_utc(recurrence.last) if recurrence.other else _hour(recurrence.last, event.start))
     return json.dumps(
         {
             "uid": event.uid,
             "start": _wall(event.start),
             "minutes": event.minutes,
-            "recurrence": None if recurrence is None else [recurrence.every, _utc(recurrence.last), recurrence.other],
-            "singles": [[_utc(s.at), None if s.start is None else _wall(s.start), s.minutes] for s in event.overrides],
+            "recurrence": None if recurrence is None else [recurrence.every, last, recurrence.other],
+            "singles": [[_hour(s.at, event.start), None if s.start is None else _wall(s.start), s.minutes] for s in event.overrides],
             "title": event.title,
             "text": event.text,
             "place": event.location,
@@ -40,19 +43,30 @@ def dump(event: Event) -> str:
     )
 
 
+def says(text: str, event: Event) -> bool:
+    """Tell whether *text* is *event*, be it as a ledger of before spelt it."""
+    return kept(text, event) == text
+
+
+def kept(text: str, event: Event) -> str:
+    """Return the spelling of *event*: *text*, where it says that already."""
+    spelt = dump(event)
+    return text if spelt in {text, dump(load(text))} else spelt
+
+
 @lru_cache(maxsize=512)  # those of one group, and then some
 def load(text: str) -> Event:
     """Return the event that `dump` wrote."""
     raw: dict[str, Any] = json.loads(text)
     recurrence = raw["recurrence"]
+    start = _unwall(raw["start"])
+    weekly = recurrence is not None and not recurrence[2]
     return Event(
         uid=raw["uid"],
-        start=_unwall(raw["start"]),
+        start=start,
         minutes=raw["minutes"],
-        recurrence=None if recurrence is None else Recurrence(recurrence[0], _instant(recurrence[1]), recurrence[2]),
-        overrides=tuple(
-            Override(_instant(at), None if start is None else _unwall(start), minutes) for at, start, minutes in raw["singles"]
-        ),
+        recurrence=None if recurrence is None else Recurrence(recurrence[0], _at(recurrence[1], start, weekly=weekly), recurrence[2]),
+        overrides=tuple(_override(single, start, weekly=weekly) for single in raw["singles"]),
         title=raw["title"],
         text=raw["text"],
         location=raw["place"],
@@ -79,6 +93,23 @@ def occurrences(event: Event) -> tuple[datetime, ...]:
         found.append(instant)
         at += step
     return tuple(found)
+
+
+def place(at: datetime, start: datetime, recurrence: Recurrence | None) -> datetime:
+    """Return the place (UTC) that is called *at* in a series that begins at *start*: its hour on that day, by today's rules.
+
+    Who spells a place as an instant may go by other rules of the zone than we do: an hour too early or too late it is the same
+    meeting. What is further off is left as it is, and so is what a human's rule has.
+    """
+    if recurrence is None or recurrence.other:
+        return at.astimezone(UTC)
+    return _by_todays_rules(at, start)
+
+
+def _by_todays_rules(at: datetime, start: datetime) -> datetime:
+    local = at.astimezone(start.tzinfo)
+    near = (datetime.combine(local.date() + timedelta(days=n), start.time(), start.tzinfo).astimezone(UTC) for n in (0, -1, 1))
+    return next((each for each in near if abs(each - at) <= _OTHER_RULES), at.astimezone(UTC))
 
 
 def actual_start(event: Event, recurrence_id: datetime) -> datetime | None:
@@ -121,6 +152,28 @@ def _wall(at: datetime) -> list[str]:
 def _unwall(pair: list[str]) -> datetime:
     zone = UTC if pair[1] == "UTC" else ZoneInfo(pair[1])
     return datetime.fromisoformat(pair[0]).replace(tzinfo=zone)
+
+
+def _hour(at: datetime, start: datetime) -> str:
+    """Return a place in a series that begins at *start* as the wall time that it is there, whatever rules its zone may get."""
+    zone = start.tzinfo if isinstance(start.tzinfo, ZoneInfo) else UTC
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def _at(text: str, start: datetime, *, weekly: bool) -> datetime:
+    """Return the instant of a place; ledgers of before 0.4 have it as an instant by the rules of then (with a Z)."""
+    if not text.endswith("Z"):
+        return datetime.fromisoformat(text).replace(tzinfo=start.tzinfo).astimezone(UTC)
+    return _by_todays_rules(_instant(text), start) if weekly else _instant(text)
+
+
+def _override(single: tuple[str, list[str] | None, int], start: datetime, *, weekly: bool) -> Override:
+    text, moved, minutes = single
+    at = _at(text, start, weekly=weekly)
+    if moved is None:
+        return Override(at, None, minutes)
+    shifted = at - _instant(text) if text.endswith("Z") and moved[1] == "UTC" else timedelta()
+    return Override(at, _unwall(moved) + shifted, minutes)
 
 
 def _utc(at: datetime) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
-    from beklijf.model.domain import Kind, MentorshipKey, Ref
+    from beklijf.model.domain import Kind, MentorshipKey, Recurrence, Ref
 
 
 # -- what a calendar or a mail says ------------------------------------------------------------------------------------
@@ -296,6 +296,9 @@ class Invited:
     """The highest SEQUENCE that was mailed of the whole; a reply to a lower one is about another time."""
     icaluid: str = ""
     """The UID that answers by mail have, where the inviting server took none of ours."""
+    start: datetime | None = None
+    recurrence: Recurrence | None = None
+    """By which the place of a single meeting is found, whatever rules of its zone an answer spells it by."""
     sequences: Mapping[datetime, int] = field(default_factory=dict)
     """The same of single meetings that were mailed by themselves: of those nobody's copy of the whole has heard."""
 

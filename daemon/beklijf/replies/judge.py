@@ -55,6 +55,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from beklijf.mime.leaves import words
 from beklijf.mime.messages import is_secret
+from beklijf.model.canonical import place
 from beklijf.model.conversation import ANSWERS, Answered, Asked, Away, Bounced, Pressed, Proposed, Stranger, TokenKind, Unproved
 from beklijf.model.domain import Kind
 from beklijf.replies.reader import Mail, tokens
@@ -146,7 +147,7 @@ class _Understood:
 
 
 def _answers(mail: Mail, known: Known, held: Actual, answers: Collection[str]) -> Verdict | None:
-    ours = [(replace(message, uid=event.uid), event) for message in mail.itip if (event := known.events.get(message.uid))]
+    ours = [(_placed(message, event), event) for message in mail.itip if (event := known.events.get(message.uid))]
     if not ours:
         return None
     understood = [
@@ -159,6 +160,13 @@ def _answers(mail: Mail, known: Known, held: Actual, answers: Collection[str]) -
         forward=any(each.forward for each in understood) or (mail.cut and mail.sender in known.persons),
         why="; ".join(dict.fromkeys(each.why for each in understood)),
     )
+
+
+def _placed(message: Itip, event: Invited) -> Itip:
+    """Return *message* under our UID, and about the meeting that it means, by whatever rules of the zone it spells that."""
+    at = message.recurrence_id
+    placed = place(at, event.start, event.recurrence) if at is not None and event.start is not None else at
+    return replace(message, uid=event.uid, recurrence_id=placed)
 
 
 def _is_proved(mail: Mail, happening: Happening | None, known: Known, answers: Collection[str]) -> bool:

@@ -182,7 +182,8 @@ class Applier:
         """Note what the calendar holds now, and put into the outbox what people are to be told about it; *then* in the same go."""
         if self.sender == "server" and stored.unreachable:  # the calendar says that these are ours to invite
             stored = self.calendar.update(stored, stored.event, frozenset(), sequence=stored.sequence, agent=Agent.SERVER, stamp=now)
-        stored = replace(stored, event=merge.as_configured(stored.event, self.emails))
+        event = merge.as_named(stored.event, canonical.load(row.asked))
+        stored = replace(stored, event=merge.as_configured(event, self.emails))
         seen, before = canonical.dump(stored.event), row.announced
         unreachable = tuple(sorted(stored.unreachable.union(row.ours)))
         if self.sender == "server":

@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from beklijf.decide import responses
+from beklijf.decide import merge, responses
 from beklijf.decide.decisions import read_pause
 from beklijf.decide.plan import Action
 from beklijf.ledger import Known, stamp
@@ -116,7 +116,7 @@ def _take_up(ledger: Ledger, plan: Plan) -> None:
     for uid, row in plan.rows.items():
         if row != before[uid]:
             ledger.put(row)
-            if row.kind is Kind.SERIES and canonical.load(row.asked).start != canonical.load(before[uid].asked).start:
+            if row.kind is Kind.SERIES and merge.are_elsewhere(canonical.load(row.asked), canonical.load(before[uid].asked)):
                 ledger.forget_moved(row.mentorships)
 
 
@@ -246,10 +246,10 @@ def _record(ledger: Ledger, conversation: Conversation, row: Row, plan: Plan) ->
     before = plan.rows.get(row.uid)
     if before and before.state == "intended" and row.state == "live":  # made before the power failed, and found in the calendar
         conversation.note(Heard(at=plan.now, said=Said.INVITED, uid=row.uid, ref=row.ref))
-    if (before and before.seen != row.seen) or row.state == "deleted":
+    if (before and not canonical.says(before.seen, canonical.load(row.seen))) or row.state == "deleted":
         log.info("%s by a person: %s", "deleted" if row.state == "deleted" else "changed", row.ref)
     asked, seen = canonical.load(row.asked), canonical.load(row.seen)
-    if row.kind is not Kind.SERIES or row.state != "live" or (asked.start == seen.start and asked.minutes == seen.minutes):
+    if row.kind is not Kind.SERIES or row.state != "live" or "time" not in merge.human_fields(asked, seen):
         return
     for mentorship in row.mentorships:
         track = plan.programme.tracks.get(mentorship)

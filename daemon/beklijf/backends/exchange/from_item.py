@@ -101,12 +101,9 @@ def stored(item: Item, overrides: Mapping[str, Item]) -> Stored:
 def _stored(item: Item, uid: str, overrides: Mapping[str, Item]) -> Stored:
     event, recurrence_ids = held(item)
     people, answers = _people(item)
+    places = {key: canonical.place(at, event.start, event.recurrence) for key, at in exceptions(item).items() if key in overrides}
     event = canonical.load(item.beklijf_before) if item.beklijf_before else event
-    own = {
-        recurrence_id: overrides[key]
-        for key, recurrence_id in exceptions(item).items()
-        if key in overrides and recurrence_id in recurrence_ids
-    }
+    own = {at: overrides[key] for key, at in places.items() if at in recurrence_ids}
     return Stored(
         event=_with_words(event, item, uid, people),
         href=item.id,

@@ -182,7 +182,7 @@ def _overrides(item: Item, event: Event, recurrence_ids: frozenset[datetime]) ->
         start = instant(each.start)
         minutes = lasting(start, instant(each.end))
         if (start, minutes) != (recurrence_id, event.minutes):
-            found[recurrence_id] = Override(recurrence_id, start, minutes)
+            found[recurrence_id] = Override(recurrence_id, start.astimezone(event.start.tzinfo), minutes)
     for each in item.deleted_occurrences or ():
         if each.start and (recurrence_id := by_day.get(instant(each.start).astimezone(event.start.tzinfo).date())):
             found[recurrence_id] = Override(recurrence_id, None)

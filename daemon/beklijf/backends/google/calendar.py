@@ -28,6 +28,7 @@ from beklijf.backends.google.free_busy import ask_busy
 from beklijf.backends.google.from_json import BRIEF, FIELDS, UID, Held, event_id, is_own, uid_of
 from beklijf.backends.google.settings import CalendarByGoogle
 from beklijf.contracts.unforeseen import by_itself
+from beklijf.model.canonical import place
 from beklijf.model.domain import Contact
 from beklijf.model.errors import Conflict, Exists, Missing, Refused
 from beklijf.model.stored import ANNOUNCED, NO_STAMP, NOTHING, Agent, Changes, Stored, Unreadable
@@ -251,7 +252,7 @@ class GoogleCalendar:
             if body and held.exceptions:
                 held = self.read(name)
             todo = list(to_json.parts(held, was, before, after, fields))
-            names = self._names(name) if any(part.item is None for part in todo) else {}
+            names = self._names(name, after) if any(part.item is None for part in todo) else {}
             for part in todo:
                 self._do(part, names, send)
         except (Conflict, Missing):
@@ -269,9 +270,10 @@ class GoogleCalendar:
         else:
             self._api.patch(name, part.body, etag=etag, send=send)
 
-    def _names(self, name: str) -> dict[datetime, str]:
+    def _names(self, name: str, event: Event) -> dict[datetime, str]:
         """Return what Google calls each meeting of a series, by its RECURRENCE-ID (UTC)."""
-        return {from_json.recurrence_id_of(item): str(item["id"]) for item in self._api.instances(name)}
+        named = ((from_json.recurrence_id_of(item), str(item["id"])) for item in self._api.instances(name))
+        return {place(at, event.start, event.recurrence): each for at, each in named}
 
     def _reread(self, name: str) -> None:
         """Raise what is really the matter where a write was refused: the event is gone, or the whole calendar."""

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from beklijf.backends.google.text import to_text
 from beklijf.ical.reader import address_of, is_ours, lasting, plain_text, read
-from beklijf.model.canonical import occurrences
+from beklijf.model.canonical import occurrences, place
 from beklijf.model.domain import Contact, Event
 from beklijf.model.errors import Missing
 from beklijf.model.stored import Stored, Unreadable
@@ -206,7 +206,9 @@ def _stored(held: Held, owner: Contact) -> Stored:
 def own_meetings(held: Held, event: Event) -> dict[datetime, Item]:
     """Return the exceptions that take place, by their place in the rhythm (UTC); Google keeps some of rhythms that are past."""
     recurrence_ids = None if event.recurrence and event.recurrence.other else set(occurrences(event))
-    found = {recurrence_id_of(item): item for item in held.exceptions if item.get("status") != "cancelled"}
+    found = {
+        place(recurrence_id_of(item), event.start, event.recurrence): item for item in held.exceptions if item.get("status") != "cancelled"
+    }
     return {at: item for at, item in found.items() if recurrence_ids is None or at in recurrence_ids}
 
 
@@ -227,7 +229,8 @@ def _series(held: Held) -> Event:
     for item in held.exceptions:
         off = item.get("status") == "cancelled"
         at, length = (recurrence_id_of(item), minutes) if off else held_at(item, zone)
-        lines += ["BEGIN:VEVENT", "UID:series", f"RECURRENCE-ID:{_utc(recurrence_id_of(item))}", f"DTSTART:{_utc(at)}"]
+        begins = f"DTSTART;TZID={zone.key}:{at.astimezone(zone):%Y%m%dT%H%M%S}"
+        lines += ["BEGIN:VEVENT", "UID:series", f"RECURRENCE-ID:{_utc(recurrence_id_of(item))}", begins]
         lines += [f"DURATION:PT{length}M", f"STATUS:{'CANCELLED' if off else 'CONFIRMED'}", "END:VEVENT"]
     return read("\r\n".join([*lines, "END:VCALENDAR", ""]).encode()).event
 

@@ -14,7 +14,7 @@ from beklijf.backends.google.from_json import INVITED, UID, attendees, days_off,
 from beklijf.backends.google.text import to_description, to_text
 from beklijf.ical.parts import contact, mailto, rule
 from beklijf.ical.reader import plain_text
-from beklijf.model.canonical import clock, occurrences
+from beklijf.model.canonical import clock, occurrences, place
 from beklijf.model.domain import Override, Recurrence
 from beklijf.model.stored import attribute
 
@@ -110,7 +110,7 @@ def parts(held: Held, was: Item, before: Event, after: Event, fields: frozenset[
     """
     wanted = {override.at: override for override in after.overrides}
     off = days_off(held.master)
-    items = {recurrence_id_of(item): item for item in held.exceptions}
+    items = {place(recurrence_id_of(item), after.start, after.recurrence): item for item in held.exceptions}
     confirmed = own_meetings(held, after)
     free_rule = after.recurrence is not None and after.recurrence.other
     recurrence_ids = wanted.keys() | items.keys() if free_rule else set(occurrences(after))

@@ -18,7 +18,7 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from beklijf.ical.parts import contact
 from beklijf.ical.reader import FOREVER, address_of, is_ours, lasting, plain_text
 from beklijf.mime.html import to_text
-from beklijf.model.canonical import occurrences
+from beklijf.model.canonical import occurrences, place
 from beklijf.model.domain import Contact, Event, Override, Recurrence
 from beklijf.model.errors import Missing
 from beklijf.model.stored import Stored, Unreadable
@@ -198,7 +198,7 @@ def _steps(span: Json, start: datetime, weeks: timedelta) -> int | None:
 def _recurrence_id(said: Json, event: Event) -> datetime:
     """Return where the rhythm has a single meeting, in UTC."""
     if original := said.get("originalStart"):
-        return datetime.fromisoformat(original[:19]).replace(tzinfo=UTC)
+        return place(datetime.fromisoformat(original[:19]).replace(tzinfo=UTC), event.start, event.recurrence)
     return _dated(said["occurrenceId"], event)
 
 
@@ -218,7 +218,8 @@ def _overrides(said: Json, placed: Mapping[datetime, Json], event: Event) -> Ite
         if recurrence_id in gone:
             yield Override(recurrence_id, None)
         elif (moment(placed[recurrence_id]["start"]), _minutes(placed[recurrence_id])) != (recurrence_id, event.minutes):
-            yield Override(recurrence_id, moment(placed[recurrence_id]["start"]), _minutes(placed[recurrence_id]))
+            held = moment(placed[recurrence_id]["start"]).astimezone(event.start.tzinfo)
+            yield Override(recurrence_id, held, _minutes(placed[recurrence_id]))
 
 
 # -- people ------------------------------------------------------------------------------------------------------------

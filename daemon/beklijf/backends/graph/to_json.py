@@ -202,8 +202,8 @@ def _plain(override: Override, event: Event) -> Override | None:
     """Return *override* in its one spelling; None for a meeting that is where and as long as the rhythm has it."""
     if override.start is None:
         return Override(override.at, None)
-    start, minutes = override.start.astimezone(UTC), override.minutes or event.minutes
-    return None if (start, minutes) == (override.at, event.minutes) else Override(override.at, start, minutes)
+    minutes = override.minutes or event.minutes
+    return None if (override.start, minutes) == (override.at, event.minutes) else Override(override.at, override.start, minutes)
 
 
 # -- Graph's types -----------------------------------------------------------------------------------------------------
