@@ -189,16 +189,17 @@ def _moment(start: datetime) -> str:
 
 def _unwritable_zones(tracks: Mapping[MentorshipKey, Track]) -> Iterator[_Finding]:
     """Yield, once a zone, the pair whose meetings no calendar program would show at the right hour."""
-    asked: set[tuple[str, int]] = set()
+    named: set[str] = set()
     for key, track in tracks.items():
-        for year in {at.year for at in track.meetings} if track.meets else ():
-            if track.meets is None or (track.meets.zone.key, year) in asked:
-                continue
-            asked.add((track.meets.zone.key, year))
-            try:
-                timezones.check(track.meets.zone.key, year)
-            except timezones.NoYearlyRule as error:
-                yield _Finding(key, str(error), error.hint, warning=False)
+        if track.meets is None or not track.meetings or track.meets.zone.key in named:
+            continue
+        zone, first, last = track.meets.zone.key, track.meetings[0], track.meetings[-1]
+        try:
+            for year in range(first.year, last.year + 1):
+                timezones.check(zone, year, first, last)
+        except timezones.NoYearlyRule as error:
+            named.add(zone)
+            yield _Finding(key, str(error), error.hint, warning=False)
 
 
 def _outside_office_hours(key: MentorshipKey, track: Track, agendas: Agendas) -> Iterator[_Finding]:

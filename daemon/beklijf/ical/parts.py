@@ -215,7 +215,7 @@ def zone_of(event: Event) -> str:
         return ""
     last = event.recurrence.last if event.recurrence and not event.recurrence.other else event.start
     for year in range(event.start.year, last.year + 1):
-        timezones.check(zone.key, year)
+        timezones.check(zone.key, year, event.start, last)
     return zone.key
 
 

@@ -27,6 +27,8 @@ _CHANGES = re.compile(rf"M(\d+)\.(\d)\.(\d)(?:/({_CLOCK}))?")
 _LAST = 5
 """POSIX's number of a month's last week."""
 _FEBRUARY = 2
+_DAY = timedelta(days=1)
+_ALWAYS = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _WEEKDAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
 
 
@@ -72,28 +74,40 @@ def text(zone: str) -> bytes:
     return "\r\n".join([*lines, "END:VTIMEZONE", ""]).encode()
 
 
-@lru_cache(maxsize=4096)
-def check(zone: str, year: int) -> None:
-    """Raise `NoYearlyRule` unless the rule of *zone* gives every offset that zoneinfo has for it in *year*.
+def check(zone: str, year: int, first: datetime = _ALWAYS[0], last: datetime = _ALWAYS[1]) -> None:
+    """Raise `NoYearlyRule` unless the rule of *zone* gives every offset that zoneinfo has for it in *year*, from *first* to *last*.
 
-    A series that stretches over a year for which tzdata lists other changes (Morocco's until 2087, or a country that is
-    about to change its rule) would be an hour off in people's calendars for a part of it.
+    A series that stretches over days for which tzdata lists other changes (a country that follows the moon, leaves out a change,
+    or is about to give its clock another rule) would be an hour off in people's calendars for a part of it.
     """
+    wrong = next((at for at in _wrong(zone, year) if first - _DAY < at < last + _DAY), None)
+    if wrong is not None:
+        end = wrong
+        for at in (*_wrong(zone, year), *_wrong(zone, year + 1)):
+            end = at if end < at <= end + _DAY else end
+        days = " to ".join(f"{at.astimezone(zoneinfo.ZoneInfo(zone)):%-d %B %Y}" for at in (wrong, end))
+        raise NoYearlyRule(
+            f"{zone}: from {days} its clock doesn't follow its yearly rule, which is all that calendars know, "
+            "so a series over these days would be off",
+            hint="let it begin after that or end before, or give these people another time zone with the same clock",
+        )
+
+
+@lru_cache(maxsize=4096)
+def _wrong(zone: str, year: int) -> tuple[datetime, ...]:
+    """Return the instants of *year*, one a day and some around each change, at which the rule and zoneinfo don't agree."""
     observances = _observances(zone)
     clock = zoneinfo.ZoneInfo(zone)
     changes = sorted((_instant(o, year), o.after) for o in observances if o.change is not None)
-    moment = datetime(year, 1, 1, tzinfo=UTC)
-    end = datetime(year + 1, 1, 1, tzinfo=UTC)
-    probes = [moment + timedelta(days=day) for day in range(0, 366, 7)]
-    probes += [at + step for at, _ in changes for step in (timedelta(seconds=-2), timedelta(seconds=2))]
-    for probe in probes:
+    begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    probes = [begin + _DAY * day for day in range((end - begin).days)]
+    probes += [at + step for at, _ in changes for step in (timedelta(seconds=-2), timedelta(seconds=2)) if begin <= at + step < end]
+
+    def expected(probe: datetime) -> timedelta:
         # changes[-1] before the first change of the year: the offset that last year ended with
-        expected = next((after for at, after in reversed(changes) if at <= probe), changes[-1][1] if changes else observances[0].after)
-        if moment <= probe < end and probe.astimezone(clock).utcoffset() != expected:
-            raise NoYearlyRule(
-                f"{zone}: its clock changes in {year} cannot be written as a yearly rule, so a series there would be off",
-                hint="give these people another time zone with the same clock",
-            )
+        return next((after for at, after in reversed(changes) if at <= probe), changes[-1][1] if changes else observances[0].after)
+
+    return tuple(probe for probe in sorted(probes) if probe.astimezone(clock).utcoffset() != expected(probe))
 
 
 @cache
