@@ -10,6 +10,7 @@ import pytest
 from tests.town import INVITED, KARIM, NOOR, QUIET, SANNE, WELCOME, Town, Wording, folder_town
 
 from beklijf.decide.decider import Decider
+from beklijf.decide.plan import Action
 from beklijf.ledger import Decision
 from beklijf.letters import Letters
 from beklijf.model.conversation import Busy
@@ -250,6 +251,16 @@ def test_what_falls_due_is_found_at_that_very_instant(town: Town) -> None:
 
 
 # -- a calendar that can't be read, and what stands in one ------------------------------------------------------------
+
+
+def test_no_event_is_made_while_the_calendar_cannot_be_read(town: Town) -> None:
+    town.at(WELCOME)
+    town.now = INVITED
+
+    seen, blind = town.plan(), town.engine.taker.plan(town.now, None)
+
+    assert {change.action for change in seen.changes} == {Action.CREATE}
+    assert blind.changes == ()
 
 
 def test_nothing_is_noted_of_events_while_the_calendar_cannot_be_read(rested: Town) -> None:
