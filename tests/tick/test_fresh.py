@@ -305,6 +305,20 @@ def test_a_plan_has_a_meeting_where_people_moved_it_to_and_none_that_they_delete
     assert meetings() == others
 
 
+def test_an_older_state_that_was_approved_is_noted_of_that_event_before_it_is_written_over(rested: Town) -> None:
+    row, old = rested.row("goals"), rested.read(rested.row("goals").href)
+    rested.words.place = "Zaal 2"
+    rested.changed()
+    rested.tick()
+    rested.write(row.href, old)
+
+    held = rested.plan()
+    approved = rested.engine.plan(rested.now, approve=[held.id])
+
+    assert ([each.change.ref for each in held.held], approved.held) == ([row.ref], ())
+    assert [(each.ref, each.asked) for each in approved.records] == [(row.ref, row.asked)]
+
+
 def test_events_of_ours_that_nobody_asks_for_are_named_in_one_order(rested: Town) -> None:
     uid, text = rested.row("goals").uid, rested.read(rested.row("goals").href)
     for number in range(8):
