@@ -13,7 +13,7 @@ from beklijf.decide.decider import Decider
 from beklijf.decide.plan import Action
 from beklijf.ledger import Decision
 from beklijf.letters import Letters
-from beklijf.model.conversation import Busy
+from beklijf.model.conversation import Busy, Proposal
 from beklijf.model.domain import MentorshipKey
 from beklijf.model.errors import ConfigError
 
@@ -176,6 +176,25 @@ def test_what_only_planning_can_see_is_said_each_time_and_not_once(town: Town) -
     for _ in range(3):
         with pytest.raises(ConfigError, match="Karim Bakker is with"):
             town.plan()
+
+
+def test_who_proposes_another_time_is_asked_about_from_now_on_for_weeks_and_so_is_the_other_one(rested: Town) -> None:
+    now, key = snapshot(rested), MentorshipKey(f"leiding/{SANNE}")
+    proposal = Proposal(
+        id=1,
+        at=now.now,
+        mentorship=key,
+        uid=rested.row("goals").uid,
+        recurrence_id=None,
+        who=SANNE,
+        start=now.now,
+        minutes=60,
+        agreed=False,
+    )
+
+    asked = rested.engine.taker.decider.whom_to_ask(replace(now, proposals=(proposal,)))
+
+    assert asked == {who: (now.now, now.now + timedelta(weeks=8)) for who in (SANNE, KARIM)}
 
 
 # -- what is read again ------------------------------------------------------------------------------------------------
