@@ -484,6 +484,17 @@ class CaldavContract(ICalendarContract):
             [read] = opened(replace(with_maker(settings, url=url), name=name)).changes(None).changed
             assert read == created
 
+    def test_another_calendar_of_the_same_account_is_made_beside_the_first(self, opened: Opener, settings: CalendarSettings) -> None:
+        names = ("Mentor & meer", "Een ander", "Een derde")
+        made = [opened(replace(settings, name=name)).create(MEETING, sequence=0, agent=Agent.CLIENT, stamp=STAMP) for name in names[:1]]
+        made += [
+            opened(replace(settings, name=name)).create(replace(MEETING, uid=uid(name[:2])), sequence=0, agent=Agent.CLIENT, stamp=STAMP)
+            for name in names[1:]
+        ]
+
+        for name, stored in zip(names, made, strict=True):
+            assert opened(replace(settings, name=name)).changes(None).changed == (stored,)
+
     def test_a_calendar_that_was_deleted_tells_of_no_event_that_it_is_gone(self, world: World) -> None:
         created = world.create(MEETING)
         world.remove(created.href.rpartition("/")[0] + "/")

@@ -379,6 +379,24 @@ def test_of_whom_the_server_tells_nothing_nobody_says_that_they_are_free(
     assert (KARIM.email in calendar.busy([person], START, END)) is told
 
 
+def test_free_and_busy_of_who_is_named_in_plain_text_is_heard(dav: Dav, calendar: Calendar) -> None:
+    """Answer as SOGo does, without DAV:href."""
+    response = (
+        f"<c:response><c:recipient>mailto:{KARIM.email}</c:recipient><c:request-status>2.0;Success</c:request-status>"
+        f"<c:calendar-data>{PERIOD}</c:calendar-data></c:response>"
+    )
+    dav.moods.append(
+        lambda asked: asked.path == OUTBOX and asked.say(200, f"<c:schedule-response {XMLNS}>{response}</c:schedule-response>")
+    )
+    person = Person(
+        key=KARIM.email, name=KARIM.name, email=KARIM.email, language="nl", zone=ZoneInfo("Europe/Amsterdam"), works=frozenset()
+    )
+
+    [busy] = calendar.busy([person], START, END)[KARIM.email]
+
+    assert (busy.start, busy.end) == (datetime(2027, 1, 5, 9, tzinfo=UTC), datetime(2027, 1, 5, 10, tzinfo=UTC))
+
+
 @pytest.mark.parametrize("status", PASSING)
 def test_a_message_that_cannot_be_read_now_is_asked_for_again(dav: Dav, calendar: Calendar, status: int) -> None:
     message = f"{INBOX}reply.ics"

@@ -6,6 +6,7 @@ Reads a handful of properties and decides nothing about events.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -29,6 +30,11 @@ _WHERE = (
 _DECIDES = ("d:resourcetype", "d:current-user-principal", "c:calendar-home-set")
 """Of those: what leads to the calendar. Where the server doesn't tell it now, another calendar would be taken for ours."""
 _WHOSE = ("d:resourcetype", "d:current-user-privilege-set", "d:owner")
+_MOST_OF_OURS = 100
+"""Calendars that one account may have of us."""
+_TRIED = 3
+_IN_THE_WAY = frozenset({405, 409})
+"""What is said of a URL at which something is that isn't listed."""
 _WRITES = (frozenset({"d:all"}), frozenset({"d:write"}), frozenset({"d:write-content", "d:bind"}))
 """Privileges of RFC 3744, any of which sets lets us write events."""
 
@@ -125,10 +131,15 @@ def _followed(connection: Connection, principal: Resource, name: str, what: str)
 
 
 def make(connection: Connection, settings: CalendarSettings, collections: Collections) -> Collections:
-    """Make the calendar under its display name."""
+    """Make the calendar under its display name, at a URL that is still free: another of ours may be at the first."""
     name = settings.name or settings.organizer.name
-    url = urljoin(collections.home, "beklijf/")
-    answer = connection.make_calendar(url, name)
+    listing = connection.propfind(collections.home, "d:resourcetype", depth=1)
+    taken = {path_of(resource.href).rstrip("/") for resource in (listing.resources() if listing.status in OK else ())}
+    every = (urljoin(collections.home, f"beklijf{number}/") for number in ("", *(f"-{n}" for n in range(2, _MOST_OF_OURS))))
+    for url in islice((url for url in every if path_of(url).rstrip("/") not in taken), _TRIED):
+        answer = connection.make_calendar(url, name)
+        if answer.status not in _IN_THE_WAY:
+            break
     if answer.status not in OK:
         raise Down(
             f'{connection.server}: the calendar "{name}" could not be made ({answer.status})',

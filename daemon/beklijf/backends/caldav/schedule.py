@@ -134,8 +134,9 @@ class Scheduling:
 def _responses(answer: Answer) -> Iterator[tuple[str, str]]:
     for response in () if answer.tree is None else answer.tree.iterfind(".//c:response", NAMES):
         if response.findtext("c:request-status", "", NAMES).strip().startswith("2."):
-            recipient = response.findtext("c:recipient/d:href", "", NAMES)
-            yield address_of(recipient), response.findtext("c:calendar-data", "", NAMES)
+            href = response.findtext("c:recipient/d:href", "", NAMES)
+            recipient = href or response.findtext("c:recipient", "", NAMES)  # SOGo has it without DAV:href
+            yield address_of(recipient.strip()), response.findtext("c:calendar-data", "", NAMES)
 
 
 def _query(start: datetime, end: datetime) -> str:
