@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from beklijf.config import load
-from beklijf.config.check import answers_problems, programme_problems
+from beklijf.config.check import answers_problems, holidays_problems, programme_problems
 from beklijf.model.facts import Facts
 from beklijf.planning import plan_tracks
 from beklijf.planning.days import public_holidays
@@ -192,3 +193,20 @@ def test_a_choice_about_answers_either_way_is_fine(tmp_path: Path, chosen: str) 
 
 def test_the_example_has_chosen() -> None:
     assert answers_problems(load(ROOT / "config.example.toml")) == []
+
+
+def test_a_country_whose_holidays_differ_by_part_is_asked_for_the_part(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    today = date(2026, 11, 30)
+
+    def told(holidays: str) -> Sequence[Problem]:
+        path.write_text(ORGANISATION.replace("[calendar]", f'holidays = "{holidays}"\n[calendar]', 1), encoding="utf-8")
+        return holidays_problems(load(path), today)
+
+    [warning] = told("GB")
+
+    assert (warning.warning, warning.where, warning.line) == (True, "organisation.holidays", 6)
+    assert warning.hint == "name the part: GB-ENG, GB-NIR, GB-SCT, GB-WLS"
+    assert "Mon 29 Mar 2027" in warning.what
+    assert "CH-ZH" in told("CH")[0].hint
+    assert [told(holidays) for holidays in ("GB-ENG", "NL", "")] == [[], [], []]

@@ -11,7 +11,7 @@ import pytest
 
 from beklijf.model.domain import Contact, OfficeHours, Organisation, Person, Span
 from beklijf.model.errors import ConfigError
-from beklijf.planning.days import PersonDays, WorkingDays, around, named, on_or_after, public_holidays
+from beklijf.planning.days import PersonDays, WorkingDays, around, named, on_or_after, only_in_parts, public_holidays
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 SOMEBODY = Contact("Marieke Smit", "opleidingen@voorbeeld.example")
@@ -57,6 +57,27 @@ def test_nobody_works_on_a_public_holiday_unless_the_organisation_is_open() -> N
     assert not days_of().works(KINGS_DAY)
     assert days_of().why_off(KINGS_DAY) == "public holiday"
     assert days_of(opened=frozenset({KINGS_DAY})).works(KINGS_DAY)
+
+
+@pytest.mark.parametrize(("country", "part"), [("GB", "GB-ENG"), ("CH", "CH-ZH"), ("DE", "DE-BY")])
+def test_a_country_without_its_part_lacks_days_that_each_of_its_parts_has(country: str, part: str) -> None:
+    parts = only_in_parts(country, [2027])
+
+    assert parts[part] == public_holidays(part, [2027]) - public_holidays(country, [2027])
+    assert all(parts.values())
+
+
+@pytest.mark.parametrize("country", ["", "NL", "BE", "FR", "GB-ENG", "DE-BY"])
+def test_a_country_that_is_one_or_whose_part_is_named_lacks_none(country: str) -> None:
+    assert only_in_parts(country, [2027]) == {}
+
+
+def test_easter_monday_is_a_holiday_of_england_and_not_of_all_of_great_britain() -> None:
+    assert date(2027, 3, 29) in only_in_parts("GB", [2027])["GB-ENG"]
+
+
+def test_good_friday_counts_as_a_holiday_of_the_netherlands() -> None:
+    assert date(2027, 3, 26) in public_holidays("NL", [2027])
 
 
 def test_nobody_works_on_a_closed_day_not_even_on_a_holiday_that_is_open() -> None:

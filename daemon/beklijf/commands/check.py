@@ -11,7 +11,7 @@ from beklijf.backends.per_person.calendar import Owners
 from beklijf.backends.registry import open_calendar, open_inbox, open_mailer
 from beklijf.commands import rights
 from beklijf.commands.report import counted
-from beklijf.config.check import answers_problems, programme_problems
+from beklijf.config.check import answers_problems, holidays_problems, programme_problems
 from beklijf.letters import Letters, proof
 from beklijf.letters.specimens import OFFERS, Setting
 from beklijf.model.errors import BackendError, BeklijfError, ConfigError, Problem, Refused, StateError
@@ -51,12 +51,12 @@ def look(config: Config, now: datetime) -> Iterator[Looked]:
             yield Looked(problems=(Problem(where=part.__name__.strip("_"), what=what, hint=HINT),), exit_code=BackendError.exit_code)
 
 
-def _config(config: Config, _now: datetime) -> Looked:
+def _config(config: Config, now: datetime) -> Looked:
     """Say what stands in the config, and what nobody has chosen yet: it stops nothing but this command."""
     unchosen = answers_problems(config)
     return Looked(
         lines=(f"{config.path}: {_contents(config)}",),
-        problems=(*unchosen, *config.warnings),
+        problems=(*unchosen, *config.warnings, *holidays_problems(config, now.date())),
         exit_code=ConfigError.exit_code if unchosen else 0,
     )
 
@@ -130,7 +130,7 @@ def _calendar(config: Config, now: datetime) -> Looked:
 
 def _busy(config: Config, calendar: Calendar, now: datetime) -> tuple[str, ...]:
     """Say of whom the server tells when they can't; of the others, times are chosen as if they always could."""
-    if not config.calendar.kind.finds_everybody:
+    if config.calendar.kind.on_disk:
         return ()
     told = calendar.busy(config.persons, now, now + timedelta(days=1))
     hidden = [person.email for person in config.persons if person.key not in told]

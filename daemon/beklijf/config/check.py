@@ -13,13 +13,14 @@ from beklijf.model.errors import Problem
 from beklijf.model.words import day as in_words
 from beklijf.model.words import weekday as weekday_in_words
 from beklijf.planning.agendas import Agendas
-from beklijf.planning.days import on_or_after, public_holidays
+from beklijf.planning.days import named, on_or_after, only_in_parts, public_holidays
 from beklijf.planning.timeline import timeline
 from beklijf.toml.lines import lines_of
 from beklijf.toml.reader import nearest_line, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from datetime import date
 
     from beklijf.contracts.settings import Config
     from beklijf.model.domain import Meets, MentorshipKey, Person, Track, Training
@@ -91,6 +92,7 @@ def _as_problems(config: Config, findings: Collection[_Finding]) -> list[Problem
     return sorted((_problem(finding, positions) for finding in dict.fromkeys(findings)), key=lambda problem: (problem.file, problem.line))
 
 
+_SHOWN = 5
 _READ_OR_NOT = (
     "say read = true or read = false under [answers]. true: who accepts, declines, proposes or stays silent is noted, acted on, "
     "and forgotten again; false: none of that, and all else works. Reading answers is processing of personal data, so this is "
@@ -106,6 +108,22 @@ def answers_problems(config: Config) -> list[Problem]:
     line = nearest_line(lines_of(config.sources[0].text), where) if config.sources else 0
     what = "not chosen yet: may answers to invitations be read?"
     return [Problem(file=str(config.path), line=line, where=spelt(where), what=what, hint=_READ_OR_NOT)]
+
+
+def holidays_problems(config: Config, today: date) -> list[Problem]:
+    """Return a warning where a country is named whose public holidays differ by part: meetings would stand on those of the part."""
+    country = config.organisation.holidays
+    parts = only_in_parts(country, (today.year, today.year + 1))
+    if not parts:
+        return []
+    where = ("organisation", "holidays")
+    line = nearest_line(lines_of(config.sources[0].text), where) if config.sources else 0
+    missed = sorted(day for day in frozenset().union(*parts.values()) if day >= today)
+    days = f"{', '.join(f'{named(day)} {day.year}' for day in missed[:_SHOWN])}{', ..' if len(missed) > _SHOWN else ''}"
+    what = f'public holidays differ by part of {country}, and "{country}" has none of those of a part, such as {days}'
+    return [
+        Problem(file=str(config.path), line=line, where=spelt(where), what=what, hint=f"name the part: {', '.join(parts)}", warning=True)
+    ]
 
 
 def _agendas(config: Config) -> Agendas:

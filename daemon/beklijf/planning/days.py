@@ -33,7 +33,7 @@ def public_holidays(country: str, years: Iterable[int]) -> frozenset[date]:
     return _holidays(country, tuple(sorted(years))) if country else frozenset()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _holidays(country: str, years: tuple[int, ...]) -> frozenset[date]:
     import holidays  # noqa: PLC0415 (on first use: where there are none to look up, nothing of it is read)
 
@@ -44,6 +44,23 @@ def _holidays(country: str, years: tuple[int, ...]) -> frozenset[date]:
     except NotImplementedError as error:
         hint = 'a country code such as "NL", or "" for none'
         raise ConfigError([Problem(where="organisation.holidays", what=f'no holidays are known for "{country}"', hint=hint)]) from error
+
+
+def only_in_parts(country: str, years: Iterable[int]) -> dict[str, frozenset[date]]:
+    """Return the public holidays that each part of a country (``GB-ENG``) has beside those of all of it.
+
+    None where the country was named with its part, or where some part has no others: then a country's name may well mean that one.
+    """
+    import holidays  # noqa: PLC0415  # as above
+
+    _leave_others_unread()
+    if not country or "-" in country:
+        return {}
+    wanted = tuple(sorted(years))
+    shared = _holidays(country, wanted)
+    parts = holidays.country_holidays(country).subdivisions
+    found = {f"{country}-{part}": _holidays(f"{country}-{part}", wanted) - shared for part in sorted(parts)}
+    return found if all(found.values()) else {}
 
 
 def _leave_others_unread() -> None:
