@@ -17,6 +17,7 @@ from tests.imap_server import PASSWORD, running_pymap
 
 from beklijf.backends.registry import open_calendar
 from beklijf.boundary.credentials import Secret
+from beklijf.boundary.zones import go_by_the_newest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ pytest.register_assert_rewrite(*(name for name in MODULES if name not in sys.mod
 
 os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 """Nobody is trusted but whom a config names: reading the machine's own authorities takes longer than most tests."""
+
+go_by_the_newest()
 
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)  # make test-thorough

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beklijf.boundary import foreign
+from beklijf.boundary import foreign, zones
 from beklijf.commands.arguments import end_of, instant, parser, start_of
 from beklijf.commands.output import Unwritable, give_up_stdout, writing
 from beklijf.model.errors import BackendError, BeklijfError, ConfigError, Held, Problem, StateError, UsageError
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that can't show a name still shows the plan
+    zones.go_by_the_newest()
     try:
         try:
             arguments = parser().parse_args(argv)

@@ -135,7 +135,7 @@ def _observances(zone: str) -> tuple[_Observance, ...]:
 
 
 def _footer(zone: str) -> str:
-    """Return the POSIX rule at the end of the same file that ZoneInfo reads: the system's first, then the tzdata package's."""
+    """Return the POSIX rule at the end of the same file that ZoneInfo reads: in its path, or in the tzdata package."""
     for folder in zoneinfo.TZPATH:
         path = Path(folder, zone)
         if path.is_file():
