@@ -28,7 +28,7 @@ def dump(event: Event) -> str:
             "start": _wall(event.start),
             "minutes": event.minutes,
             "recurrence": None if recurrence is None else [recurrence.every, last, recurrence.other],
-            "singles": [[_hour(s.at, event.start), None if s.start is None else _wall(s.start), s.minutes] for s in event.overrides],
+            "singles": [[_hour(s.at, event.start), s.start and _moved(s.start, event.start), s.minutes] for s in event.overrides],
             "title": event.title,
             "text": event.text,
             "place": event.location,
@@ -158,6 +158,10 @@ def _hour(at: datetime, start: datetime) -> str:
     """Return a place in a series that begins at *start* as the wall time that it is there, whatever rules its zone may get."""
     zone = start.tzinfo if isinstance(start.tzinfo, ZoneInfo) else UTC
     return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def _moved(at: datetime, start: datetime) -> list[str]:
+    return _wall(at.astimezone(clock(at, start.tzinfo if isinstance(start.tzinfo, ZoneInfo) else _UTC)))
 
 
 def _at(text: str, start: datetime, *, weekly: bool) -> datetime:
