@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from beklijf.ical import icalendar
-from beklijf.ical.parser import LIMITS, Limits, Property, clock_of, parse
+from beklijf.ical.parser import LIMITS, WITHOUT_SUMMER, Limits, Property, clock_of, parse
 from beklijf.ical.parts import mailto
 from beklijf.ical.reader import address
 from beklijf.model.conversation import Busy
@@ -31,6 +31,7 @@ LARGEST = 500_000
 _MOST = 2_000
 """Times that are taken out of one object."""
 _FREE = "FREE"
+_DAY = timedelta(days=1)
 _PERIODS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
 """Days; what recurs faster is no meeting."""
 _OLDEST = 1990
@@ -161,15 +162,31 @@ def _set_clocks(calendar: Calendar, event: Component) -> None:
         for value in values if isinstance(values, list) else [values]:
             tzid = str(value.params.get("TZID", ""))
             for each in getattr(value, "dts", [value]):
-                if tzid and isinstance(each.dt, datetime) and each.dt.tzinfo is None:
+                if isinstance(each.dt, datetime) and (tzid in WITHOUT_SUMMER or (tzid and each.dt.tzinfo is None)):
                     each.dt = each.dt.replace(tzinfo=clock_of(calendar, tzid))
+    start: Property = event["DTSTART"]
+    for rule in _rules(event, "RRULE") + _rules(event, "EXRULE"):
+        if "UNTIL" in rule and isinstance(start.dt, datetime):
+            rule["UNTIL"] = [_whole_day(until, start.dt) for until in rule["UNTIL"]]
+
+
+def _rules(event: Component, name: str) -> list[Property]:
+    rules: Property = event.get(name, [])
+    return rules if isinstance(rules, list) else [rules]
+
+
+def _whole_day(until: date, start: datetime) -> date:
+    """Return the end of a rule; a date means that whole day where the series is."""
+    if isinstance(until, datetime):
+        return until
+    end = datetime.combine(until, time(23, 59, 59), start.tzinfo)
+    return end if start.tzinfo is None else end.astimezone(UTC)
 
 
 def _cost(event: Component, end: datetime) -> int:
     """Return how many times there are to look at; raises `Unreadable` for rules that get nowhere."""
     start: Property = event["DTSTART"]
-    rules: Property = event.get("RRULE", [])
-    rules = rules if isinstance(rules, list) else [rules]
+    rules = _rules(event, "RRULE") + _rules(event, "EXRULE")
     if isinstance(start, list) or (rules and start.dt.year < _OLDEST):
         raise Unreadable("a series from long ago")
     begins = start.dt if isinstance(start.dt, datetime) else datetime.combine(start.dt, time())
@@ -215,12 +232,35 @@ def _is_plain(given: Mapping[str, list[str]], interval: int) -> bool:
 def _times(calendar: Calendar, addresses: frozenset[str], zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Busy]:
     import recurring_ical_events  # noqa: PLC0415  # wanted only where calendars are files
 
-    events = recurring_ical_events.of(calendar, skip_bad_series=True).between(start - timedelta(days=1), end + timedelta(days=1))
-    for event in events[:_MOST]:
-        if _is_busy(event, addresses):
+    def between(events: Calendar) -> list[Component]:
+        found: list[Component] = recurring_ical_events.of(events, skip_bad_series=True).between(start - _DAY, end + _DAY)
+        return found[:_MOST]
+
+    left_out = {_place(event, zone) for event in between(_exceptions(calendar))}
+    for event in between(calendar):
+        if _is_busy(event, addresses) and _place(event, zone) not in left_out:
             first: Property = event["DTSTART"]
             begins = _instant(first.dt, zone)
             yield Busy(begins, _end(event, begins, zone))
+
+
+def _exceptions(calendar: Calendar) -> Calendar:
+    """Return what the EXRULEs in *calendar* leave out, which the library doesn't know, as events."""
+    found = icalendar.Calendar()
+    for event in calendar.walk("VEVENT"):
+        for rule in _rules(event, "EXRULE") if "RECURRENCE-ID" not in event else ():
+            out = icalendar.Event()
+            for name in ("UID", "DTSTART", "DTEND", "DURATION"):
+                if name in event:
+                    out[name] = event[name]
+            out["RRULE"] = rule
+            found.add_component(out)
+    return found
+
+
+def _place(event: Component, zone: ZoneInfo) -> tuple[str, datetime]:
+    place: Property = event.get("RECURRENCE-ID", event["DTSTART"])
+    return str(event.get("UID", "")), _instant(place.dt, zone)
 
 
 def _is_busy(event: Component, addresses: frozenset[str]) -> bool:

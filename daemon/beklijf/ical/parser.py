@@ -5,6 +5,7 @@ Anybody may have written it. What its parts mean, ``reader`` says.
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,11 @@ class Limits:
 
 
 LIMITS = Limits()
+
+WITHOUT_SUMMER = frozenset({"GMT", "EST", "MST", "HST"})
+"""Zones of tzdata that some programs (vobject) take for names of what their VTIMEZONE says, with summer time."""
+_TIMES = frozenset({"DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE"})
+_TZID = re.compile(r';TZID=("[^"]*"|[^;:"]*)', re.IGNORECASE)
 
 
 def parse(data: bytes, *, limits: Limits = LIMITS, budget: Budget | None = None, lean: bool = False) -> Calendar:
@@ -78,7 +84,7 @@ def _lines(data: bytes, limits: Limits, *, lean: bool) -> list[str]:
         elif name == "END":
             depth -= 1
             if line.upper().rstrip().endswith("VTIMEZONE"):
-                if lean and zone >= 0 and named_clock(tzid):
+                if lean and zone >= 0 and tzid not in WITHOUT_SUMMER and named_clock(tzid):
                     del kept[zone:]
                     zone = -1
                     continue
@@ -87,10 +93,15 @@ def _lines(data: bytes, limits: Limits, *, lean: bool) -> list[str]:
             tzid = tzid or value.strip()
         elif name in {"EXDATE", "RDATE"}:
             values += 1 + value.count(",")
-        kept.append(line)
+        kept.append(_without_zone(line) if name in _TIMES else line)
         if depth > limits.depth or components > limits.components or values > limits.values or len(kept) > limits.lines:
             raise Unreadable("an object with more in it than an event has")
     return kept
+
+
+def _without_zone(line: str) -> str:
+    """Return the line of a time; of an instant (Z) no zone that stands beside it counts."""
+    return _TZID.sub("", line, count=1) if line.endswith(("Z", "z")) else line
 
 
 @lru_cache(maxsize=1024)
@@ -113,7 +124,8 @@ def clock_of(calendar: Calendar, tzid: str) -> tzinfo:
     """Return the clock of a TZID in *calendar*; raises `Unreadable` where it has none."""
     own: Property = next((z for z in calendar.walk("VTIMEZONE") if str(z.get("TZID")) == tzid), None)
     found = named_clock(tzid, str(own.get("X-LIC-LOCATION", "")) if own is not None else "")
-    if found is not None:
+    with_summer = own is not None and tzid in WITHOUT_SUMMER and any(part.name == "DAYLIGHT" for part in own.subcomponents)
+    if found is not None and not with_summer:
         return found
     if own is None:
         raise Unreadable(f"a time without a known time zone ({tzid or 'none'})")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from beklijf.boundary.foreign import ACTING
-from beklijf.ical.parser import Property, clock_of, parse
+from beklijf.ical.parser import WITHOUT_SUMMER, Property, clock_of, parse
 from beklijf.model.addresses import kept_domain, seen
 from beklijf.model.canonical import occurrences, place
 from beklijf.model.domain import Contact, Event, Override, Recurrence
@@ -171,7 +171,7 @@ def _in_zone(calendar: Calendar, value: object, tzid: str) -> datetime:
     """
     if not isinstance(value, datetime):
         raise Unreadable("a whole day where a time was expected")
-    if isinstance(value.tzinfo, ZoneInfo):
+    if isinstance(value.tzinfo, ZoneInfo) and tzid not in WITHOUT_SUMMER:
         return value
     return value.replace(tzinfo=clock_of(calendar, tzid))
 
