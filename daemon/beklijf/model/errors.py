@@ -12,6 +12,7 @@
         |   +-- Unanswered        it was handed over whole and no answer came: nobody knows whether it was taken
         |   +-- Defect            what nobody expected, ours or a library's: it stops one stage, or one input
         +-- Refused 69            the server said no to this one target (a mailbox, an object)
+        |   +-- Theirs            one person's mailbox takes nothing now, whatever that is due to
         |   +-- Missing           the object is not there (any more)
         |   +-- Exists            an object with this UID is there already
         +-- Down 69               the server said no to everything (login, TLS, sender): ours to mend
@@ -97,11 +98,14 @@ class BackendError(BeklijfError):
 
 
 class Transient(BackendError):
+    """*failing*: the server answers, and says that it fails; while others are served, it is this object that it fails over."""
+
     exit_code = 75
 
-    def __init__(self, what: str, *, hint: str = "", retry_after: float | None = None) -> None:
+    def __init__(self, what: str, *, hint: str = "", retry_after: float | None = None, failing: bool = False) -> None:
         super().__init__(what, hint=hint)
         self.retry_after = retry_after
+        self.failing = failing
 
 
 class Conflict(Transient):
@@ -126,6 +130,14 @@ class Missing(Refused):
 
 class Exists(Refused):
     """The UID is taken already; the caller adopts what is there instead of writing twice."""
+
+
+class Theirs(Refused):
+    """A no of one person's mailbox, or none in time: nobody else is hit, however many say so at once."""
+
+    def __init__(self, what: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.retry_after = retry_after
 
 
 class Down(BackendError):

@@ -20,15 +20,16 @@ from beklijf.ledger import stamp
 from beklijf.ledger.conversation import Conversation
 from beklijf.ledger.instants import set_right, set_waits_right
 from beklijf.ledger.outbox import Outbox
-from beklijf.model.errors import BackendError, BeklijfError, Conflict, Defect, Exists, Missing, Refused, Transient
+from beklijf.model.errors import BackendError, BeklijfError, Conflict, Exists, Missing, Refused, Transient
 from beklijf.tick.apply import Applier
 from beklijf.tick.outages import Outages
-from beklijf.tick.outcome import SAME_FOR_ALL, Outcome, Pace
+from beklijf.tick.outcome import Outcome, Pace
 from beklijf.tick.reader import Reader
 from beklijf.tick.record import DONE, record
 from beklijf.tick.set_aside import SettingAside
 from beklijf.tick.stages import CALENDAR, INBOX, MAIL, NOT_A_STAGES, SCHEDULE, WRITING, Stages
 from beklijf.tick.take import Taker
+from beklijf.tick.writes import Writes, is_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -121,6 +122,8 @@ class Engine:
         self.reader = Reader(config, ledger=ledger, calendar=calendar, outages=self.outages, aside=self.aside)
         self._settled: tuple[int, datetime | None] | None = None
         self._set_right = False
+        self._doubted: dict[str, bool] = {}
+        """What the calendar said nothing about when it was to be written."""
 
     @cached_property
     def listener(self) -> Listener:
@@ -291,13 +294,12 @@ class Engine:
         rest = [c for c in plan.changes if not isinstance(c.work, Send)]
         self._apply(letters, plan, outcome, pace)
         self._deliver(plan, outcome, pace)
-        if self._apply(sorted(rest, key=_order), plan, outcome, pace):
-            self.stages.works(WRITING)
+        self._apply(sorted(rest, key=_order), plan, outcome, pace)
         if not outcome.delivered.down:
             self._deliver(plan, outcome, pace)
 
-    def _apply(self, changes: list[Change], plan: Plan, outcome: Outcome, pace: Pace) -> bool:
-        """Do changes, one by one; False where the calendar takes none now."""
+    def _apply(self, changes: list[Change], plan: Plan, outcome: Outcome, pace: Pace) -> None:
+        """Do changes, one by one; what is to be written waits where the calendar takes nothing now."""
         now = plan.now
         waiting = self.outbox.on_their_way() if any(isinstance(c.work, Create) for c in changes) else frozenset()
         unwelcomed = {
@@ -306,44 +308,49 @@ class Engine:
             if any(wish.rule.on_joining and wish.ref in waiting for wish in track.wishes)
         }
         closed = outcome.calendar or self.stages.rests(WRITING, now, patient=pace.patient)
-        lost: set[tuple[str, ...]] = set()
+        writes = Writes(doubted=self._doubted, known=self.outages.now().keys())
         with self.stages.alone(WRITING, now, stop=pace.stop, fails=outcome.fails):
-            for change in changes:
+            for change in writes.in_order(changes):
                 if pace.stop():
-                    return False
+                    return
                 if closed and not isinstance(change.work, Send | Respond):
                     continue
                 if isinstance(change.work, Create) and unwelcomed & set(change.mentorships):
                     continue  # the welcome letter could not be sent; the invitation waits for it, until that is tried again
-                error = self._do(change, now, outcome)
-                if error is None:
+                if self._do(change, writes, now, outcome):
                     pace.done()
-                lost = lost | {change.mentorships} if isinstance(error, Defect) else set()
-                if isinstance(error, Defect) and len(lost) == SAME_FOR_ALL:
-                    raise error  # no coincidence
-            return not closed
+            if not closed:
+                self._judge(writes, plan, outcome)
+            return
         self.reader.forget()
-        return False
 
-    def _do(self, change: Change, now: datetime, outcome: Outcome) -> BackendError | None:
-        """Do one change, or return why it could not be done, which stops no other; raises what concerns all of them."""
+    def _do(self, change: Change, writes: Writes, now: datetime, outcome: Outcome) -> bool:
+        """Do one change; where it could not be done, which stops no other, return False. Raises what concerns all of them."""
         try:
             self.reader.written |= self.applier.apply(change, now)
-        except (Conflict, Exists, Missing) as error:
+        except (Conflict, Exists, Missing):
             # somebody was faster, or our own write of before a crash is there: the next reading tells
             self.reader.forget()
             outcome.next = now + SOON
-            return error
+            return False
         except Refused as error:
-            self._refuses(change, error, now, outcome)
-            return error
+            self._refuses(change, error, writes, now, outcome)
+            return False
+        except Transient as error:
+            if not error.failing:
+                if error.retry_after or not writes.is_its_own(change):
+                    raise
+                self.stages.works(WRITING)
+            self._refuses(change, error, writes, now, outcome)
+            return False
         except (*NOT_A_STAGES, BeklijfError):
             raise
         except Exception as error:  # noqa: BLE001  # this event's, whatever it is
             defect = self.stages.defect(WRITING, error)
-            self._refuses(change, defect, now, outcome)
             self.aside.failed(WRITING, change.ref, defect, now)
-            return defect
+            self._refuses(change, defect, writes, now, outcome)
+            return False
+        writes.works(change)
         outcome.done.append(change)
         if isinstance(change.work, Respond) and not self.config.answers.names:
             log.info("queued a letter for %s", ", ".join(change.to))  # which one, and why, says what somebody answered
@@ -351,7 +358,19 @@ class Engine:
             log.info("%s %s for %s: %s", DONE[change.action], change.ref, ", ".join(change.to), change.why)
         self.outages.end(change.ref)
         self.aside.settled(WRITING, change.ref)
-        return None
+        return True
+
+    def _judge(self, writes: Writes, plan: Plan, outcome: Outcome) -> None:
+        """Say whether writing works, by what became of all that was to be written."""
+        outage = self.outages.now().get(WRITING)
+        if error := writes.verdict(self.stages.targets[WRITING], pairs=len(plan.programme.tracks), ailing=outage is not None):
+            self.stages.ails(WRITING, error, plan.now, outcome.fails)
+        elif writes.done:
+            self.stages.works(WRITING)
+            if outage and self.outages.soon(writes.known, outage.since, plan.now):
+                outcome.next = plan.now + SOON
+        elif outage and not (writes.known & _refs(plan) or any(is_write(change) for change in plan.changes)):
+            self.stages.works(WRITING)  # nothing is to be written any more
 
     def _deliver(self, plan: Plan, outcome: Outcome, pace: Pace) -> None:
         now = plan.now
@@ -385,19 +404,19 @@ class Engine:
             if result.sent:
                 self.stages.works(MAIL)
 
-    def _refuses(self, change: Change, error: BackendError, now: datetime, outcome: Outcome) -> None:
+    def _refuses(self, change: Change, error: BackendError, writes: Writes, now: datetime, outcome: Outcome) -> None:
         log.error("the calendar refuses %s: %s", change.ref, error)
         outcome.errors.append(error)
         outcome.problems += [replace(problem, where=change.ref) for problem in error.problems]
         self.outages.begin(change.ref, error, now)
+        writes.fails(change, error)
 
     # -- concluding ----------------------------------------------------------------------------------------------------
 
     def _forget_unwanted(self, plan: Plan) -> None:
         """Let go of what was set aside of events that nothing asks for any more."""
         if self.aside.asides.all(WRITING):
-            items = {item.ref for track in plan.programme.tracks.values() for item in track.items}
-            self.aside.only(WRITING, items | {row.ref for row in plan.rows.values()})
+            self.aside.only(WRITING, _refs(plan))
 
     def _conclude(self, snapshot: Snapshot, plan: Plan, outcome: Outcome, *, stopped: bool) -> None:
         now, changes = snapshot.now, snapshot.changes
@@ -414,6 +433,12 @@ class Engine:
         clean = not (busy or stopped or plan.clock or changes is None)
         self._settled = (self.ledger.foreign_revision(), outcome.next) if clean else None
         self.stages.begun = True
+
+
+def _refs(plan: Plan) -> set[str]:
+    """Return all that may have to be written."""
+    items = {item.ref for track in plan.programme.tracks.values() for item in track.items}
+    return items | {row.ref for row in plan.rows.values()}
 
 
 def _order(change: Change) -> tuple[int, str]:

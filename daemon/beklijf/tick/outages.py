@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from beklijf.ledger import Outage
 from beklijf.ledger.instants import LONGEST_WAIT
 from beklijf.model import words
-from beklijf.model.errors import Down, Transient
+from beklijf.model.errors import Down, Theirs, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,21 +52,36 @@ class Outages:
     def now(self) -> dict[str, Outage]:
         return self.ledger.outages()
 
-    def begin(self, target: str, error: BackendError, now: datetime) -> None:
-        """Note that *target* failed, the first time or again, and when it is tried next."""
+    def begin(self, target: str, error: BackendError, now: datetime, *, rests: bool = True) -> None:
+        """Note that *target* failed, the first time or again, and when it is tried next; one that doesn't rest is tried all the time.
+
+        Whoever waits to be told of it doesn't wait longer for a pause that goes beyond that.
+        """
         before = self.ledger.outages().get(target)
         attempts, since = (before.attempts + 1, before.since) if before else (1, now)
         wait = back_off(attempts)
-        if isinstance(error, Transient) and error.retry_after:
+        if now < since + PATIENCE < now + wait:
+            wait = since + PATIENCE - now
+        if isinstance(error, Transient | Theirs) and error.retry_after:
             wait = max(wait, timedelta(seconds=min(error.retry_after, LAST_RETRY.total_seconds())))
+        retry_at = now + wait if rests else now
         with self.ledger.write():
-            self.ledger.note_outage(Outage(target=target, what=str(error), attempts=attempts, since=since, retry_at=now + wait))
+            self.ledger.note_outage(Outage(target=target, what=str(error), attempts=attempts, since=since, retry_at=retry_at))
             if target in SERVERS and (isinstance(error, Down) or now - since >= PATIENCE):
                 self._tell(target, error, since, now)
 
     def end(self, target: str) -> None:
         with self.ledger.write():
             self.ledger.end_outage(target)
+
+    def soon(self, refs: Iterable[str], since: datetime, now: datetime) -> bool:
+        """Let be tried again at once what began to fail *since* then; return whether there is any."""
+        outages = self.now()
+        found = [outages[ref] for ref in refs if ref in outages and outages[ref].since >= since and outages[ref].retry_at > now]
+        with self.ledger.write():
+            for each in found:
+                self.ledger.note_outage(replace(each, retry_at=now))
+        return bool(found)
 
     def _tell(self, target: str, error: BackendError, since: datetime, now: datetime) -> None:
         """Mail the administrator, once an outage."""

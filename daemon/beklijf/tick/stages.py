@@ -96,12 +96,23 @@ class Stages:
             log.warning("%s is back", self.targets[stage])
             self.outages.end(stage)
 
+    def ails(self, stage: str, error: BackendError, now: datetime, fails: Callable[[str, BackendError], None]) -> None:
+        """Note that a stage fails over everything, each part of which has a pause of its own; *fails* is told of it."""
+        self._down(stage, error, now, lambda: False, fails, rests=False)
+
     def _down(
-        self, stage: str, error: BackendError, now: datetime, stop: Callable[[], bool], fails: Callable[[str, BackendError], None]
+        self,
+        stage: str,
+        error: BackendError,
+        now: datetime,
+        stop: Callable[[], bool],
+        fails: Callable[[str, BackendError], None],
+        *,
+        rests: bool = True,
     ) -> None:
         if stop():
             return
         if stage not in self.outages.now():
             log.error("%s is down: %s", self.targets[stage], error)
-        self.outages.begin(stage, error, now)
+        self.outages.begin(stage, error, now, rests=rests)
         fails(stage, error)

@@ -104,7 +104,7 @@ class Connection:
         """Return the server's answer, whatever its status but for those that are the same everywhere (401, 429, 5xx)."""
         answer = self.tried(method, url, body, **headers)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status != HTTPStatus.INSUFFICIENT_STORAGE:
-            raise Transient(f"{self.server}: {method} failed with {answer.status}")
+            raise Transient(f"{self.server}: {method} of {path_of(url)} failed with {answer.status}", failing=True)
         return answer
 
     def tried(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
@@ -152,7 +152,7 @@ class Connection:
                 return Answer(HTTPStatus.FORBIDDEN, {}, None, tuple(error.preconditions), url)
             said = _text(response) if response.tree is None and response.status in OK else ""
         if response.status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
-            raise Transient(f"{self.server}: {method} failed with {response.status}")
+            raise Transient(f"{self.server}: {method} of {path_of(url)} failed with {response.status}", failing=True)
         tree = response.tree
         if tree is not None and tree.getroottree().docinfo.doctype:  # type: ignore[attr-defined]  # lxml-stubs has it not
             tree = None  # no answer has a type of its own: entities are a way to make much of little
@@ -207,7 +207,7 @@ class Connection:
         if status == HTTPStatus.INSUFFICIENT_STORAGE:
             raise Down(f"{self.server}: the calendar is full", hint="make room on the server")
         if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Transient(said)
+            raise Transient(said, failing=True)
         raise Refused(said)
 
     def close(self) -> None:

@@ -98,7 +98,8 @@ def _multiget(connection: Connection, calendar: str, hrefs: list[str]) -> dict[s
         raise Transient(f"{connection.server}: objects could not be read ({answer.status})")
     told = {path_of(resource.href): _object(connection.server, resource) for resource in answer.resources()}
     # Silence is not the same as gone: taking it for that would tell people that their meeting is cancelled.
-    silence = {href: _Object(wrong=Transient(f"{connection.server}: said nothing about {href}"), silent=True) for href in hrefs}
+    silent = f"{connection.server}: said nothing about"
+    silence = {href: _Object(wrong=Transient(f"{silent} {href}", failing=True), silent=True) for href in hrefs}
     found = silence | {href: told[path_of(href)] for href in hrefs if path_of(href) in told}
     return found | _otherwise_spelt(connection, calendar, [href for href in hrefs if isinstance(found[href].wrong, Missing)])
 
@@ -117,8 +118,9 @@ def _object(server: str, resource: Resource) -> _Object:
     if resource.is_gone:
         return _Object(wrong=Missing(f"{server}: {resource.href} is not there"))
     if (status := resource.trouble("d:getetag", "c:calendar-data")) is not None:
-        no = Refused if 400 <= status < 500 and status not in PASSING else Transient  # noqa: PLR2004  # no to this object, or to now
-        return _Object(wrong=no(f"{server}: says {status} of {resource.href}"))
+        said = f"{server}: says {status} of {resource.href}"
+        to_it = 400 <= status < 500 and status not in PASSING  # noqa: PLR2004  # no to this object, or to now
+        return _Object(wrong=Refused(said) if to_it else Transient(said, failing=True))
     if data := resource.text("c:calendar-data"):
         return _Object(data.encode(), resource.text("d:getetag"))
-    return _Object(wrong=Transient(f"{server}: sends nothing of {resource.href}"))
+    return _Object(wrong=Transient(f"{server}: sends nothing of {resource.href}", failing=True))

@@ -33,10 +33,12 @@ _FULL = "the mailbox is full: make room, or raise its limit"
 
 _PASSING = """
     ErrorADUnavailable ErrorBatchProcessingStopped ErrorConnectionFailed ErrorConnectionFailedTransientError
-    ErrorExceededConnectionCount ErrorInsufficientResources ErrorInternalServerError ErrorInternalServerTransientError
-    ErrorMailboxFailover ErrorMailboxLogonFailed ErrorMailboxMoveInProgress ErrorMailboxStoreUnavailable ErrorNotEnoughMemory
-    ErrorProxyCallFailed ErrorProxyRequestProcessingFailed ErrorProxyTokenExpired ErrorRequestAborted ErrorServerBusy
-    ErrorTimeoutExpired ErrorTooManyObjectsOpened
+    ErrorExceededConnectionCount ErrorInsufficientResources ErrorMailboxFailover ErrorMailboxLogonFailed ErrorMailboxMoveInProgress
+    ErrorMailboxStoreUnavailable ErrorNotEnoughMemory ErrorProxyCallFailed ErrorProxyTokenExpired ErrorServerBusy
+    ErrorTooManyObjectsOpened
+"""
+_FAILING = """
+    ErrorInternalServerError ErrorInternalServerTransientError ErrorProxyRequestProcessingFailed ErrorRequestAborted ErrorTimeoutExpired
 """
 _CHANGED = "ErrorInvalidChangeKey ErrorIrresolvableConflict ErrorStaleObject"
 _GONE = "ErrorCalendarOccurrenceIsDeletedFromRecurrence ErrorItemNotFound"
@@ -57,10 +59,14 @@ _NO_ROOM = "ErrorQuotaExceeded"
 MAILBOX = "mailbox"
 """A no to everything in one mailbox: the service's own takes the backend down, a person's is that person's alone."""
 
+FAILING = "failing"
+"""It may be this one object that it fails over."""
+
 _MEANING: Mapping[str, tuple[type[BackendError] | str, str]] = {
     code: meaning
     for codes, meaning in (
         (_PASSING, (Transient, "")),
+        (_FAILING, (FAILING, "")),
         (_CHANGED, (Conflict, "")),
         (_GONE, (Missing, "")),
         (_LOGIN, (Down, LOGIN)),
@@ -85,6 +91,8 @@ def meant(error: Exception, *, server: str, about: str, personal: bool) -> Backe
     # a code that we know nothing of is a no to this one thing; what isn't even a code may be anything that stands in between
     unknown = Refused if isinstance(error, ews.ResponseMessageError) else Transient
     meaning, hint = _MEANING.get(type(error).__name__, (unknown, ""))
+    if meaning == FAILING:
+        return Transient(told, failing=True)
     if isinstance(meaning, type):
         return meaning(told, hint=hint)
     return (Refused if personal else Down)(told, hint=hint)
@@ -102,7 +110,8 @@ def _before_exchange(error: Exception, told: str) -> BackendError:
 def of_status(status: int, *, server: str, location: str, retry_after: float | None) -> BackendError:
     """Return what an HTTP status says that brings no SOAP message."""
     if status in _PASSING_STATUSES:
-        return Transient(f"{server}: answers {status}", retry_after=retry_after)
+        busy = retry_after or status == 429  # noqa: PLR2004  # as the RFC numbers it
+        return Transient(f"{server}: answers {status}", retry_after=retry_after, failing=not busy)
     if status == 401:  # noqa: PLR2004  # as the RFC numbers it
         return Down(f"{server}: refuses the login (401)", hint=LOGIN)
     if status in {301, 302, 307, 308}:

@@ -34,6 +34,9 @@ AWAY = "does the server run, and is its address right? it is tried again by itse
 
 _PASSING_STATUS = frozenset({408, 423, 425, 429})
 
+_FAILING_STATUS = frozenset({408, 423, 425})
+_LIMITS = ("ApplicationThrottled", "TooManyRequests", "ErrorServerBusy", "rateLimitExceeded", "userRateLimitExceeded")
+
 _PASSING = frozenset({
     # Google says these with 403: developers.google.com/workspace/calendar/api/guides/errors
     "rateLimitExceeded",
@@ -94,6 +97,11 @@ class Reply:
         """Whether the server says that it may say otherwise later."""
         status = self.status
         return status in _PASSING_STATUS or (status >= httpx.codes.INTERNAL_SERVER_ERROR and status != FULL) or self.passing_code
+
+    @property
+    def failing(self) -> bool:
+        """Whether it fails by its own word, which may be over what was asked only; a limit that was met is no failure."""
+        return self.status in _FAILING_STATUS or (self.status >= httpx.codes.INTERNAL_SERVER_ERROR and not self.code.startswith(_LIMITS))
 
     @property
     def passing_code(self) -> bool:

@@ -177,7 +177,8 @@ class Rest:
         said = " ".join(filter(None, (f"{reply.status}", quoted(reply.code), reply.message)))
         told = f"{self.called}: {what}: {said}"
         if reply.passing_code or (reply.passing and reply.status not in allowed):
-            raise Transient(told, hint=AWAY, retry_after=reply.retry_after) from _Answered(reply)
+            wait = reply.retry_after
+            raise Transient(told, hint=AWAY, retry_after=wait, failing=reply.failing and not wait) from _Answered(reply)
         if reply.status in allowed:
             return reply
         raise self._error(reply, told) from _Answered(reply)
