@@ -199,10 +199,29 @@ def test_an_object_over_which_the_server_falls_silent_is_put_last_and_then_left_
     assert [*town.engine.outages.now()] == [f"leiding/{SANNE}/series"]
 
 
-def test_however_many_peoples_own_mailboxes_say_no_the_calendar_is_not_down(town: Town) -> None:
-    moody(town, Mood("writing", lambda: Theirs("the calendar of somebody takes nothing now", retry_after=7200)))
+def theirs() -> Exception:
+    return Theirs("the calendar of somebody takes nothing now", retry_after=7200)
 
-    town.tick()
+
+def test_what_two_peoples_own_mailboxes_say_is_theirs(town: Town) -> None:
+    hit = {town.row(item, mentee).href for item in ("series", "goals") for mentee, _ in town.words.pairs[:2]}
+    moody(town, Mood("writing", theirs, lambda href: href in hit))
+    town.mails()
+
+    for _ in range(20):
+        town.tick()
 
     assert "writing" not in town.engine.outages.now()
-    assert {outage.retry_at - town.now for outage in town.engine.outages.now().values()} == {timedelta(hours=2)}
+    assert {outage.retry_at - outage.since for outage in town.engine.outages.now().values()} == {timedelta(hours=2)}
+    assert downs(town) == []
+
+
+def test_what_all_of_many_peoples_own_mailboxes_say_is_told_after_an_hour(town: Town) -> None:
+    moody(town, Mood("writing", theirs))
+    town.mails()
+
+    town.tick()
+    early = downs(town)
+    town.tick(timedelta(hours=3))
+
+    assert (early, downs(town)) == ([], ["beklijf: schrijven in de agenda lukt niet"])

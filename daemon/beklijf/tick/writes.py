@@ -79,19 +79,21 @@ class Writes:
     def verdict(self, target: str, *, pairs: int, ailing: bool) -> BackendError | None:
         """Return what is wrong with *target* as a whole: nothing was written, and what failed now had not failed before.
 
-        A server that fails is one at once; a no is one where `SAME_FOR_ALL` pairs got it, or all that there are.
+        A server that fails is one at once; a no is one where `SAME_FOR_ALL` pairs got it, or all that there are; what people's own
+        mailboxes say is one where those of so many say it.
         """
         told = [(change, error) for change, error in self.failed if _may_be_everybodys(error)]
         if self.done or not told or not (ailing or any(change.ref not in self.known for change, _ in told)):
             return None
-        if failing := next((error for _, error in told if isinstance(error, Transient)), None):
+        whole = [error for _, error in told if not isinstance(error, Theirs)]
+        if failing := next((error for error in whole if isinstance(error, Transient)), None):
             return Transient(str(failing), hint=failing.hint)
-        refused = [error for _, error in told if isinstance(error, Refused)]
         hit = {key for change, _ in told for key in change.mentorships}
-        if len(refused) < SAME_FOR_ALL or len(hit) < min(SAME_FOR_ALL, pairs):
+        if len(told) < SAME_FOR_ALL or len(hit) < (min(SAME_FOR_ALL, pairs) if len(whole) == len(told) else SAME_FOR_ALL):
             return None
-        return Down(f"{target} refuses everything: {refused[0]}", hint=refused[0].hint or "may this account write there?")
+        said, hint = f"{target} refuses everything: {told[0][1]}", told[0][1].hint
+        return Down(said, hint=hint or "may this account write there?") if whole else Transient(said, hint=hint)
 
 
 def _may_be_everybodys(error: BackendError) -> bool:
-    return not isinstance(error, Theirs) if isinstance(error, Refused) else isinstance(error, Transient) and error.failing
+    return isinstance(error, Refused) or (isinstance(error, Transient) and error.failing)

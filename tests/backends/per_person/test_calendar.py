@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from beklijf.backends.per_person.calendar import IN_A_ROW, Owners
-from beklijf.model.domain import Person
-from beklijf.model.errors import Transient
-from beklijf.model.stored import NOTHING, Changes
+from beklijf.model.domain import Contact, Event, Person
+from beklijf.model.errors import Down, Refused, Theirs, Transient
+from beklijf.model.stored import NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,9 @@ class Server:
 
     hanging: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    sore: dict[str, Exception] = field(default_factory=dict)
+    """Whose takes no event, and what it says."""
+    tried: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -44,6 +48,12 @@ class Mailbox:
         if self.owner in self.server.hanging:
             raise Transient(f"{self.owner} gives no answer")
         return Changes(token=token or "1", full=token is None, changed=())
+
+    def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime) -> Stored:
+        self.server.tried.append(self.owner)
+        if self.owner in self.server.sore:
+            raise self.server.sore[self.owner]
+        return Stored(event=event, href=event.uid, etag=f"{agent} {stamp}", sequence=sequence)
 
 
 def people(number: int) -> list[Person]:
@@ -87,3 +97,77 @@ def test_a_server_that_is_down_for_itself_is_everybodys_trouble() -> None:
 
     with pytest.raises(Transient):
         opened(server, 3).changes(None)
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 12, 15, 9, tzinfo=UTC)
+EVENT = Event(
+    uid="one@beklijf",
+    start=NOW,
+    minutes=60,
+    recurrence=None,
+    overrides=(),
+    title="Gesprek",
+    text="",
+    location="",
+    organizer=Contact("", ""),
+    people=(),
+    alarms=(),
+    free=False,
+)
+
+
+def write(calendar: Owners, number: int) -> Exception | None:
+    """Have an event made in one person's calendar, and return what comes of it."""
+    organizer = Contact("", people(number + 1)[number].email)
+    try:
+        calendar.create(replace(EVENT, organizer=organizer), sequence=0, agent=Agent.SERVER, stamp=NOW)
+    except (Refused, Transient, Down) as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    ("said", "calls"),
+    [
+        (Transient("503", failing=True), 2),  # perhaps over the one event only
+        (Transient("no answer in time"), 1),
+        (Transient("403 quotaExceeded", retry_after=3600), 1),
+        (Down("the mailbox is full"), 2),
+    ],
+)
+def test_what_one_persons_calendar_says_to_a_write_is_that_persons(said: Exception, calls: int) -> None:
+    server = Server(sore={people(1)[0].email: said})
+    calendar = opened(server, 3)
+    token = calendar.changes(None).token
+
+    first, again, other = write(calendar, 0), write(calendar, 0), write(calendar, 1)
+
+    assert (type(first), type(again), other) == (Theirs, Theirs, None)
+    assert isinstance(first, Theirs)
+    assert first.retry_after == (3600 if "quota" in str(said) else None)
+    assert server.tried.count(people(1)[0].email) == calls, "who doesn't answer is asked once, until all are read again"
+    server.sore.clear()
+    calendar.changes(token)
+    assert write(calendar, 0) is None
+
+
+def test_after_some_that_take_nothing_and_say_nothing_nobody_else_waits_for_theirs() -> None:
+    server = Server(sore={person.email: Transient("no answer in time") for person in people(5)})
+    calendar = opened(server, 6)
+    calendar.changes(None)
+
+    said = [write(calendar, number) for number in range(6)]
+
+    assert [type(error) for error in said] == [Theirs] * IN_A_ROW + [Transient] * 3
+    assert len(server.tried) == IN_A_ROW
+
+
+def test_a_write_that_meets_silence_on_a_server_that_is_down_is_everybodys() -> None:
+    server = Server(sore={people(1)[0].email: Transient("no answer in time")})
+    calendar = opened(server, 3)
+    calendar.changes(None)
+    server.hanging.add(OURS)
+
+    assert type(write(calendar, 0)) is Transient

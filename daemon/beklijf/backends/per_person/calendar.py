@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from beklijf.contracts.calendar import Calendar
 from beklijf.contracts.unforeseen import whole_by_itself
-from beklijf.model.errors import BackendError, Down, Refused, Transient
+from beklijf.model.errors import BackendError, Conflict, Down, Theirs, Transient
 from beklijf.model.stored import NO_STAMP, NOTHING, Agent, Changes, Stored
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ class Owners:
         self._opened: dict[str, Personal] = {}
         self._silent: dict[str, None] = {}
         """Whose calendar gave no answer when it was last asked; who was asked longest ago comes first."""
+        self._own: object = None
+        """The token of the service's own calendar when it was last read."""
+        self._unwritten: dict[str, Transient] = {}
+        """Whose calendar took nothing since then, and why."""
+        self._unheard = 0
+        """So many of them, one after the other, gave no answer at all."""
         self.target = f"{service.target}, and people's own"
 
     @property
@@ -114,6 +120,8 @@ class Owners:
         found = _Found()
         ours = _by_owner(known) if before is None else {}
         own = self._ask("", before, ours, found)
+        self._own, self._unheard = own.token, 0
+        self._unwritten.clear()
         in_a_row = 0
         for owner in self._in_order({*self._places, *(before or {}), *ours} - {"", self._organizer}):
             try:
@@ -194,7 +202,7 @@ class Owners:
     def create(self, event: Event, *, sequence: int, agent: Agent, stamp: datetime = NO_STAMP) -> Stored:
         """Write into the calendar of the event's organizer."""
         owner = self._owner(event.organizer.email)
-        with _theirs(owner):
+        with self._theirs(owner):
             return _named(owner, self._of(owner).create(event, sequence=sequence, agent=agent, stamp=stamp))
 
     def update(
@@ -203,13 +211,47 @@ class Owners:
         """Write into the calendar that the event stands in, whoever *wanted* names as its organizer."""
         owner, inner = _split(stored.href)
         plain = replace(stored, href=inner)
-        with _theirs(owner):
+        with self._theirs(owner):
             return _named(owner, self._of(owner).update(plain, wanted, fields, sequence=sequence, agent=agent, stamp=stamp))
 
     def delete(self, stored: Stored) -> None:
         owner, inner = _split(stored.href)
-        with _theirs(owner):
+        with self._theirs(owner):
             self._of(owner).delete(replace(stored, href=inner))
+
+    @contextmanager
+    def _theirs(self, owner: str) -> Iterator[None]:
+        """Make of what one person's calendar says to a write, or doesn't, that one's own: the others' are not hit.
+
+        It is left alone until the next reading, unless it answers and fails over that one event. After `IN_A_ROW` without an answer
+        nobody else's is tried, since each of them may take a minute to say nothing; nor is anybody's if the server is down.
+        """
+        if not owner:
+            yield
+            return
+        if owner in self._unwritten:
+            raise self._of_theirs(owner, self._unwritten[owner])
+        if self._unheard >= IN_A_ROW:
+            raise Transient(f"{owner}: nothing was written, since {self._unheard} other calendars on that server gave no answer")
+        try:
+            yield
+        except Conflict:
+            raise
+        except Down as error:
+            raise self._of_theirs(owner, error) from error
+        except Transient as error:
+            if not error.failing:
+                if not error.retry_after:
+                    self._unheard += 1
+                    if self._own is not None:
+                        self._service.changes(self._own)  # raises where it isn't theirs but everybody's: the server is down
+                self._unwritten[owner] = error
+            raise self._of_theirs(owner, error) from error
+        self._unheard = 0
+
+    def _of_theirs(self, owner: str, error: BackendError) -> Theirs:
+        wait = error.retry_after if isinstance(error, Transient) else None
+        return Theirs(f"the calendar of {owner}: {error}", hint=error.hint, retry_after=wait)
 
     # -- what the service's own account hears and may ask ----------------------------------------------------------------
 
@@ -238,17 +280,6 @@ class Owners:
         if owner not in self._opened:
             self._opened[owner] = self._service.of(owner, self._places.get(owner, ""))
         return self._opened[owner]
-
-
-@contextmanager
-def _theirs(owner: str) -> Iterator[None]:
-    """Make of a no to everything in one person's calendar a no to this event: the others' calendars are not hit."""
-    try:
-        yield
-    except Down as error:
-        if not owner:
-            raise
-        raise Refused(f"the calendar of {owner}: {error}", hint=error.hint) from error
 
 
 def _href(owner: str, href: str) -> str:
