@@ -81,11 +81,23 @@ class Login:
 class OfMaker:
     path: Path | None = None
     """The folder, of what is on disk."""
+    login: Login | None = None
+    """What stands in a table of its own."""
 
     @property
     def where(self) -> str:
         """Where it is, in a word; empty where nothing but the login says it."""
         return str(self.path or "")
+
+    @property
+    def account(self) -> object:
+        """Who logs in there, equal for all that log in with one password or key; None for nobody."""
+        return self.login
+
+
+def account_at(host: str, user: str) -> object:
+    """Return the account of *user* on a host; None where nobody logs in."""
+    return (host.casefold(), user.casefold()) if user else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,4 +141,11 @@ class Theirs(Refused):
 
 
 class Down(BackendError):
-    """Everybody is hit: the backend is down, nothing is failed, the administrator is told."""
+    """Everybody is hit: the backend is down, nothing is failed, the administrator is told.
+
+    *login*: it is the login that was refused, and each further try may be one of the few before the account is locked.
+    """
+
+    def __init__(self, what: str, *, hint: str = "", login: bool = False) -> None:
+        super().__init__(what, hint=hint)
+        self.login = login

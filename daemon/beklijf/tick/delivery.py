@@ -10,7 +10,8 @@ Unanswered                  once more like that; the second time it      the sam
                             never again by itself
 Refused                     failed, named in status                      goes on; the same words for everybody and
                                                                          nothing sent means the fault is ours: put back
-Down                        put back untouched                           stays; tried again with back-off
+Down                        put back untouched                           stays; tried again with back-off: at once where
+                                                                         it is the login, else at the second in a row
 """
 
 from __future__ import annotations
@@ -189,7 +190,7 @@ class Delivery:
                         result.aside.append(mail)
             if stopped:
                 return
-            result.down = error if result.doubt else None
+            result.down = error if result.doubt or (isinstance(error, Down) and error.login) else None
             result.doubt = error
             result.doubted.append((mail, error))
             return

@@ -117,6 +117,11 @@ class Engine:
                 WRITING: calendar.close,
                 MAIL: mailer.close,
             },
+            accounts={
+                **dict.fromkeys((CALENDAR, SCHEDULE, WRITING), config.calendar.maker.account),
+                INBOX: config.inbox and config.inbox.maker.account,
+                MAIL: config.mail.maker.account,
+            },
         )
         self.aside = SettingAside(config=config, ledger=ledger, outbox=self.outbox, defects=self.stages.defects)
         self.reader = Reader(config, ledger=ledger, calendar=calendar, outages=self.outages, aside=self.aside)
@@ -196,6 +201,7 @@ class Engine:
 
     def _take(self, now: datetime, approve: frozenset[str], outcome: Outcome, pace: Pace) -> Snapshot | None:
         """Return everything as it is now; None where nothing is new, or reading was cut short."""
+        self.stages.begin()
         clock = self._look_at_the_clock(now)
         self._take_up_retries(now)
         changes = self._read(now, outcome, pace)
@@ -375,7 +381,7 @@ class Engine:
     def _deliver(self, plan: Plan, outcome: Outcome, pace: Pace) -> None:
         now = plan.now
         if resting := self.stages.rests(MAIL, now, patient=pace.patient):
-            outcome.delivered.down = Transient(resting.what)
+            outcome.delivered.down = Transient(resting)
             return
         with self.stages.alone(MAIL, now, stop=pace.stop, fails=outcome.fails):
             result = self.delivery.deliver(plan.programme, plan.times, now, stop=pace.stop, done=pace.done)

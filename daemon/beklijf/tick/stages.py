@@ -7,6 +7,7 @@
     StateError, Busy, an error of SQLite     none of a stage's: without its memory nothing may go on
     ConfigError: a secret that isn't there   in the first tick none of a stage's; later its outage, as `Down`
     any of them once we are asked to stop    nothing: it was cut short
+    Down, of a login                         its outage; in that tick no other stage tries that login, lest the account be locked
 
 Planning and the ledger are no stages: what goes wrong in them is wrong for all.
 """
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from beklijf.ledger import Outage
     from beklijf.model.errors import Defect
     from beklijf.tick.outages import Outages
 
@@ -58,14 +58,24 @@ class Stages:
     """What the journal calls each of them."""
     close: Mapping[str, Callable[[], None]]
     """What is left of a connection after a defect in the middle of it is no use to anybody."""
+    accounts: Mapping[str, object]
+    """Who logs in for each of them; None for nobody."""
+    _refused: dict[object, str] = field(default_factory=dict)
+    """Whose login was refused in this tick, and how that was said."""
     defects: Defects = field(default_factory=Defects)
     begun: bool = False
     """A tick has ended: a secret that isn't there is no mistake of the start any more."""
 
-    def rests(self, stage: str, now: datetime, *, patient: bool) -> Outage | None:
-        """Return the outage because of which a stage is left alone for a while."""
+    def begin(self) -> None:
+        """Begin a tick: every login may be tried once."""
+        self._refused.clear()
+
+    def rests(self, stage: str, now: datetime, *, patient: bool) -> str:
+        """Return why a stage is left alone: for a while, or for this tick since its login was refused in another one; else nothing."""
+        if refused := self._refused.get(self.accounts[stage]):
+            return refused
         outage = self.outages.now().get(stage)
-        return outage if patient and outage and outage.retry_at > now else None
+        return outage.what if patient and outage and outage.retry_at > now else ""
 
     @contextmanager
     def alone(self, stage: str, now: datetime, *, stop: Callable[[], bool], fails: Callable[[str, BackendError], None]) -> Iterator[None]:
@@ -114,5 +124,7 @@ class Stages:
             return
         if stage not in self.outages.now():
             log.error("%s is down: %s", self.targets[stage], error)
+        if isinstance(error, Down) and error.login and self.accounts[stage] is not None:
+            self._refused[self.accounts[stage]] = str(error)
         self.outages.begin(stage, error, now, rests=rests)
         fails(stage, error)

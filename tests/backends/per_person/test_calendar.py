@@ -171,3 +171,14 @@ def test_a_write_that_meets_silence_on_a_server_that_is_down_is_everybodys() -> 
     server.hanging.add(OURS)
 
     assert type(write(calendar, 0)) is Transient
+
+
+def test_after_a_login_that_was_refused_nobody_elses_calendar_tries_it() -> None:
+    server = Server(sore={people(1)[0].email: Down("401", login=True)})
+    calendar = opened(server, 3)
+    calendar.changes(None)
+
+    said = [write(calendar, number) for number in range(3)]
+
+    assert [type(error) for error in said] == [Theirs, Transient, Transient]
+    assert server.tried == [people(1)[0].email]

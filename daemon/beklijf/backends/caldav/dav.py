@@ -233,7 +233,7 @@ class Connection:
             raise Transient(f"{self.server}: asks us to slow down", retry_after=wait) from error
         except AuthorizationError as error:
             hint = "check calendar.user, calendar.password and calendar.auth"
-            raise Down(f"{self.server}: the login was refused", hint=hint) from error
+            raise Down(f"{self.server}: the login was refused", hint=hint, login=True) from error
         except BaseException as error:
             self._renew()
             if isinstance(error, BackendError) or not isinstance(error, Exception):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from beklijf.backends.maker import CalendarPart, Maker
-from beklijf.contracts.maker import CalendarKind, CalendarMaker
+from beklijf.contracts.maker import CalendarKind, CalendarMaker, account_at
 from beklijf.contracts.people import filled
 from beklijf.toml.locations import (
     REFERENCES,
@@ -48,6 +48,10 @@ class CalendarByCaldav(CalendarMaker):
     @property
     def where(self) -> str:
         return self.url
+
+    @property
+    def account(self) -> object:
+        return account_at(urlsplit(self.url).hostname or self.url, self.user)
 
     def url_of(self, email: str, calendar: str = "") -> str:
         """Return the URL of a person's calendar: *calendar* if that is given, else by the pattern; empty where nothing says."""

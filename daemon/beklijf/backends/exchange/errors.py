@@ -93,6 +93,8 @@ def meant(error: Exception, *, server: str, about: str, personal: bool) -> Backe
     meaning, hint = _MEANING.get(type(error).__name__, (unknown, ""))
     if meaning == FAILING:
         return Transient(told, failing=True)
+    if meaning is Down:
+        return Down(told, hint=hint, login=hint == LOGIN)
     if isinstance(meaning, type):
         return meaning(told, hint=hint)
     return (Refused if personal else Down)(told, hint=hint)
@@ -103,7 +105,8 @@ def _before_exchange(error: Exception, told: str) -> BackendError:
     if isinstance(error, SSLError):
         return Down(f"{told}: its certificate is not trusted ({_said(error)})", hint=TRUST)
     if isinstance(error, OAuth2Error):
-        return Down(f"{told}: no token ({_said(error)})", hint="check user, password, tenant and authority of the login")
+        hint = "check user, password, tenant and authority of the login"
+        return Down(f"{told}: no token ({_said(error)})", hint=hint, login=True)
     return Transient(f"{told}: no connection ({_said(error)})", hint=ADDRESS)
 
 
@@ -113,7 +116,7 @@ def of_status(status: int, *, server: str, location: str, retry_after: float | N
         busy = retry_after or status == 429  # noqa: PLR2004  # as the RFC numbers it
         return Transient(f"{server}: answers {status}", retry_after=retry_after, failing=not busy)
     if status == 401:  # noqa: PLR2004  # as the RFC numbers it
-        return Down(f"{server}: refuses the login (401)", hint=LOGIN)
+        return Down(f"{server}: refuses the login (401)", hint=LOGIN, login=True)
     if status in {301, 302, 307, 308}:
         return Down(f"{server}: sends us elsewhere ({status}, {location})", hint=f"{LOGIN}; {ADDRESS}")
     if status in {403, 404, 405}:

@@ -110,7 +110,7 @@ class ServiceAccount:
         code, why = str(fields.get("error") or ""), str(fields.get("error_description") or "")
         told = f"{_CALLED} for {subject}: {quoted(f'{code} {why}'.strip() or str(error))}"
         if code in {"unauthorized_client", "access_denied", "invalid_scope"}:
-            return Down(told, hint=f"add client {self._client} with {', '.join(scopes)} {_DELEGATION}")
+            return Down(told, hint=f"add client {self._client} with {', '.join(scopes)} {_DELEGATION}", login=True)
         if code == "invalid_grant":
             return _invalid_grant(told, why.casefold())
         return Down(told, hint=_KEY)
@@ -122,7 +122,7 @@ def _invalid_grant(told: str, why: str) -> BackendError:
         return Refused(told, hint="there is no such user in this Workspace: it must be a user's own address, no group and no alias")
     if "timeframe" in why or "short-lived" in why:
         return Down(told, hint="the clock of this machine is wrong")
-    return Down(told, hint=f"the key or the service account was deleted or switched off: {_KEY}")
+    return Down(told, hint=f"the key or the service account was deleted or switched off: {_KEY}", login=True)
 
 
 class _Tokens:

@@ -141,7 +141,7 @@ class _Tokens:
         told = f"{self._called}: {quoted(description.partition('Trace ID:')[0])}"
         if code in _PASSING or said.get("error") in _TRANSIENT_ERRORS:
             return Transient(told, hint="it is tried again by itself")
-        return Down(told, hint=_HINTS.get(code, _CHECK))
+        return Down(told, hint=_HINTS.get(code, _CHECK), login=True)
 
 
 _CHECK = "check tenant, client, secret or certificate, and authority of the login"

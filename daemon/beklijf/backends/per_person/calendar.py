@@ -126,13 +126,16 @@ class Owners:
         for owner in self._in_order({*self._places, *(before or {}), *ours} - {"", self._organizer}):
             try:
                 if in_a_row >= IN_A_ROW:
-                    raise Transient(f"{owner}: not asked, since {in_a_row} other calendars on that server gave no answer")
+                    raise Transient(f"{owner}: not asked, since others on that server gave no answer, or took no login")
                 self._silent.pop(owner, None)
                 with whole_by_itself(owner):
                     self._ask(owner, before, ours, found)
                 in_a_row = 0
             except BackendError as error:
-                if isinstance(error, Transient) and in_a_row < IN_A_ROW:
+                if isinstance(error, Down) and error.login:
+                    in_a_row = IN_A_ROW  # each other one may be a try too many
+                    self._silent[owner] = None
+                elif isinstance(error, Transient) and in_a_row < IN_A_ROW:
                     if not in_a_row:
                         self._service.changes(own.token)  # raises where it isn't theirs but everybody's: the server is down
                     in_a_row += 1
@@ -232,12 +235,13 @@ class Owners:
         if owner in self._unwritten:
             raise self._of_theirs(owner, self._unwritten[owner])
         if self._unheard >= IN_A_ROW:
-            raise Transient(f"{owner}: nothing was written, since {self._unheard} other calendars on that server gave no answer")
+            raise Transient(f"{owner}: nothing was written, since others on that server gave no answer, or took no login")
         try:
             yield
         except Conflict:
             raise
         except Down as error:
+            self._unheard = IN_A_ROW if error.login else self._unheard
             raise self._of_theirs(owner, error) from error
         except Transient as error:
             if not error.failing:

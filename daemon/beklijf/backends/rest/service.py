@@ -192,7 +192,7 @@ class Rest:
         if status in _GONE and code not in _NO_MAILBOX:
             return Missing(told)
         if status == UNAUTHORIZED:
-            return Down(told, hint=self._hint or "the login is not accepted there: check its keys in the config")
+            return Down(told, hint=self._hint or "the login is not accepted there: check its keys in the config", login=True)
         if status == FORBIDDEN and code in _EVERYBODY:
             return Down(told, hint=_EVERYBODY[code])
         return Refused(told, hint="is this address a mailbox there?" if code in _NO_MAILBOX else _HINTS.get(code, ""))

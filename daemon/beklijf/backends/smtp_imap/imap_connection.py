@@ -196,7 +196,7 @@ class Connection:
             # the library says so of a lost connection too
             if isinstance(error.__context__, LOST) or is_passing(error):
                 raise IMAPClientAbortError(said_in(error)) from None
-            raise Down(f"{self.target} refused the login: {said_in(error)}", hint=hint) from None
+            raise Down(f"{self.target} refused the login: {said_in(error)}", hint=hint, login=True) from None
 
     def _log_in_by_token(self, tokens: TokenLogin) -> None:
         """Log in by XOAUTH2; a token that is refused is fetched anew once, since rights that were granted later are not in it."""
@@ -217,7 +217,7 @@ class Connection:
                     raise IMAPClientAbortError(said_in(error)) from None
             else:
                 return
-        raise Down(f"{self.target} refused the login: {refused[-1]}", hint=tokens.hint(refused[-1]))
+        raise Down(f"{self.target} refused the login: {refused[-1]}", hint=tokens.hint(refused[-1]), login=True)
 
     @contextmanager
     def translated(self) -> Iterator[None]:

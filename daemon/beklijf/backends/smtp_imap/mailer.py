@@ -227,7 +227,7 @@ class SmtpMailer:
 
     def _expect_login(self, reply: Reply, user: str, hint: str = "") -> None:
         hint = SWITCHED_OFF if is_switched_off(quoted(reply[1])) else hint
-        self._expect(reply, AUTHENTICATED, f"refused the login of {user}", lambda what: Down(what, hint=hint))
+        self._expect(reply, AUTHENTICATED, f"refused the login of {user}", lambda what: Down(what, hint=hint, login=True))
 
     def _no_to_one(self, what: str) -> BackendError:
         """Tell a no to this message from a no to everything, by what the server took before."""

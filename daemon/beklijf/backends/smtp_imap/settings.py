@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from beklijf.backends.maker import InboxPart, MailPart, Maker
-from beklijf.contracts.maker import InboxKind, InboxMaker, MailKind, MailMaker
+from beklijf.contracts.maker import InboxKind, InboxMaker, MailKind, MailMaker, account_at
 from beklijf.toml.locations import REFERENCES, existing_file, secret
 from beklijf.toml.values import choice, deadline, text, whole
 
@@ -47,6 +47,10 @@ class MailBySmtp(MailMaker):
     def where(self) -> str:
         return self.host
 
+    @property
+    def account(self) -> object:
+        return self.login or account_at(self.host, self.user)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxByImap(InboxMaker):
@@ -59,6 +63,10 @@ class InboxByImap(InboxMaker):
     ca: Path | None = None
     login: Login | None = None
     """As for SMTP."""
+
+    @property
+    def account(self) -> object:
+        return self.login or account_at(self.host, self.user)
 
 
 def _smtp_keys(section: Section, login: Login | None = None) -> MailBySmtp:
