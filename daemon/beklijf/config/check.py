@@ -66,7 +66,7 @@ def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], mo
     """
     agendas = _agendas(config)
     trainings = {training.id: training for training in config.trainings}
-    findings = [*_impossible(tracks, moved)]
+    findings = [*_impossible(tracks, moved), *_unwritable_zones(tracks)]
     for key, track in tracks.items():
         findings += _outside_office_hours(key, track, agendas)
         findings += _unlucky_weekday(key, track, trainings[track.mentorship.training], agendas)
@@ -75,14 +75,38 @@ def programme_problems(config: Config, tracks: Mapping[MentorshipKey, Track], mo
 
 
 def programme_errors(config: Config, tracks: Mapping[MentorshipKey, Track], moved: Collection[str] = ()) -> list[Problem]:
-    """Return what of `programme_problems` is an error: by it nothing may be done."""
+    """Return what of `programme_problems` is an error by which nothing may be done."""
     return _as_problems(config, [found for found in _impossible(tracks, moved) if not found.warning])
+
+
+def unwritable(config: Config, tracks: Mapping[MentorshipKey, Track], now: datetime) -> list[Problem]:
+    """Return whose series no calendar can hold, while all others go on: rules of zones change without anybody's doing.
+
+    What costs little is asked first, since this is asked at each plan.
+    """
+    zones = {track.meets.zone.key for track in tracks.values() if track.meets}
+    strange = {zone for zone in zones if not all(_is_writable(zone, now.year + ahead) for ahead in _AHEAD)}
+    if not strange:
+        return []
+    theirs = ({key: track} for key, track in tracks.items() if track.meets and track.meets.zone.key in strange)
+    return _as_problems(config, [found for each in theirs for found in islice(_unwritable_zones(each), 1)])
+
+
+_AHEAD = range(-1, 4)
+"""The years of running tracks, by this one."""
+
+
+def _is_writable(zone: str, year: int) -> bool:
+    try:
+        timezones.check(zone, year)
+    except timezones.NoYearlyRule:
+        return False
+    return True
 
 
 def _impossible(tracks: Mapping[MentorshipKey, Track], moved: Collection[str]) -> Iterator[_Finding]:
     for found in _overlaps(tracks):
         yield found._replace(warning=bool({found.about, found.other} & {*moved}))
-    yield from _unwritable_zones(tracks)
 
 
 def _as_problems(config: Config, findings: Collection[_Finding]) -> list[Problem]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from beklijf.ledger import Decision, Row
     from beklijf.model.conversation import Heard, Proposal
     from beklijf.model.domain import Letter, MentorshipKey, Track, Training
+    from beklijf.model.errors import BackendError
     from beklijf.model.facts import Facts
     from beklijf.model.stored import Changes
 
@@ -127,13 +128,14 @@ class Decider:
         unknown = [looked.current.stored[uid] for uid in sorted(looked.unknown)]
         drafted = together((each.draft for each in found.values()), snapshot, programme.tracks, looked.rows, unknown)
         judged = guard.guard(drafted, looked.faults, watch(snapshot))
-        unreadable = () if changes is None else changes.unreadable.values()
+        unreadable = {} if changes is None else changes.unreadable
+        called = {row.href: row.ref for row in looked.rows.values() if row.href in unreadable} if unreadable else {}
         blind = changes is None  # then only letters go out, and nothing is noted of events
         return Plan(
             id=judged.id,
             changes=tuple(c for c in judged.changes if isinstance(c.work, Send | Respond)) if blind else judged.changes,
             held=judged.held,
-            problems=(*judged.problems, *(Problem(where="calendar", what=str(error), warning=True) for error in unreadable)),
+            problems=(*judged.problems, *(_unreadable(error, called.get(href, href)) for href, error in unreadable.items())),
             records=() if blind else (*looked.mended, *drafted.records),  # the mended ones, so that approving a fault counts for good
             adopted=() if blind else drafted.adopted,
             assumed=() if blind else drafted.assumed,
@@ -241,6 +243,11 @@ class Decider:
         else:
             self._kept.pop(name, None)
         return found
+
+
+def _unreadable(error: BackendError, name: str) -> Problem:
+    """Say of which item an event can't be read, or else which object it is."""
+    return Problem(where="calendar", what=str(error) if name in str(error) else f"{name}: {error}", warning=True)
 
 
 def _programme(snapshot: Snapshot, trainings: Mapping[str, Training], tracks: Mapping[MentorshipKey, Track]) -> Programme:

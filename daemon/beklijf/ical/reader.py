@@ -75,8 +75,11 @@ def read(data: bytes) -> Reading:
     """Return what *data* means; raises `Unreadable`."""
     try:
         return reading(parse(data, lean=True))
-    except Unreadable:
-        raise
+    except Unreadable as error:
+        uid = uid_of(data)
+        if not uid or uid in str(error):
+            raise
+        raise Unreadable(f"{uid}: {error}", hint=error.hint) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError) as error:
         # The library raises all of these for malformed values, most of them only when a value is looked at; OSError comes of a
         # TZID that is a folder of tzdata, or longer than a file's name may be.

@@ -137,7 +137,7 @@ class Removal:
             there=found.changed,
             snapshot=snapshot,
             plan=plan,
-            problems=(*away, *(Problem(where="calendar", what=str(error)) for error in found.unreadable.values())),
+            problems=(*away, *(Problem(where="calendar", what=f"{href}: {error}") for href, error in found.unreadable.items())),
         )
 
     def do(self, looked: Looked, *, stop: Callable[[], bool], done: Callable[[], None]) -> list[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from beklijf.config.check import programme_errors
+from beklijf.config.check import programme_errors, unwritable
 from beklijf.decide import guard
 from beklijf.decide.decider import Decider
 from beklijf.decide.snapshot import Snapshot
@@ -141,7 +141,8 @@ class Taker:
             {key: track for found in plan.fresh for key, track in found.programme.tracks.items()},
             merged(found.facts for found in plan.fresh),
         )
-        return plan
+        wrong = unwritable(self.config, plan.programme.tracks, snapshot.now)
+        return replace(plan, problems=(*plan.problems, *wrong)) if wrong else plan
 
     def programme(self, now: datetime, *, joining: datetime | None = None) -> Programme:
         """Plan all trainings that count; raises ConfigError likewise. Who is not known yet joins at *joining*, or now."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beklijf.decide.plan import Create, Move, Withdraw, Write
+from beklijf.ical.timezones import NoYearlyRule
 from beklijf.model.errors import BackendError, Defect, Down, Refused, Theirs, Transient
 from beklijf.tick.outcome import SAME_FOR_ALL
 
@@ -96,4 +97,6 @@ class Writes:
 
 
 def _may_be_everybodys(error: BackendError) -> bool:
+    if isinstance(error, NoYearlyRule):  # what we say ourselves, before the calendar is asked
+        return False
     return isinstance(error, Refused) or (isinstance(error, Transient) and error.failing)

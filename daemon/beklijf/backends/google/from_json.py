@@ -161,6 +161,8 @@ def stored(held: Held, owner: Contact) -> Stored:
     """
     try:
         return _stored(held, owner)
+    except Unreadable as error:
+        raise Unreadable(f"{uid_of(held.href)}: {error}", hint=error.hint) from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Unreadable(f"{uid_of(held.href)}: cannot be read ({type(error).__name__}: {error})") from error
 

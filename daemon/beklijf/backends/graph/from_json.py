@@ -124,7 +124,8 @@ def _event(said: Json, properties: Mapping[str, str]) -> Event:
     if said.get("isCancelled"):
         raise Missing(f"{properties.get(UID.casefold(), 'an event')}: cancelled")
     if said.get("isAllDay"):
-        raise Unreadable(f"{properties.get(UID.casefold(), 'an event')}: a whole day where a time was expected")
+        name = properties.get(UID.casefold()) or said.get("subject") or said.get("id")
+        raise Unreadable(f"{name}: a whole day where a time was expected")
     begins = moment(said["start"])
     start = begins.astimezone(_zone(properties.get(ZONE.casefold(), ""), said.get("originalStartTimeZone") or "", begins))
     online = bool(said.get("isOnlineMeeting"))
