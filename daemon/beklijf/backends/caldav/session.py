@@ -7,6 +7,8 @@
     a head beyond some 16 kB                           the library's own limit (h11): as a broken connection
     more than `MOST_INTERIM` answers before the answer `Transient`: the library would take them in for ever (1xx)
     a redirect                                         comes back as an answer: the library would drop the request's body
+    nothing, on a connection that was used before      once more on a new one, for what may be repeated (`repeats`); what may
+                                                       not goes on a new one at once
 
 What the library does beside is off: HTTP/2 and HTTP/3 (of which it hears by Alt-Svc), revocation checks (they ask other hosts,
 which a closed network doesn't let through), and its thread that watches idle connections. An exception in the middle of a head or
@@ -22,6 +24,7 @@ import niquests
 from niquests.adapters import HTTPAdapter
 
 from beklijf.boundary import bodies
+from beklijf.boundary.repeats import Use, is_repeatable
 from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ MOST_INTERIM = 8
 """A server may say 103 once, and 102 every twenty seconds that it takes."""
 
 _MOST_COOKIES = 50
+
+_DIED = niquests.exceptions.ConnectionError
+_NEVER_BEGAN = (niquests.exceptions.Timeout, niquests.exceptions.SSLError, niquests.exceptions.ProxyError)
+"""Of those: no connection came about, or its answer takes long."""
 
 
 class Session(niquests.Session):
@@ -59,6 +66,7 @@ class _Whole(HTTPAdapter):
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._use = Use()
         super().__init__(revocation_configuration=None, disable_http2=True, disable_http3=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the library's own
@@ -74,7 +82,17 @@ class _Whole(HTTPAdapter):
             if next(interim, None) is None:
                 raise Transient(f"{self._session.called}: sends one interim answer after the other")
 
-        response = super().send(request, *args, **(kwargs | {"stream": True, "on_early_response": count}))
+        kwargs |= {"stream": True, "on_early_response": count}
+        repeatable = is_repeatable(str(request.method), request.headers or ())
+        if self._use.is_over or (self._use.has_been and not repeatable):
+            self._leave()
+        try:
+            response = super().send(request, *args, **kwargs)
+        except _DIED as error:
+            if isinstance(error, _NEVER_BEGAN) or not (repeatable and self._use.has_been):
+                raise
+            self._leave()
+            response = super().send(request, *args, **kwargs)
         response.encoding = "utf-8"  # else the library guesses, which takes long, or believes any name of a code
         try:
             content = self._content(response)
@@ -84,9 +102,17 @@ class _Whole(HTTPAdapter):
             if response.raw is not None:
                 response.raw.close()
             raise Transient(f"{self._session.called}: wants to speak another protocol")
+        self._use.answered()
         # The library has no other way to say that a body is there.
         response._content, response._content_consumed = content, True  # noqa: SLF001
         return response
+
+    def _leave(self) -> None:
+        """Close what is open: the next request has a connection of its own."""
+        self._use.ends()
+        self.poolmanager.clear()
+        for manager in self.proxy_manager.values():
+            manager.clear()
 
     def _content(self, response: Response) -> bytes:
         session = self._session

@@ -14,9 +14,11 @@ from xml.parsers import expat
 
 from exchangelib.protocol import Protocol  # type: ignore[import-untyped]  # it has no types
 from requests.adapters import HTTPAdapter
-from requests.exceptions import RequestException
+from requests.exceptions import ConnectionError as Died
+from requests.exceptions import ProxyError, RequestException, SSLError, Timeout
 
 from beklijf.boundary import bodies, deadline
+from beklijf.boundary.repeats import Use, is_repeatable
 from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
@@ -37,6 +39,11 @@ _DECLARATION = re.compile(
     re.IGNORECASE,
 )
 """How XML begins in which ASCII is ASCII, so that it can't hide anything."""
+
+_QUESTION = re.compile(rb"<(?:[a-z]{1,8}:)?Body>\s{0,100}<(?:[a-z]{1,8}:)?(?:Get|Find|Sync|Resolve)[A-Z]")
+"""How an operation begins that changes nothing."""
+_FAR = 20_000
+"""Bytes within which it does."""
 
 _HEAD = 1000
 """Bytes within which a SOAP message says that it is one."""
@@ -99,13 +106,14 @@ class Wire:
         """Return how the library sends and reads everything, tokens and autodiscover included."""
         wire, ca = self, self._ca
 
-        class Bounded(HTTPAdapter):
+        class Bounded(_Renewing):
             def send(self, request: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # requests' own
                 """Return an answer with its whole body, of no more bytes than it may have."""
                 request.headers.update(bodies.ASKED)
                 try:
-                    response = super().send(request, *arguments, **options)
+                    response = self.sent(request, *arguments, **options)
                     response._content = self._whole(response)  # noqa: SLF001  # where requests looks first
+                    self.use.answered()
                 except (RequestException, Transient):
                     raise
                 except Exception as error:
@@ -136,6 +144,42 @@ class Wire:
                 return super().build_connection_pool_key_attributes(request, str(ca), cert)
 
         return Bounded if ca is None else Trusting
+
+
+class _Renewing(HTTPAdapter):
+    """Leaves a connection that rested for too long, and one that died while it rested."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # requests' own
+        self.use = Use()
+        super().__init__(*arguments, **options)
+
+    def _leave(self) -> None:
+        """Close what rests: the next request has a connection of its own."""
+        self.use.ends()
+        self.poolmanager.clear()
+
+    def sent(self, request: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Send a request, and what only reads once more where a connection died that had been used before."""
+        if self.use.is_over:
+            self._leave()
+        try:
+            return super().send(request, *arguments, **options)
+        except Died as error:
+            began = not isinstance(error, Timeout | SSLError | ProxyError)
+            if not (began and self.use.has_been and _only_reads(request)):
+                raise
+            self._leave()
+            return super().send(request, *arguments, **options)
+
+
+def _only_reads(request: Any) -> bool:  # noqa: ANN401  # requests' own
+    """Tell whether a request may be made twice: a question of EWS, and no step of a login that is about one connection (NTLM)."""
+    if str(request.headers.get("Authorization", "")).startswith(("NTLM", "Negotiate")):
+        return False
+    if is_repeatable(request.method or "", request.headers):
+        return True
+    body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+    return _QUESTION.search(body, 0, _FAR) is not None
 
 
 def _nowhere(_: object) -> None:

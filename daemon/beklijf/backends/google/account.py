@@ -166,7 +166,7 @@ class _Transport:
         headers: Mapping[str, str] | None = None,
         **_: object,
     ) -> _Response:
-        reply = self.http.send(method, url, content=body, headers=headers)
+        reply = self.http.send(method, url, content=body, headers=headers, repeatable=True)
         if reply.passing:
             raise Transient(f"{_CALLED}: no token now: {reply.status} {reply.message}".rstrip(), retry_after=reply.retry_after)
         return _Response(reply.status, reply.headers, reply.content)

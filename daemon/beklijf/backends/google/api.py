@@ -121,7 +121,7 @@ class Api:
     def insert(self, body: Mapping[str, Any], send: Send) -> Item:
         """Make an event; raises `Conflict` when its id is taken."""
         try:
-            return self._item("POST", "", json=body, params={"sendUpdates": send, "fields": FIELDS})
+            return self._item("POST", "", json=body, params={"sendUpdates": send, "fields": FIELDS}, repeatable="id" in body)
         except Missing as error:
             raise self._lost() from error
 
@@ -136,7 +136,7 @@ class Api:
         self.ask("DELETE", self._path(name), params={"sendUpdates": send}, headers=headers)
 
     def busy(self, body: Mapping[str, object]) -> Mapping[str, Any]:
-        return self._said(self.ask("POST", "/freeBusy", json=body), "calendars")
+        return self._said(self.ask("POST", "/freeBusy", json=body, repeatable=True), "calendars")
 
     # -- requests ------------------------------------------------------------------------------------------------------
 

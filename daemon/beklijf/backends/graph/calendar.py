@@ -184,7 +184,7 @@ class GraphCalendar:
 
     def _post(self, event: Event, body: Json) -> Reply:
         path = f"{self._contents.made()}/events"
-        reply = self._wire.ask("POST", path, json=body, allowed={_CONFLICT})
+        reply = self._wire.ask("POST", path, json=body, allowed={_CONFLICT}, repeatable="transactionId" in body)
         if reply.status == _CONFLICT and reply.code == _USED:
             # Written by a call whose answer was lost, or deleted since: Exchange remembers the id of either.
             self._contents.listed()

@@ -58,9 +58,10 @@ class Wire:
         etag: str = "",
         page: int = 0,
         allowed: Collection[int] = (),
+        repeatable: bool = False,
     ) -> Reply:
         headers = _headers(etag=etag, page=page)
-        reply = self.rest.request(method, path, json=json, headers=headers, allowed=allowed)
+        reply = self.rest.request(method, path, json=json, headers=headers, allowed=allowed, repeatable=repeatable)
         self.now = reply.date or self.now
         return reply
 
@@ -131,7 +132,7 @@ class Wire:
 
     def _batch(self, parts: Sequence[Part], *, in_order: bool) -> list[Reply]:
         asked = [_part(number, part, in_order=in_order) for number, part in enumerate(parts)]
-        reply = self.ask("POST", "/$batch", json={"requests": asked})
+        reply = self.ask("POST", "/$batch", json={"requests": asked}, repeatable=all(map(_only_reads, parts)))
         told = {each["id"]: each for each in self.values(reply, "id", "status", name="responses")}
         if missing := [each["id"] for each in asked if each["id"] not in told]:
             raise Transient(f"{self.rest.called}: a batch said nothing about {len(missing)} of {len(asked)} requests")
@@ -160,6 +161,10 @@ def _part(number: int, part: Part, *, in_order: bool) -> Json:
     if in_order and number:
         asked["dependsOn"] = [str(number - 1)]
     return asked
+
+
+def _only_reads(part: Part) -> bool:
+    return part.method == "GET" or part.path.endswith("/getSchedule")
 
 
 def _went_well(reply: Reply) -> bool:

@@ -17,16 +17,21 @@ import httpx
 from beklijf.boundary import bodies, deadline
 from beklijf.boundary.credentials import quoted
 from beklijf.boundary.patience import http_date, retry_after
+from beklijf.boundary.repeats import KEPT, Use, is_repeatable
 from beklijf.contracts.settings import DEADLINE
 from beklijf.model.errors import Down, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime, timedelta
     from pathlib import Path
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 """Seconds of one read or write: searching a large mailbox takes some servers half a minute. All together has the deadline."""
+
+_LIMITED = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEPT)
+
+_DIED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 FULL = 507
 
@@ -128,6 +133,7 @@ class Http:
         self._ca = ca
         self._hint = hint
         self._client: httpx.Client | None = None
+        self._use = Use()
         self._opening = Lock()
 
     def send(
@@ -141,37 +147,49 @@ class Http:
         content: bytes | None = None,
         form: Mapping[str, str] | None = None,
         largest: int = bodies.LARGEST,
+        repeatable: bool = False,
     ) -> Reply:
         """Return the answer, whatever it says; raises `Transient` when there is none, `Down` where TLS is not to be trusted.
 
         An answer of more than *largest* bytes is none (`TooLarge`). Whatever goes wrong ends the connection, and no redirect is
-        followed: whoever is meant gets the token, and nobody else.
+        followed: whoever is meant gets the token, and nobody else. What is *repeatable*, as reads and conditional writes are, is sent
+        once more where a connection died that had been used before.
         """
+        headers = {**(headers or {}), **bodies.ASKED}
+        repeatable = repeatable or is_repeatable(method, headers)
+        given: dict[str, Any] = {"headers": headers, "json": json, "content": content}
+        given["params"] = dict(params) if params else None  # an empty one would take the query of the URL away
+        given["data"] = dict(form) if form is not None else None
         with self._translated(), deadline.within(self._limit, f"{self.called}: {method}") as running:
+            old = self._use.has_been
             try:
-                client = self._opened()
-                request = client.build_request(
-                    method,
-                    url,
-                    headers={**(headers or {}), **bodies.ASKED},
-                    params=dict(params) if params else None,  # an empty one would take the query of the URL away
-                    json=json,
-                    content=content,
-                    data=dict(form) if form is not None else None,
-                )
-                response = client.send(request, stream=True, follow_redirects=False)
-                coding = response.headers.get("Content-Encoding", "")
-                body = bodies.whole(response.iter_raw(), coding, called=self.called, received=running.received, largest=largest)
-            except BaseException:  # the deadline's too: what was half sent or half read is nobody's any more
-                self.close()
-                raise
-            client.cookies.clear()  # they would grow, and go along with the tokens of others
-            if not self._keep:
-                self.close()
+                response, body = self._once(method, url, given, running.received, largest)
+            except _DIED:
+                if not (old and repeatable):
+                    raise
+                response, body = self._once(method, url, given, running.received, largest)
         return Reply(status=response.status_code, headers=response.headers, content=body, body=self._read(response, body))
+
+    def _once(
+        self, method: str, url: str, given: Mapping[str, Any], received: Callable[[int], object], largest: int
+    ) -> tuple[httpx.Response, bytes]:
+        try:
+            client = self._opened()
+            response = client.send(client.build_request(method, url, **given), stream=True, follow_redirects=False)
+            coding = response.headers.get("Content-Encoding", "")
+            body = bodies.whole(response.iter_raw(), coding, called=self.called, received=received, largest=largest)
+        except BaseException:  # the deadline's too: what was half sent or half read is nobody's any more
+            self.close()
+            raise
+        client.cookies.clear()  # they would grow, and go along with the tokens of others
+        self._use.answered()
+        if not self._keep:
+            self.close()
+        return response, body
 
     def close(self) -> None:
         client, self._client = self._client, None
+        self._use.ends()
         if client is not None:
             client.close()
 
@@ -180,7 +198,7 @@ class Http:
             if self._trust is None:
                 self._trust = self._trusting()
             if self._client is None:
-                self._client = httpx.Client(verify=self._trust, timeout=TIMEOUT)
+                self._client = httpx.Client(verify=self._trust, timeout=TIMEOUT, limits=_LIMITED)
             return self._client
 
     def _trusting(self) -> ssl.SSLContext:

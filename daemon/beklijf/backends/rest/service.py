@@ -136,6 +136,7 @@ class Rest:
         headers: Mapping[str, str] | None = None,
         allowed: Collection[int] = (),
         largest: int = LARGEST,
+        repeatable: bool = False,
     ) -> Reply:
         """Return the answer when it is a yes, or one of the statuses that the caller judges himself; raises by the table above.
 
@@ -156,6 +157,7 @@ class Rest:
                 json=json,
                 content=content,
                 largest=largest,
+                repeatable=repeatable,
                 headers={"Accept": "application/json", **(headers or {}), "Authorization": f"Bearer {token}"},
             )
             if reply.status != UNAUTHORIZED:
