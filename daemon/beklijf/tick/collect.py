@@ -21,6 +21,7 @@ from beklijf.ledger import stamp
 from beklijf.ledger.lookup import Lookup
 from beklijf.mime.messages import is_secret
 from beklijf.model import canonical
+from beklijf.model.errors import Refused
 from beklijf.model.mailbox import AT_ONCE, EXCHANGE_ONLINE
 from beklijf.replies import judge, reader
 from beklijf.replies.authentication import NOBODY, Receiver
@@ -73,6 +74,8 @@ class Listener:
     inbox: Inbox | None
     aside: SettingAside
     goal_rules: frozenset[str] = field(default=frozenset({"goals"}))
+    untaken: set[str] = field(default_factory=set)
+    """What was heard and the server won't let go of; heard again after a restart, which is harmless."""
 
     def waiting(self, now: datetime) -> Listened:
         """Take in the messages that wait in the calendar's server; raises BackendError, and then nothing is lost."""
@@ -81,16 +84,21 @@ class Listener:
         for each in self.calendar.waiting():
             objects.setdefault(each.href, []).append(each)
         self.aside.only(SCHEDULE, objects)
+        self.untaken.intersection_update(objects)
         known, left = cache(lambda: self._known(now)), self.aside.asides.names(SCHEDULE)
         handled = []
-        for href in [href for href in objects if href not in left]:
+        for href in [href for href in objects if href not in left | self.untaken]:
             known()  # what goes wrong here is no message's fault
             with self.aside.alone(SCHEDULE, href, now):
                 result.happenings += self._take_in(objects[href], known(), now)
                 handled.append(objects[href][0])
         result.happenings += len(self.aside.asides.names(SCHEDULE) - left)  # the coordinator is told
         for each in handled:
-            self.calendar.take(each)
+            try:
+                self.calendar.take(each)
+            except Refused as error:  # this one's: the others go on
+                log.warning("an answer that was heard stays in the calendar's inbox: %s", error)
+                self.untaken.add(each.href)
         return result
 
     def _take_in(self, messages: Iterable[Waiting], known: Known, now: datetime) -> int:
@@ -176,9 +184,19 @@ class Listener:
 
     def _file(self, inbox: Inbox) -> None:
         if waiting := json.loads(self.ledger.get("to_file") or "[]"):
-            inbox.file(waiting)
+            try:
+                inbox.file(waiting)
+            except Refused:  # one of them, perhaps: the others go on
+                for each in waiting:
+                    self._file_one(inbox, each)
             with self.ledger.write():
                 self.ledger.set("to_file", "[]")
+
+    def _file_one(self, inbox: Inbox, mail: str) -> None:
+        try:
+            inbox.file([mail])
+        except Refused as error:
+            log.warning("a mail that was heard stays where it is: %s", error)
 
     def _forget(self, inbox: Inbox, now: datetime) -> None:
         """Delete handled mail once it is old enough; once a day is often enough to look."""

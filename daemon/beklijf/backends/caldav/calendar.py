@@ -18,7 +18,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from beklijf.backends.caldav import multiget
 from beklijf.backends.caldav.dav import Answer, Connection, path_of
-from beklijf.backends.caldav.discovery import Collections, find, make, personal, schedules
+from beklijf.backends.caldav.discovery import Collections, find, is_writable, make, personal, schedules
 from beklijf.backends.caldav.schedule import Scheduling
 from beklijf.backends.caldav.settings import CalendarByCaldav
 from beklijf.ical import ics
@@ -87,6 +87,9 @@ class CaldavCalendar:
         answer = self.connection.propfind(collections.calendar, "d:getetag", "d:resourcetype", depth=1)
         if answer.status != HTTPStatus.MULTI_STATUS:
             raise Down(f"{self.connection.server}: {name} cannot be read ({answer.status})", hint="share it with this account")
+        if is_writable(self.connection, collections.calendar) is False:
+            hint = "give this account the right to write there: every change would be refused"
+            raise Down(f"{self.connection.server}: {name} at {collections.calendar} may be read, but not written", hint=hint)
         sends = "the server may send invitations" if collections.may_schedule else "the server sends no invitations"
         self.scheduling.waiting()
         why = self.scheduling.deaf or self.scheduling.led_away

@@ -202,13 +202,24 @@ def personal(connection: Connection, url: str, email: str, *, sends: bool) -> Pe
         raise Refused(f"{connection.server}: {_NOT_OURS.get(status or 0, 'nothing can be read')} at {url} ({status})")
     if not here.has("d:resourcetype", "c:calendar"):
         raise Refused(f"{connection.server}: what is at {url} is no calendar")
-    known = here.names("d:current-user-privilege-set")
     return Personal(
         # The ends of both differ where the server has sent us on: the account's own way to it is what takes writes.
         url=connection.follow(path_of(here.href), here.base).rstrip("/") + "/",
-        writable=any(needed <= known for needed in _WRITES) if known else None,
+        writable=_may_write(here),
         may_schedule=sends and _is_known(connection, here, email),
     )
+
+
+def is_writable(connection: Connection, url: str) -> bool | None:
+    """Tell whether the account may write events there; None where the server doesn't tell."""
+    answer = connection.tried("PROPFIND", url, asking(("d:current-user-privilege-set",)), Depth="0")
+    here = next(iter(answer.resources()), None) if answer.status in OK else None
+    return None if here is None else _may_write(here)
+
+
+def _may_write(calendar: Resource) -> bool | None:
+    known = calendar.names("d:current-user-privilege-set")
+    return any(needed <= known for needed in _WRITES) if known else None
 
 
 _NOT_OURS = {404: "there is no calendar", 403: "the calendar is not shared with this account,"}
