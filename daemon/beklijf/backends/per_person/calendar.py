@@ -179,7 +179,7 @@ class Owners:
         found = _Found()
         for owner, inner in _by_owner(dict.fromkeys(hrefs, "")).items():
             try:
-                with whole_by_itself(owner), _theirs(owner):
+                with whole_by_itself(owner):
                     asked = self._of(owner).seek(inner)
             except BackendError as error:
                 if not owner:
