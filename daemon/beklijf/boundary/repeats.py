@@ -3,8 +3,8 @@
     the connection        the request                        what follows when it dies before an answer
     --------------------  ---------------------------------  ----------------------------------------------------------
     is new                any                                that is the server
-    was used before       reads, or carries the condition    once more on a new one, before anything is concluded
-                          under which it may happen
+    was used before, or   reads, or carries the condition    once more on a new one, before anything is concluded
+    rested (`RESTED`)     under which it may happen
     was used before       any other                          the same as on a new one: perhaps it was taken
     rested for `KEPT`     any                                none: it is closed, and a new one is used
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KEPT = 4.0
 """Seconds for which a connection may rest. Apache closes it after five; a NAT forgets it later, and lets what comes then disappear."""
 
+RESTED = 1.0
+"""Seconds after which a connection counts as one that rested, for servers that keep what is in use."""
+
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _CONDITIONS = frozenset({"if-match", "if-none-match"})
 
@@ -34,8 +37,9 @@ def is_repeatable(method: str, headers: Iterable[str]) -> bool:
 class Use:
     """How a connection, or a pool of them, was used so far."""
 
-    def __init__(self, kept: float = KEPT, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, kept: float = KEPT, rested: float = RESTED, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept = kept
+        self._rested = rested
         self._clock = clock
         self._last: float | None = None
 
@@ -43,6 +47,11 @@ class Use:
     def has_been(self) -> bool:
         """Whether an answer has come by it, so that it may be an old one."""
         return self._last is not None
+
+    @property
+    def has_rested(self) -> bool:
+        """Whether nothing came by it for so long that it may have died unseen."""
+        return self._last is not None and self._clock() - self._last >= self._rested
 
     @property
     def is_over(self) -> bool:

@@ -11,6 +11,7 @@ from tests.backends.idle import Forwarder, forwarder
 from tests.fakes.dav import dav_server
 
 from beklijf.backends.rest.http import Http
+from beklijf.boundary.repeats import Use
 from beklijf.model.errors import Transient
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def between() -> Iterator[Forwarder]:
 
 @pytest.fixture
 def http(between: Forwarder) -> Iterator[Http]:
-    with closing(Http(called=f"127.0.0.1:{between.port}", limit=timedelta(seconds=5))) as opened:
+    with closing(Http(called=f"127.0.0.1:{between.port}", limit=timedelta(seconds=5), use=Use(rested=0))) as opened:
         opened.send("GET", f"http://127.0.0.1:{between.port}/")
         between.dies = True
         yield opened

@@ -166,7 +166,7 @@ class _Renewing(HTTPAdapter):
             return super().send(request, *arguments, **options)
         except Died as error:
             began = not isinstance(error, Timeout | SSLError | ProxyError)
-            if not (began and self.use.has_been and _only_reads(request)):
+            if not (began and self.use.has_rested and _only_reads(request)):
                 raise
             self._leave()
             return super().send(request, *arguments, **options)

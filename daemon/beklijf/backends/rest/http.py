@@ -121,7 +121,9 @@ class Reply:
 class Http:
     """An HTTP client, opened by the first request, whose errors are ours."""
 
-    def __init__(self, *, called: str, ca: Path | None = None, hint: str = "", limit: timedelta = DEADLINE, keep: bool = True) -> None:
+    def __init__(
+        self, *, called: str, ca: Path | None = None, hint: str = "", limit: timedelta = DEADLINE, keep: bool = True, use: Use | None = None
+    ) -> None:
         """Take as *limit* how long one request may take, from connecting to the last byte of its answer.
 
         Without *keep* every request has its own connection: for what is asked once in an hour, and closed by nobody.
@@ -133,7 +135,7 @@ class Http:
         self._ca = ca
         self._hint = hint
         self._client: httpx.Client | None = None
-        self._use = Use()
+        self._use = use or Use()
         self._opening = Lock()
 
     def send(
@@ -161,7 +163,7 @@ class Http:
         given["params"] = dict(params) if params else None  # an empty one would take the query of the URL away
         given["data"] = dict(form) if form is not None else None
         with self._translated(), deadline.within(self._limit, f"{self.called}: {method}") as running:
-            old = self._use.has_been
+            old = self._use.has_rested
             try:
                 response, body = self._once(method, url, given, running.received, largest)
             except _DIED:

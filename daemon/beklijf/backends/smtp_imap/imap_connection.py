@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LOST", "Connection", "IMAPClientError", "ProtocolError", "Selected", "is_passing", "said_in"]
 
-AT_ONCE = timedelta(seconds=20)
-"""How long a connection that rested may take to open a folder: a NAT that forgot it lets everything disappear without a word."""
-
 GOODBYE = timedelta(seconds=10)
 """How long LOGOUT may take: whoever is there has nothing to think about."""
 
@@ -110,16 +107,16 @@ class Connection:
         return self._client is not None
 
     def select(self, folder: str, *, readonly: bool) -> Selected:
-        """Open a folder: what comes next is about it. A connection that died while idle is made anew."""
+        """Open a folder: what comes next is about it. A connection that the server dropped while idle is made anew."""
         if self._client is not None:
-            with suppress(*LOST, Transient):
-                return self._select(folder, readonly=readonly, limit=min(AT_ONCE, self._limit))
+            with suppress(*LOST):
+                return self._select(folder, readonly=readonly)
             self.drop()
         return self._select(folder, readonly=readonly)
 
-    def _select(self, folder: str, *, readonly: bool, limit: timedelta | None = None) -> Selected:
+    def _select(self, folder: str, *, readonly: bool) -> Selected:
         try:
-            said = self.ask("select_folder", folder, readonly=readonly, limit=limit)
+            said = self.ask("select_folder", folder, readonly=readonly)
         except IMAPClientReadOnlyError as error:
             hint = "this account must be allowed to move and delete mails there"
             raise Down(f"{self.target}: {folder} can only be read", hint=hint) from error
