@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.fakes.dav import dav_server
 from tests.relocate.moves import Cut, Hearing, Line, override, place
 from tests.town import INVITED, KARIM, NOOR, QUIET, SANNE, WELCOME, Town, caldav_town, folder_town
 
@@ -29,6 +30,8 @@ from beklijf.tick.wiring import beside, opened
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from tests.caldav_servers import Server
 
     from beklijf.contracts.calendar import Calendar
     from beklijf.model.conversation import Busy, Waiting
@@ -607,6 +610,33 @@ def test_a_third_calendar_is_not_the_old_one(folders: Houses) -> None:
 
     with pytest.raises(UsageError, match="the old config leads to"):
         folders.move()
+
+
+@pytest.mark.parametrize("invitations", ["auto", "mail"])
+def test_of_a_calendar_that_takes_nothing_the_way_back_is_the_old_config(tmp_path: Path, radicale: Server, invitations: str) -> None:
+    town = caldav_town(tmp_path, radicale)
+    houses, town.words = Houses(town, folder_town(tmp_path)), Hearing()
+    town.words.invitations = invitations
+    lived(town)
+    before, sender = standing(town.engine, town.now), town.engine.applier.sender
+    with dav_server() as dav:  # it makes no calendars (405)
+        words = f'kind = "caldav"\nurl = "{dav.url}"\nuser = "mentor"\nname = "Another"\npassword = {{ file = "password" }}'
+        there, houses.other.calendar = town.calendar, words
+        houses.change()
+        with pytest.raises(Down, match="could not be made"):
+            houses.move()
+        assert "putting [calendar] back is enough" in town.tick().calendar.hint  # type: ignore[union-attr]  # it can't be read
+
+        town.calendar = there
+        town.start()
+
+        assert town.plan().changes == ()
+        outcome = town.tick()
+        assert (outcome.calendar, outcome.problems, town.told()) == (None, [], [])
+        assert (standing(town.engine, town.now), town.engine.applier.sender) == (before, sender)
+        assert origin_of(town.engine) is None
+        assert town.plan().changes == ()
+        town.stop()
 
 
 # -- killed at every step ----------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Move:
     sender: str
     """Who invited in the old calendar: server, mail, none; empty: nothing was written there yet."""
     settling: str = ""
-    """The UID of the event with which it is found out who invites in the new one."""
+    """The UID of the event that was about to be written there last; by the first it is found out who invites there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,20 @@ class Moves:
 
     def finish(self, move: Move) -> None:
         self.settle(move.to)
-        self._unset("move")
-        self._ledger.db.execute("DELETE FROM meta WHERE name GLOB 'leaving *'")
+        self._end()
+
+    def has_moved(self) -> bool:
+        """Say whether anything may stand in the new calendar, or was told to people; meetings that stay behind are neither."""
+        move = self.under_way()
+        written = """SELECT 1 FROM meta LEFT JOIN event ON meta.name = 'leaving ' || event.uid
+                     WHERE meta.name GLOB 'leaving *' AND (meta.value != '' OR event.uid IS NULL OR event.href != '') LIMIT 1"""
+        return bool(move and move.settling) or self._ledger.db.execute(written).fetchone() is not None
+
+    def give_up(self, move: Move) -> None:
+        """Let it be as if *move*, of which nothing was done, had never begun."""
+        if move.sender:
+            self._ledger.set("sender", move.sender)
+        self._end()
 
     def leave(self, uid: str, leaving: Leaving | None) -> None:
         """Note that *uid* stands in the new calendar, and what becomes of the old event; None: nothing is to be done any more."""
@@ -143,6 +155,10 @@ class Moves:
         """Let what people proposed, and the links that they got, be about the event that takes the place of *old*."""
         self._ledger.db.execute("UPDATE proposal SET uid = ? WHERE uid = ?", (new, old))
         self._ledger.db.execute("UPDATE token SET value = json_set(value, '$.uid', ?) WHERE json_extract(value, '$.uid') = ?", (new, old))
+
+    def _end(self) -> None:
+        self._unset("move")
+        self._ledger.db.execute("DELETE FROM meta WHERE name GLOB 'leaving *'")
 
     def _unset(self, name: str) -> None:
         self._ledger.db.execute("DELETE FROM meta WHERE name = ?", (name,))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from beklijf.decide import merge, notify
 from beklijf.model import canonical
 from beklijf.model.conversation import Heard, Said
-from beklijf.model.errors import Conflict, Missing
+from beklijf.model.errors import Conflict, Down, Exists, Missing, Refused
 from beklijf.model.stored import Agent, Stored
 from beklijf.relocate import decide
 from beklijf.relocate.decide import How
@@ -105,12 +105,20 @@ class Mover(Applier):
     def _write_there(self, step: Step, now: datetime) -> Stored:
         assert step.event is not None
         settling = self.sender is None
-        if settling and (move := self.moves.under_way()):
-            with self.ledger.write():
-                self.moves.begin(replace(move, settling=step.event.uid))
+        self._about_to_write(step.event.uid)
         sequence = step.sequence if settling or self.sender == "server" else min(step.sequence, step.row.sequence)
-        stored = self.calendar.create(step.event, sequence=sequence, agent=self._agent(settling=settling), stamp=now)
+        try:
+            stored = self.calendar.create(step.event, sequence=sequence, agent=self._agent(settling=settling), stamp=now)
+        except (Refused, Down) as error:
+            if not isinstance(error, Exists):
+                self._about_to_write("")  # a no: nothing of it is there
+            raise
         return self._settle(step.event, stored, now) if settling else stored
+
+    def _about_to_write(self, uid: str) -> None:
+        if move := self.moves.under_way():
+            with self.ledger.write():
+                self.moves.begin(replace(move, settling=uid))
 
     def _as_found(self, stored: Stored, now: datetime) -> Stored:
         """Find out who invites by the event with which that was about to be found out when the power failed."""

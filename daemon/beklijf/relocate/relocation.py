@@ -64,6 +64,8 @@ def origin_of(engine: Engine) -> CalendarAddress | None:
     Raises StateError for the ledger of a trial.
     """
     whereabouts = engine.reader.whereabouts
+    if whereabouts.problem() is None:
+        return None
     if move := whereabouts.moves.under_way():
         if not is_same(move.to, whereabouts.here, people=False):
             raise UsageError(
@@ -71,8 +73,6 @@ def origin_of(engine: Engine) -> CalendarAddress | None:
                 hint="put [calendar] to where that move leads, and finish it; then move on",
             )
         return move.origin
-    if whereabouts.problem() is None:
-        return None
     return whereabouts.moves.address()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from beklijf.contracts.settings import CalendarSettings, Config
     from beklijf.ledger import Ledger
+    from beklijf.ledger.moves import Move
 
 ELSEWHERE = "the config leads to another calendar than the events are in"
 UNFINISHED = "a move into another calendar is not finished"
@@ -53,9 +54,11 @@ class Whereabouts:
         """
         if self._ledger.path is None:  # a rehearsal: it begins and ends with its calendar
             return None
-        if move := self.moves.under_way():
+        move = self.moves.under_way()
+        if move and not self._is_back(move):
             said = f"{UNFINISHED}: from {described(move.origin)} to {described(move.to)}, begun {move.begun[:16]}"
-            return Down(said, hint="beklijf move-calendar goes on with it; until then only letters go out")
+            back = "" if self.moves.has_moved() else "; nothing was moved yet, so putting [calendar] back is enough as well"
+            return Down(said, hint=f"beklijf move-calendar goes on with it; until then only letters go out{back}")
         before = self._elsewhere()
         if before is None:
             return None
@@ -68,6 +71,9 @@ class Whereabouts:
         """Note where the events are, when they are about to be written or were read there."""
         if self._ledger.path is None:
             return
+        if (move := self.moves.under_way()) and self._is_back(move):
+            with self._ledger.write():
+                self.moves.give_up(move)
         known = self.moves.address()
         is_trial = not self.moves.is_trial() and self._is_a_trial()
         if known == self.here and not is_trial:
@@ -76,6 +82,10 @@ class Whereabouts:
             self.moves.settle(self.here)
             if is_trial:
                 self.moves.is_a_trial()
+
+    def _is_back(self, move: Move) -> bool:
+        """Say whether the config leads again to where a move was to begin, of which nothing was done."""
+        return is_same(move.origin, self.here, people=True) and not self.moves.has_moved()
 
     def _elsewhere(self) -> CalendarAddress | None:
         """Return the house that the events are in, if the config leads to another one."""
