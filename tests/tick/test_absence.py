@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.dav import CALENDAR, Asked, Dav, dav_server
-from tests.town import KARIM, QUIET, SANNE, Own, Town, folder_town
+from tests.fakes.dav import CALENDAR, OUTBOX, XMLNS, Asked, Dav, dav_server
+from tests.town import KARIM, NOOR, QUIET, SANNE, Own, Town, folder_town
 
+from beklijf.commands.check import look
 from beklijf.model.errors import Down, Transient
 from beklijf.tick.stages import CALENDAR as READING
 
@@ -27,7 +28,7 @@ DAY = timedelta(days=1)
 class Hearing(Own):
     organizer: str = "service"
     persons: dict[str, tuple[str, str]] = field(
-        default_factory=lambda: {SANNE: ("Sanne de Vries", ""), KARIM: ("Karim Bakker", ""), "noor@voorbeeld.example": ("Noor Jansen", "")}
+        default_factory=lambda: {SANNE: ("Sanne de Vries", ""), KARIM: ("Karim Bakker", ""), NOOR: ("Noor Jansen", "")}
     )
 
 
@@ -205,3 +206,23 @@ def test_a_disk_that_is_not_mounted_deletes_nothing(tmp_path: Path, happens: Cal
     assert (town.told(), heard(town), town.row("series").state) == ([], [], "live")
     assert town.plan().changes == ()
     town.stop()
+
+
+# -- what check says of such a server ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("town")
+def test_check_says_whose_busy_times_a_caldav_server_tells(served: tuple[Town, Dav]) -> None:
+    town, dav = served
+    period = "BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"
+    response = (
+        f"<c:response><c:recipient>mailto:{SANNE}</c:recipient><c:request-status>2.0;Success</c:request-status>"
+        f"<c:calendar-data>{period}</c:calendar-data></c:response>"
+    )
+    dav.moods.append(
+        lambda asked: asked.path == OUTBOX and asked.say(200, f"<c:schedule-response {XMLNS}>{response}</c:schedule-response>")
+    )
+
+    said = [line for looked in look(town.engine.config, town.now) for line in looked.lines if line.startswith("busy times")]
+
+    assert said == [f"busy times: seen of 1 of 3 persons; not of {KARIM}, {NOOR}"]
