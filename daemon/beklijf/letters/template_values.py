@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from beklijf.ical.last import last_meeting
 from beklijf.letters import markup
 from beklijf.mime.links import Links, Replies
 from beklijf.model import words
@@ -196,7 +197,8 @@ def invitation(event: Event, item: Item | None, override: Override | None, reade
         # A human's own rhythm (recurrence.other) is not put into words: the dates are true, "every two weeks" would not be.
         every = event.recurrence.every
         values["rhythm"] = "" if event.recurrence.other else words.rhythm(every, language)
-        values["last"] = words.day(event.recurrence.last.astimezone(zone).date(), language, year=True)
+        last = last_meeting(event)
+        values["last"] = words.day(last.astimezone(zone).date(), language, year=True) if last else ""
     return values
 
 
