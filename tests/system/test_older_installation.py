@@ -28,6 +28,7 @@ import pytest
 
 from beklijf import config
 from beklijf.ledger import APPLICATION_ID, Ledger
+from beklijf.model import canonical
 from beklijf.tick.wiring import opened
 
 if TYPE_CHECKING:
@@ -159,3 +160,15 @@ def test_what_was_held_is_approved_by_the_name_that_staff_had_got(folder: Path) 
 
     assert {change.ref for change in outcome.done} == HELD
     assert all(b"LOCATION:Zaal 2" in text for name, text in calendar(folder).items() if "557fc8f8" in name)
+
+
+def test_by_which_rules_of_its_zone_each_event_was_written_is_noted_with_the_first_tick(folder: Path) -> None:
+    with opened(config.load(folder / "config.toml")) as engine:
+        before = dict(engine.ledger.rows())
+        engine.tick(NOW)
+        after = engine.ledger.rows()
+
+    assert after.keys() == before.keys()
+    live = [row for row in after.values() if row.state == "live"]
+    assert all('"clock":"2027-' in row.asked or '"clock":"2026-' in row.asked for row in live)
+    assert all(canonical.load(row.asked) == canonical.load(before[row.uid].asked) for row in live)

@@ -73,3 +73,31 @@ def test_a_text_that_says_the_same_is_kept_as_it_is() -> None:
     assert canonical.kept(old, event) == old
     assert canonical.says(old, event)
     assert not canonical.says(old, replace(event, minutes=90))
+
+
+def test_the_rules_by_which_an_event_was_written_stand_in_it_day_by_day() -> None:
+    start = datetime(2027, 3, 2, 10, tzinfo=ZoneInfo("Europe/Amsterdam"))
+    event = replace(SERIES, start=start, recurrence=Recurrence(2, datetime(2027, 4, 27, 8, tzinfo=UTC)), overrides=())
+
+    assert canonical.reckoned(event) == "2027-03-02 +0100, 2027-03-30 +0200, 2027-04-27"
+    assert canonical.reckoned(replace(event, recurrence=None)) == "2027-03-02 +0100"
+    assert canonical.reckoned(replace(event, start=start.astimezone(ZoneInfo("UTC")))) == ""
+
+
+@pytest.mark.parametrize(
+    ("clock", "anew"),
+    [
+        ("2027-03-02 +0100, 2027-03-30 +0200, 2027-04-27", False),
+        ("2027-03-02 +0100, 2027-04-27", True),
+        ("2027-03-02 +0200, 2027-03-16 +0100, 2027-03-30 +0200, 2027-04-27", False),
+        ("2027-03-02 +0100, 2027-03-16", False),
+        ("", False),
+    ],
+    ids=["the same", "no summer", "another past", "days that nobody noted", "nothing noted"],
+)
+def test_other_rules_count_for_what_lies_ahead_alone(clock: str, anew: bool) -> None:
+    start = datetime(2027, 3, 2, 10, tzinfo=ZoneInfo("Europe/Amsterdam"))
+    recurrence = Recurrence(2, datetime(2027, 4, 27, 8, tzinfo=UTC))
+    event = replace(SERIES, start=start, recurrence=recurrence, overrides=(), clock=clock)
+
+    assert canonical.is_reckoned_anew(event, datetime(2027, 3, 3, tzinfo=UTC)) is anew

@@ -101,6 +101,11 @@ def _orphans(snapshot: Snapshot, unknown: Iterable[Stored], adopted: Container[s
             )
 
 
+def _other_rules(event: Event) -> str:
+    zone = canonical.clock(event.start).key
+    return f"the clocks of {zone.rpartition('/')[2].replace('_', ' ')} follow other rules now"
+
+
 class _Drafting:
     """Collects while it walks over items, rows and letters; the world is only read."""
 
@@ -285,7 +290,7 @@ class _Drafting:
             if going_on is None or row.persons != persons or not row.href:
                 self._next_generation(item, row, server)
                 return
-            desired = going_on
+            desired = replace(going_on, clock=canonical.reckoned(going_on))
         quiet = not notify.announced_fields(merge.differences(asked, desired), self.now)
         if self.world.sender != "none" and quiet and not self._announcing(row, server):
             desired = asked  # a changed text alone: it rides along with the next change that people are told about
@@ -293,6 +298,8 @@ class _Drafting:
         if "time" in merged.write and self._leaves_behind(row, server):
             self._next_generation(item, row, server)
             return
+        anew = self._is_reckoned_anew(asked, merged.seen)
+        merged = merge.reckoned(merged, anew=anew)
         changed_at = row.changed_at
         if notify.announced_fields(merged.theirs, self.now) or (row.state == "deleted"):
             changed_at = self.now
@@ -310,7 +317,12 @@ class _Drafting:
             announced=canonical.kept(row.announced or row.seen, server) if self.world.sender == "server" and not ours else row.announced,
             ours=tuple(sorted(ours)),
         )
-        self._announce(item, noted, merged, row, persons)
+        self._announce(item, noted, merged, row, persons, anew=anew)
+
+    def _is_reckoned_anew(self, asked: Event, held: Event) -> bool:
+        """Say whether the zone has other rules for what lies ahead than when we wrote it; not where a person gave it another zone."""
+        same = canonical.clock(asked.start) == canonical.clock(held.start)
+        return same and canonical.is_reckoned_anew(replace(held, clock=asked.clock), self.now)
 
     def _leaves_behind(self, row: Row, server: Event) -> bool:
         """Say whether at another hour people would still have single meetings of the old one.
@@ -330,11 +342,12 @@ class _Drafting:
             notify.announced_fields(merge.differences(self._event(row.announced), server), self.now)
         )
 
-    def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...]) -> None:
+    def _announce(self, item: Item, noted: Row, merged: merge.Merged, row: Row, persons: tuple[str, ...], *, anew: bool) -> None:
         """Write what is ours, tell what has stood long enough, note the rest."""
         announced = None if noted.announced is None else canonical.load(noted.announced)
         same = noted.persons == persons
-        tells = notify.by_us(notify.tells(announced, merged.seen, now=self.now, same_persons=same), self.world.sender, noted.ours)
+        told = notify.tells(announced, merged.seen, now=self.now, same_persons=same, anew=anew)
+        tells = notify.by_us(told, self.world.sender, noted.ours)
         settled = noted.changed_at is None or noted.changed_at + QUIET <= self.now
         now_announced = replace(noted, persons=persons, hour=self._hour(item))
         if not tells and not merged.write:
@@ -351,9 +364,9 @@ class _Drafting:
                     Action.UPDATE,
                     item,
                     work=Write(row=now_announced, event=merged.seen, fields=merged.write, asked=merged.asked),
-                    cause=Cause.CHANGE if ours else Cause.HUMAN,
+                    cause=(Cause.DUE if anew and merged.write == {"time"} else Cause.CHANGE) if ours else Cause.HUMAN,
                     tells=tells,
-                    why=item.why if ours else "moved or edited by a person in the calendar",
+                    why=_other_rules(merged.seen) if anew else item.why if ours else "moved or edited by a person in the calendar",
                 )
             )
         elif tells and noted.changed_at:

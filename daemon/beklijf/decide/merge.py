@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from beklijf.model import canonical
 from beklijf.model.canonical import occurrences
 from beklijf.model.domain import Override
 from beklijf.model.stored import attribute
@@ -196,11 +197,21 @@ def as_configured(event: Event, emails: Mapping[str, str]) -> Event:
 
 
 def as_named(event: Event, asked: Event) -> Event:
-    """Return *event* in the zone that was asked for, where it has a clock of its own without a name, and that has the same hours."""
+    """Return *event* in the zone that was asked for, where it has a clock of its own without a name, and that has the same hours.
+
+    With the rules by which it was written, which no calendar tells.
+    """
+    event = replace(event, clock=asked.clock)
     if isinstance(event.start.tzinfo, ZoneInfo):
         return event
     named = replace(event, start=event.start.astimezone(asked.start.tzinfo))
     return replace(event, start=event.start.astimezone(ZoneInfo("UTC"))) if are_elsewhere(event, named) else named
+
+
+def reckoned(merged: Merged, *, anew: bool) -> Merged:
+    """Return *merged* with the rules by which it will be written, if it is; *anew*: they are others, and that is all that it takes."""
+    write = merged.write | ({"time"} if anew else frozenset())
+    return replace(merged, write=write, asked=replace(merged.asked, clock=canonical.reckoned(merged.asked)) if write else merged.asked)
 
 
 def half_made(asked: Event, server: Event) -> Event | None:

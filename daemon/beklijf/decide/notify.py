@@ -46,11 +46,14 @@ def announced_fields(fields: Iterable[str], now: datetime) -> frozenset[str]:
     return frozenset(f for f in fields if merge.name(f) in ANNOUNCED and not merge.past(f, now))
 
 
-def tells(announced: Event | None, event: Event, *, now: datetime, same_persons: bool = False) -> tuple[Tell, ...]:
-    """Return what brings the attendees from *announced* to *event*; *same_persons*: only an address is new."""
+def tells(announced: Event | None, event: Event, *, now: datetime, same_persons: bool = False, anew: bool = False) -> tuple[Tell, ...]:
+    """Return what brings the attendees from *announced* to *event*; *same_persons*: only an address is new.
+
+    *anew*: the clocks of its zone follow other rules than everybody was told.
+    """
     if announced is None:
         return tuple(Tell(method="REQUEST", contact=contact, about="invitation") for contact in event.people)
-    changed = announced_fields(merge.differences(announced, event), now)
+    changed = announced_fields(merge.differences(announced, event) | ({"time"} if anew else frozenset()), now)
     if not changed:
         return ()
     before = {c.email.casefold(): c for c in announced.people}

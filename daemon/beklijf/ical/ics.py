@@ -181,7 +181,9 @@ def _set_times(calendar: Calendar, before: Event, wanted: Event, fields: frozens
         components = {}
         parts.set_span(master, start, minutes, *parts.clock_of(start))
         zone = parts.zone_of(wanted)
-        if zone and zone not in {str(known.get("TZID")) for known in calendar.walk("VTIMEZONE")}:
+        # one that is there may be by the rules of before
+        calendar.subcomponents = [c for c in calendar.subcomponents if c.name != "VTIMEZONE" or str(c.get("TZID")) != zone]
+        if zone:
             calendar.subcomponents.insert(0, timezones.vtimezone(zone))
         if "recurrence" not in fields and recurrence is not None and not recurrence.other:
             # A human's length of the series, at our new time: as many meetings as before.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ def dump(event: Event) -> str:
             "alarms": list(event.alarms),
             "free": event.free,
             **({"online": True} if event.online else {}),
+            **({"clock": event.clock} if event.clock else {}),
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -75,6 +77,7 @@ def load(text: str) -> Event:
         alarms=tuple(raw["alarms"]),
         free=raw["free"],
         online=raw.get("online", False),
+        clock=raw.get("clock", ""),
     )
 
 
@@ -110,6 +113,32 @@ def _by_todays_rules(at: datetime, start: datetime) -> datetime:
     local = at.astimezone(start.tzinfo)
     near = (datetime.combine(local.date() + timedelta(days=n), start.time(), start.tzinfo).astimezone(UTC) for n in (0, -1, 1))
     return next((each for each in near if abs(each - at) <= _OTHER_RULES), at.astimezone(UTC))
+
+
+def reckoned(event: Event) -> str:
+    """Return the rules of the zone of *event* over its days: from which day on which offset, and the last day; empty in UTC."""
+    zone = event.start.tzinfo
+    if not isinstance(zone, ZoneInfo) or zone.key == _UTC.key:
+        return ""
+    starts = [at.astimezone(zone) for at in occurrences(event)]
+    first, *later = starts
+    said = [f"{first:%Y-%m-%d %z}"]
+    said += [f"{at:%Y-%m-%d %z}" for before, at in pairwise(starts) if at.utcoffset() != before.utcoffset()]
+    return ", ".join([*said, f"{later[-1]:%Y-%m-%d}"] if later else said)
+
+
+def is_reckoned_anew(event: Event, now: datetime) -> bool:
+    """Tell whether a meeting of *event* that lies ahead is at another instant than by the rules by which it was written."""
+    if not event.clock:
+        return False
+    said = [each.partition(" ") for each in event.clock.split(", ")]
+    for at in occurrences(event) if event.clock != reckoned(event) else ():
+        local = at.astimezone(event.start.tzinfo)
+        day = f"{local:%Y-%m-%d}"
+        offset = next((offset for since, _, offset in reversed(said) if offset and since <= day), "")
+        if at > now and day <= said[-1][0] and offset not in {"", f"{local:%z}"}:
+            return True
+    return False
 
 
 def actual_start(event: Event, recurrence_id: datetime) -> datetime | None:

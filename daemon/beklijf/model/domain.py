@@ -7,7 +7,7 @@ All instants are aware. A day is a ``date`` in the zone that its field names. Ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NewType
 
@@ -472,3 +472,5 @@ class Event:
     free: bool
     online: bool = False
     """An online meeting of the calendar server's own kind (Teams), which puts its link into the text by itself."""
+    clock: str = field(default="", compare=False)
+    """The rules of its zone by which it was written (`canonical.reckoned`); empty where nobody noted them."""

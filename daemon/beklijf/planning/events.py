@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID, uuid5
 
+from beklijf.model import canonical
 from beklijf.model.domain import TEAMS, Contact, Event, Kind, Override, Recurrence
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Writer:
         people = sorted((Contact(p.name, p.email) for p in item.people if p.email != organizer.email), key=lambda c: c.email.casefold())
         first, last = min((item.starts[0], *item.without[:1])), max((item.starts[-1], *item.without[-1:]))
         recurrence = Recurrence(item.every, last.astimezone(UTC)) if item.every else None
-        return Event(
+        event = Event(
             uid=uid(self.installation, item.ref, generation or item.generation),
             start=first,
             minutes=item.minutes,
@@ -84,6 +85,7 @@ class Writer:
             free=item.kind is Kind.REMINDER,
             online=item.online == TEAMS,
         )
+        return replace(event, clock=canonical.reckoned(event))
 
     def _organizer(self, item: Item) -> Contact:
         """Return whose event it is: where the config says so the mentee's own; a mentor's reminder where we reach every calendar."""

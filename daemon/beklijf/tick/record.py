@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -66,8 +67,19 @@ def record(snapshot: Snapshot, plan: Plan, *, ledger: Ledger, outbox: Outbox, co
         _adopt(ledger, outbox, plan, changes, snapshot.sender, may_schedule=may_schedule)
         for row in plan.records:
             _record(ledger, conversation, row, plan)
+        _note_rules(ledger)
         _know_trainings(ledger, plan)
         _hold(ledger, outbox, config, plan)
+
+
+def _note_rules(ledger: Ledger) -> None:
+    """Note by which rules of their zones events were written that a ledger of before 0.4 has: today's, and nobody is told of those."""
+    for row in [each for each in ledger.rows().values() if each.state == "live" and '"clock":' not in each.asked]:
+        asked, seen = canonical.load(row.asked), canonical.load(row.seen)
+        if clock := canonical.reckoned(asked):
+            noted = canonical.dump(replace(seen, clock=clock))
+            announced = noted if row.announced == row.seen else row.announced
+            ledger.put(replace(row, asked=canonical.dump(replace(asked, clock=clock)), seen=noted, announced=announced))
 
 
 def _settle_in(ledger: Ledger, found: Found, now: datetime) -> None:
