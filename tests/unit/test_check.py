@@ -162,8 +162,9 @@ def test_a_pair_in_an_included_file_is_pointed_at_there(tmp_path: Path) -> None:
 
 def test_a_zone_whose_clock_changes_no_calendar_can_express_is_refused(tmp_path: Path) -> None:
     people = person("Sanne", 'time_zone = "Africa/Casablanca"') + person("Karim", 'time_zone = "Africa/Casablanca"')
+    ramadan = training("a", "2025-01-14, 2025-03-18")
 
-    [problem] = [p for p in check(tmp_path, people, training("a"), pair("sanne", "karim", 'day = "thu", at = 10:00:00')) if not p.warning]
+    [problem] = [p for p in check(tmp_path, people, ramadan, pair("sanne", "karim", 'day = "thu", at = 10:00:00')) if not p.warning]
 
     assert "Africa/Casablanca" in problem.what
     assert problem.line == line_of(tmp_path, "sanne")
